@@ -1,0 +1,273 @@
+//! JSON in and out of an Automerge object, and JSON Pointers (RFC 6901).
+//!
+//! Strings become scalar strings, not Automerge texts: a text costs one
+//! operation a character (3 ms to write and 5 ms to read a page, measured), and
+//! what is imported is mostly read. A text that another Automerge program wrote
+//! reads as a string. See `docs/decisions/0003-strings-are-values.md`.
+
+use automerge::{
+    AutoCommit, ObjId, ObjType, Prop, ROOT, ReadDoc, ScalarValue, Value as AutomergeValue,
+    transaction::Transactable,
+};
+use serde_json::{Map, Number, Value};
+
+use crate::document::{DocumentError, RESERVED_KEY};
+
+/// Deepest nesting of a document that we read or write; recursion stays well
+/// within a thread's stack.
+pub const DEPTH_MAX: usize = 64;
+
+/// Reads an object as JSON.
+pub(crate) fn read(auto: &AutoCommit, object: &ObjId, depth: usize) -> Value {
+    if depth > DEPTH_MAX {
+        return Value::Null;
+    }
+    match auto.object_type(object) {
+        Ok(ObjType::Map | ObjType::Table) => Value::Object(read_map(auto, object, depth)),
+        Ok(ObjType::List) => {
+            let items = 0..auto.length(object);
+            Value::Array(items.map(|at| read_at(auto, object, at.into(), depth)).collect())
+        }
+        Ok(ObjType::Text) => Value::String(auto.text(object).unwrap_or_default()),
+        Err(_) => Value::Null,
+    }
+}
+
+fn read_map(auto: &AutoCommit, object: &ObjId, depth: usize) -> Map<String, Value> {
+    let keys: Vec<String> = auto.keys(object).collect();
+    keys.into_iter()
+        .filter(|key| !(depth == 0 && key == RESERVED_KEY))
+        .map(|key| {
+            let value = read_at(auto, object, key.as_str().into(), depth);
+            (key, value)
+        })
+        .collect()
+}
+
+pub(crate) fn read_at(auto: &AutoCommit, object: &ObjId, prop: Prop, depth: usize) -> Value {
+    match auto.get(object, prop) {
+        Ok(Some((AutomergeValue::Object(_), id))) => read(auto, &id, depth + 1),
+        Ok(Some((AutomergeValue::Scalar(scalar), _))) => read_scalar(&scalar),
+        Ok(None) | Err(_) => Value::Null,
+    }
+}
+
+fn read_scalar(scalar: &ScalarValue) -> Value {
+    match scalar {
+        ScalarValue::Str(text) => Value::String(text.to_string()),
+        ScalarValue::Int(number) | ScalarValue::Timestamp(number) => (*number).into(),
+        ScalarValue::Uint(number) => (*number).into(),
+        ScalarValue::F64(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
+        ScalarValue::Counter(counter) => i64::from(counter).into(),
+        ScalarValue::Boolean(truth) => (*truth).into(),
+        ScalarValue::Bytes(bytes) => Value::String(hex(bytes)),
+        ScalarValue::Null | ScalarValue::Unknown { .. } => Value::Null,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Writes `value` at `prop`; replaces what is there.
+pub(crate) fn put(
+    auto: &mut AutoCommit,
+    object: &ObjId,
+    prop: Prop,
+    value: &Value,
+    depth: usize,
+) -> Result<(), DocumentError> {
+    match object_type(value, depth)? {
+        Some(kind) => {
+            let id = auto.put_object(object, prop, kind)?;
+            fill(auto, &id, value, depth)
+        }
+        None => Ok(auto.put(object, prop, scalar(value))?),
+    }
+}
+
+/// Inserts `value` into a list.
+pub(crate) fn insert(
+    auto: &mut AutoCommit,
+    list: &ObjId,
+    at: usize,
+    value: &Value,
+    depth: usize,
+) -> Result<(), DocumentError> {
+    match object_type(value, depth)? {
+        Some(kind) => {
+            let id = auto.insert_object(list, at, kind)?;
+            fill(auto, &id, value, depth)
+        }
+        None => Ok(auto.insert(list, at, scalar(value))?),
+    }
+}
+
+fn object_type(value: &Value, depth: usize) -> Result<Option<ObjType>, DocumentError> {
+    let kind = match value {
+        Value::Object(_) => Some(ObjType::Map),
+        Value::Array(_) => Some(ObjType::List),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    };
+    if kind.is_some() && depth >= DEPTH_MAX {
+        return Err(DocumentError::TooDeep);
+    }
+    Ok(kind)
+}
+
+fn fill(
+    auto: &mut AutoCommit,
+    object: &ObjId,
+    value: &Value,
+    depth: usize,
+) -> Result<(), DocumentError> {
+    match value {
+        Value::Object(map) => map
+            .iter()
+            .try_for_each(|(key, item)| put(auto, object, key.as_str().into(), item, depth + 1)),
+        Value::Array(list) => list
+            .iter()
+            .enumerate()
+            .try_for_each(|(at, item)| insert(auto, object, at, item, depth + 1)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+    }
+}
+
+fn scalar(value: &Value) -> ScalarValue {
+    match value {
+        Value::Null | Value::Array(_) | Value::Object(_) => ScalarValue::Null,
+        Value::Bool(truth) => ScalarValue::Boolean(*truth),
+        Value::String(text) => ScalarValue::Str(text.as_str().into()),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => ScalarValue::Int(number),
+            (None, Some(number)) => ScalarValue::Uint(number),
+            (None, None) => ScalarValue::F64(number.as_f64().unwrap_or_default()),
+        },
+    }
+}
+
+/// Changes a map in place until it reads as `wanted`: equal parts stay untouched,
+/// so that concurrent edits of them survive.
+pub(crate) fn update_map(
+    auto: &mut AutoCommit,
+    object: &ObjId,
+    wanted: &Map<String, Value>,
+    depth: usize,
+) -> Result<(), DocumentError> {
+    let current = read_map(auto, object, depth);
+    for key in current.keys().filter(|key| !wanted.contains_key(*key)) {
+        auto.delete(object, key.as_str())?;
+    }
+    for (key, value) in wanted {
+        match (current.get(key), value) {
+            (Some(old), new) if old == new => {}
+            (Some(Value::Object(_)), Value::Object(new)) => {
+                if let Some((AutomergeValue::Object(ObjType::Map), id)) =
+                    auto.get(object, key.as_str())?
+                {
+                    update_map(auto, &id, new, depth + 1)?;
+                }
+            }
+            (Some(_) | None, new) => put(auto, object, key.as_str().into(), new, depth)?,
+        }
+    }
+    Ok(())
+}
+
+/// A place in a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pointer(Vec<String>);
+
+impl Pointer {
+    /// Reads a JSON Pointer, or a bare key, which means that key of the root.
+    ///
+    /// # Errors
+    /// [`DocumentError::BadPointer`].
+    pub fn parse(text: &str) -> Result<Self, DocumentError> {
+        let Some(path) = text.strip_prefix('/') else {
+            let bare = if text.is_empty() { vec![] } else { vec![text.to_owned()] };
+            return Ok(Self(bare));
+        };
+        let parts: Vec<String> =
+            path.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
+        if parts.len() > DEPTH_MAX {
+            return Err(DocumentError::TooDeep);
+        }
+        Ok(Self(parts))
+    }
+
+    /// Whether this is the whole document.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value here.
+    #[must_use]
+    pub fn find<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+        self.0.iter().try_fold(value, |value, part| match value {
+            Value::Object(map) => map.get(part),
+            Value::Array(list) => list.get(index(part)?),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        })
+    }
+
+    /// The object that holds the last part, and that part as a property of it.
+    pub(crate) fn resolve(&self, auto: &AutoCommit) -> Result<(ObjId, Place), DocumentError> {
+        let Some((last, path)) = self.0.split_last() else {
+            return Err(DocumentError::WholeDocument);
+        };
+        if self.0[0] == RESERVED_KEY {
+            return Err(DocumentError::Reserved);
+        }
+        let mut object = ROOT;
+        for part in path {
+            let prop = place(auto, &object, part)?.prop().ok_or(DocumentError::NoSuchPlace)?;
+            match auto.get(&object, prop)? {
+                Some((AutomergeValue::Object(_), id)) => object = id,
+                Some((AutomergeValue::Scalar(_), _)) | None => {
+                    return Err(DocumentError::NoSuchPlace);
+                }
+            }
+        }
+        let place = place(auto, &object, last)?;
+        Ok((object, place))
+    }
+}
+
+/// The last part of a pointer, read against the object that holds it.
+pub(crate) enum Place {
+    Key(String),
+    Index(usize),
+    End(usize),
+}
+
+impl Place {
+    pub(crate) fn prop(&self) -> Option<Prop> {
+        match self {
+            Self::Key(key) => Some(key.as_str().into()),
+            Self::Index(at) => Some((*at).into()),
+            Self::End(_) => None,
+        }
+    }
+}
+
+fn place(auto: &AutoCommit, object: &ObjId, part: &str) -> Result<Place, DocumentError> {
+    match auto.object_type(object)? {
+        ObjType::Map | ObjType::Table => Ok(Place::Key(part.to_owned())),
+        ObjType::List | ObjType::Text => {
+            let length = auto.length(object);
+            match index(part) {
+                Some(at) if at < length => Ok(Place::Index(at)),
+                Some(at) if at == length => Ok(Place::End(length)),
+                None if part == "-" => Ok(Place::End(length)),
+                Some(_) | None => Err(DocumentError::NoSuchPlace),
+            }
+        }
+    }
+}
+
+fn index(part: &str) -> Option<usize> {
+    let canonical = part == "0" || !part.starts_with(['0', '+']);
+    canonical.then(|| part.parse().ok())?
+}

@@ -1,0 +1,218 @@
+//! Keys: those of this device, and the epoch keys of spaces, wrapped to devices
+//! with HPKE (RFC 9180: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256,
+//! ChaCha20-Poly1305, base mode).
+
+use std::collections::BTreeMap;
+
+use hpke::{
+    Deserializable, Kem as _, OpModeR, OpModeS, Serializable, aead::ChaCha20Poly1305,
+    kdf::HkdfSha256, kem::X25519HkdfSha256,
+};
+use node_model::{DeviceId, Entropy, Epoch, SpaceId, random_bytes, seal::SealKey, sign::Signer};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+const WRAP_INFO: &[u8] = b"kith/space-epoch/1";
+
+/// Plaintext of a wrap: the epoch's key and the space's blob secret.
+const WRAP_PLAIN_BYTES: usize = 64;
+
+/// An epoch's keys, encrypted to one device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrappedKey {
+    /// Who can open it.
+    pub device: DeviceId,
+    /// HPKE's encapsulated key.
+    #[serde(with = "serde_bytes")]
+    pub encapsulated: [u8; 32],
+    /// 64 bytes of keys and a tag.
+    #[serde(with = "serde_bytes")]
+    pub ciphertext: Vec<u8>,
+}
+
+/// The two keys of an epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EpochKeys {
+    /// Seals entry bodies.
+    pub entries: SealKey,
+    /// Blob keys derive from it; the same in every epoch of a space, so that a
+    /// file is stored once.
+    pub blobs: SealKey,
+}
+
+impl EpochKeys {
+    /// Fresh keys for a new space.
+    pub fn random(entropy: &mut Entropy) -> Self {
+        Self { entries: SealKey::random(entropy), blobs: SealKey::random(entropy) }
+    }
+}
+
+/// The secret keys of an agent and of this device of theirs.
+pub struct DeviceKeys {
+    /// Signs for the device; its public key is the node's id.
+    pub device: Signer,
+    /// The agent's root; only a device link needs it.
+    pub root: Signer,
+    hpke_seed: Zeroizing<[u8; 32]>,
+}
+
+impl DeviceKeys {
+    /// Fresh keys: a new agent with its first device.
+    pub fn random(entropy: &mut Entropy) -> Self {
+        Self {
+            device: Signer::random(entropy),
+            root: Signer::random(entropy),
+            hpke_seed: Zeroizing::new(random_bytes(entropy)),
+        }
+    }
+
+    /// Keys from their secrets: device, root, HPKE seed.
+    #[must_use]
+    pub fn from_secrets(device: &[u8; 32], root: &[u8; 32], hpke_seed: &[u8; 32]) -> Self {
+        Self {
+            device: Signer::from_secret(device),
+            root: Signer::from_secret(root),
+            hpke_seed: Zeroizing::new(*hpke_seed),
+        }
+    }
+
+    /// The HPKE seed, for sealing it to disk.
+    #[must_use]
+    pub fn hpke_seed(&self) -> &[u8; 32] {
+        &self.hpke_seed
+    }
+
+    /// The device's public X25519 key.
+    #[must_use]
+    pub fn hpke_public(&self) -> [u8; 32] {
+        let (_, public) = X25519HkdfSha256::derive_keypair(self.hpke_seed.as_slice());
+        public.to_bytes().into()
+    }
+
+    /// The key that seals what only this device reads on its own disk.
+    #[must_use]
+    pub fn local_seal(&self) -> SealKey {
+        SealKey::from_bytes(*self.device.secret()).derive("kith 2026-11 local store", &[])
+    }
+
+    /// Opens a wrap that is meant for this device; `None` when it is not, or was
+    /// changed.
+    #[must_use]
+    pub fn unwrap(&self, space: SpaceId, epoch: Epoch, wrap: &WrappedKey) -> Option<EpochKeys> {
+        let (private, _) = X25519HkdfSha256::derive_keypair(self.hpke_seed.as_slice());
+        let encapsulated =
+            <X25519HkdfSha256 as hpke::Kem>::EncappedKey::from_bytes(&wrap.encapsulated).ok()?;
+        let plain = Zeroizing::new(
+            hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+                &OpModeR::Base,
+                &private,
+                &encapsulated,
+                WRAP_INFO,
+                &wrap.ciphertext,
+                &wrap_binding(space, epoch),
+            )
+            .ok()?,
+        );
+        let (entries, blobs) = plain.split_first_chunk::<32>()?;
+        Some(EpochKeys {
+            entries: SealKey::from_bytes(*entries),
+            blobs: SealKey::from_bytes(blobs.try_into().ok()?),
+        })
+    }
+}
+
+/// Wraps an epoch's keys to a device; `None` when its public key is no point.
+pub fn wrap(
+    entropy: &mut Entropy,
+    space: SpaceId,
+    epoch: Epoch,
+    keys: &EpochKeys,
+    device: DeviceId,
+    hpke_public: &[u8; 32],
+) -> Option<WrappedKey> {
+    let public = <X25519HkdfSha256 as hpke::Kem>::PublicKey::from_bytes(hpke_public).ok()?;
+    let mut plain = Zeroizing::new([0; WRAP_PLAIN_BYTES]);
+    plain[..32].copy_from_slice(keys.entries.expose());
+    plain[32..].copy_from_slice(keys.blobs.expose());
+    let mut entropy = entropy;
+    let (encapsulated, ciphertext) =
+        hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+            &OpModeS::Base,
+            &public,
+            WRAP_INFO,
+            plain.as_slice(),
+            &wrap_binding(space, epoch),
+            &mut entropy,
+        )
+        .ok()?;
+    Some(WrappedKey { device, encapsulated: encapsulated.to_bytes().into(), ciphertext })
+}
+
+/// A wrap is good for one space and one epoch only.
+fn wrap_binding(space: SpaceId, epoch: Epoch) -> [u8; 36] {
+    let mut binding = [0; 36];
+    binding[..32].copy_from_slice(space.as_bytes());
+    binding[32..].copy_from_slice(&epoch.0.to_be_bytes());
+    binding
+}
+
+/// The epoch keys that this device holds.
+#[derive(Clone, Debug, Default)]
+pub struct Keyring(BTreeMap<(SpaceId, Epoch), EpochKeys>);
+
+impl Keyring {
+    /// Adds keys; the first ones known for an epoch stay.
+    pub fn insert(&mut self, space: SpaceId, epoch: Epoch, keys: EpochKeys) {
+        self.0.entry((space, epoch)).or_insert(keys);
+    }
+
+    /// The keys of one epoch.
+    #[must_use]
+    pub fn epoch(&self, space: SpaceId, epoch: Epoch) -> Option<&EpochKeys> {
+        self.0.get(&(space, epoch))
+    }
+
+    /// The newest epoch of a space.
+    #[must_use]
+    pub fn newest(&self, space: SpaceId) -> Option<(Epoch, &EpochKeys)> {
+        let (key, keys) =
+            self.0.range((space, Epoch(0))..=(space, Epoch(u32::MAX))).next_back()?;
+        Some((key.1, keys))
+    }
+
+    /// All epochs of a space, oldest first.
+    pub fn epochs(&self, space: SpaceId) -> impl Iterator<Item = (Epoch, &EpochKeys)> {
+        self.0
+            .range((space, Epoch(0))..=(space, Epoch(u32::MAX)))
+            .map(|((_, epoch), keys)| (*epoch, keys))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+    use super::*;
+
+    #[test]
+    fn only_the_device_opens_its_wrap_and_only_for_its_epoch() {
+        let mut entropy = ChaCha8Rng::seed_from_u64(1);
+        let ada = DeviceKeys::random(&mut entropy);
+        let bob = DeviceKeys::random(&mut entropy);
+        let keys = EpochKeys::random(&mut entropy);
+        let space = SpaceId([1; 32]);
+        let wrapped = wrap(
+            &mut entropy,
+            space,
+            Epoch(1),
+            &keys,
+            ada.device.device(),
+            &ada.hpke_public(),
+        )
+        .expect("a good key");
+        assert_eq!(ada.unwrap(space, Epoch(1), &wrapped), Some(keys));
+        assert_eq!(ada.unwrap(space, Epoch(2), &wrapped), None);
+        assert_eq!(ada.unwrap(SpaceId([2; 32]), Epoch(1), &wrapped), None);
+        assert_eq!(bob.unwrap(space, Epoch(1), &wrapped), None);
+    }
+}

@@ -1,0 +1,506 @@
+//! The trust plane of one node: its keys, what it knows, what it may say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use node_model::{
+    AgentId, AttestationId, DeviceId, Entropy, Epoch, SpaceId, Timestamp, cbor,
+    random_bytes,
+    seal::SealKey,
+    sign::{Domain, Signer},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    attestation::{Attestation, Claim, WRAPS_MAX},
+    decision::{Decision, Question, decide},
+    graph::Graph,
+    keyring::{DeviceKeys, EpochKeys, Keyring, wrap},
+    ledger::{Ledger, LedgerError, Record},
+    words::{Layer, Reach, Role},
+};
+
+/// Most attestations that a node keeps: some thousands a community (features
+/// T48) for a hundred communities.
+pub const ATTESTATIONS_MAX: usize = 200_000;
+
+/// Largest note.
+const NOTE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Why the trust plane could not do it. Nothing changed.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A stored record does not open or read.
+    #[error(
+        "the trust database is damaged or belongs to another identity; restore the data directory from a backup"
+    )]
+    Damaged,
+    /// No such space, or not ours.
+    #[error("there is no such space")]
+    NoSuchSpace,
+    /// Only admins may.
+    #[error("only an admin of the space may do that; you are not one")]
+    NotAdmin,
+    /// Not a single device of the agent is known.
+    #[error("no device of {0} is known yet; pair with them first: kith ticket, kith pair")]
+    NoDevice(AgentId),
+    /// The ledger holds as much as it may.
+    #[error("this node keeps as many attestations as it may ({ATTESTATIONS_MAX})")]
+    TooMany,
+}
+
+/// What came of attestations from outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    /// Those that were not known before.
+    pub new: Vec<AttestationId>,
+    /// How many were malformed or wrongly signed.
+    pub rejected: usize,
+}
+
+/// Binds a sealed label to its purpose; the space's id does not exist yet.
+const LABEL_BINDING: &[u8] = b"kith/space-label/1";
+
+const ATTESTATION_TAG: u8 = b'a';
+const NOTE_TAG: u8 = b'n';
+
+fn attestation_key(id: AttestationId) -> Vec<u8> {
+    [&[ATTESTATION_TAG], &id.0[..]].concat()
+}
+
+fn note_key(name: &str) -> Vec<u8> {
+    [&[NOTE_TAG], name.as_bytes()].concat()
+}
+
+/// The trust plane.
+pub struct Trust {
+    keys: DeviceKeys,
+    local: SealKey,
+    ledger: Box<dyn Ledger>,
+    attestations: BTreeMap<AttestationId, Attestation>,
+    notes: BTreeMap<String, Vec<u8>>,
+    graph: Graph,
+    keyring: Keyring,
+    tip: Option<AttestationId>,
+}
+
+impl Trust {
+    /// Loads what the ledger holds; the first time, introduces the agent and
+    /// this device under the given names.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn open(
+        keys: DeviceKeys,
+        ledger: Box<dyn Ledger>,
+        entropy: &mut Entropy,
+        now: Timestamp,
+        agent_name: &str,
+        device_name: &str,
+    ) -> Result<Self, TrustError> {
+        let local = keys.local_seal();
+        let mut trust = Self {
+            keys,
+            local,
+            ledger,
+            attestations: BTreeMap::new(),
+            notes: BTreeMap::new(),
+            graph: Graph::default(),
+            keyring: Keyring::default(),
+            tip: None,
+        };
+        trust.load()?;
+        trust.refresh(now);
+        if trust.graph.agent_of(trust.device()).is_none() {
+            trust.introduce(entropy, now, agent_name, device_name)?;
+        }
+        Ok(trust)
+    }
+
+    /// The agent whose node this is.
+    #[must_use]
+    pub fn agent(&self) -> AgentId {
+        self.keys.root.agent()
+    }
+
+    /// This device.
+    #[must_use]
+    pub fn device(&self) -> DeviceId {
+        self.keys.device.device()
+    }
+
+    /// The key that signs for this device.
+    #[must_use]
+    pub fn signer(&self) -> &Signer {
+        &self.keys.device
+    }
+
+    /// What the attestations add up to.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The keys we hold.
+    #[must_use]
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// May they?
+    #[must_use]
+    pub fn decide(&self, question: Question) -> Decision {
+        decide(&self.graph, self.device(), question)
+    }
+
+    /// How many attestations are known.
+    #[must_use]
+    pub fn attestation_count(&self) -> usize {
+        self.attestations.len()
+    }
+
+    /// What an agent wants to be called, or the end of its id.
+    #[must_use]
+    pub fn name_of(&self, agent: AgentId) -> String {
+        self.graph.names.get(&agent).cloned().unwrap_or_else(|| {
+            let id = agent.to_string();
+            format!("…{}", &id[id.len() - 8..])
+        })
+    }
+
+    /// A space's name, if we hold its first key.
+    #[must_use]
+    pub fn label_of(&self, space: SpaceId) -> Option<String> {
+        let facts = self.graph.spaces.get(&space)?;
+        let keys = self.keyring.epoch(space, Epoch::FIRST)?;
+        let name = keys.entries.open(LABEL_BINDING, &facts.label).ok()?;
+        String::from_utf8(name).ok()
+    }
+
+    /// Our role in a space.
+    #[must_use]
+    pub fn role_in(&self, space: SpaceId) -> Option<Role> {
+        Some(self.graph.spaces.get(&space)?.members.get(&self.agent())?.role)
+    }
+
+    /// Spaces that we are a member of.
+    pub fn spaces(&self) -> impl Iterator<Item = SpaceId> {
+        let me = self.agent();
+        self.graph
+            .spaces
+            .iter()
+            .filter(move |(_, space)| space.members.contains_key(&me))
+            .map(|(id, _)| *id)
+    }
+
+    /// Founds a space with its first epoch.
+    ///
+    /// # Errors
+    /// [`TrustError::Ledger`].
+    pub fn found_space(
+        &mut self,
+        entropy: &mut Entropy,
+        now: Timestamp,
+        name: &str,
+        reach: Reach,
+    ) -> Result<SpaceId, TrustError> {
+        let keys = EpochKeys::random(entropy);
+        let label = keys.entries.seal(entropy, LABEL_BINDING, name.as_bytes());
+        let founding = Claim::SpaceFounding { nonce: random_bytes(entropy), reach, label };
+        let founding = self.draft(founding, now, &[]);
+        let space = SpaceId(founding.id.0);
+        let own = self.agent();
+        let mut drafts = vec![founding];
+        self.draft_epoch(entropy, now, (space, Epoch::FIRST, &keys), own, &mut drafts);
+        self.commit(drafts, &[], now)?;
+        Ok(space)
+    }
+
+    /// Admits an agent to a space and wraps the space's keys to its devices.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn grant(
+        &mut self,
+        entropy: &mut Entropy,
+        now: Timestamp,
+        space: SpaceId,
+        member: AgentId,
+        role: Role,
+    ) -> Result<(), TrustError> {
+        match self.role_in(space) {
+            None => return Err(TrustError::NoSuchSpace),
+            Some(own) if !own.includes(Role::Admin) => return Err(TrustError::NotAdmin),
+            Some(_) => {}
+        }
+        if self.graph.devices_of(member).next().is_none() {
+            return Err(TrustError::NoDevice(member));
+        }
+        let mut drafts = vec![self.draft(Claim::SpaceGrant { space, member, role }, now, &[])];
+        if role.holds_keys() {
+            let epochs: Vec<_> =
+                self.keyring.epochs(space).map(|(epoch, keys)| (epoch, keys.clone())).collect();
+            for (epoch, keys) in &epochs {
+                self.draft_epoch(entropy, now, (space, *epoch, keys), member, &mut drafts);
+            }
+        }
+        self.commit(drafts, &[], now)
+    }
+
+    /// Attests our side of a relationship, together with a note (a used ticket)
+    /// that must become durable with it.
+    ///
+    /// # Errors
+    /// [`TrustError::Ledger`].
+    pub fn relate(
+        &mut self,
+        now: Timestamp,
+        with: AgentId,
+        layer: Layer,
+        notes: &[(String, Vec<u8>)],
+    ) -> Result<(), TrustError> {
+        let said = self.graph.sides.get(&(self.agent(), with));
+        let drafts = if said.is_some_and(|side| side.layer == layer) {
+            vec![]
+        } else {
+            vec![self.draft(Claim::Relationship { with, layer }, now, &[])]
+        };
+        self.commit(drafts, notes, now)
+    }
+
+    /// Takes in attestations from outside and says which were new. Bad ones are
+    /// left out and counted.
+    ///
+    /// # Errors
+    /// [`TrustError`]; nothing was kept.
+    pub fn receive<'a>(
+        &mut self,
+        bytes: impl Iterator<Item = &'a [u8]>,
+        now: Timestamp,
+    ) -> Result<Received, TrustError> {
+        let mut received = Received::default();
+        let mut fresh = Vec::new();
+        for bytes in bytes {
+            match Attestation::read(bytes) {
+                Ok(attestation) if self.attestations.contains_key(&attestation.id) => {}
+                Ok(attestation) => fresh.push(attestation),
+                Err(_) => received.rejected += 1,
+            }
+        }
+        received.new = fresh.iter().map(|attestation| attestation.id).collect();
+        self.commit(fresh, &[], now)?;
+        Ok(received)
+    }
+
+    /// The attestations that concern `agent`: its own, ours, and those of the
+    /// spaces that both are members of with everybody in them.
+    #[must_use]
+    pub fn visible_to(&self, agent: AgentId) -> Vec<AttestationId> {
+        let me = self.agent();
+        let mut people = BTreeSet::from([me, agent]);
+        let mut spaces = BTreeSet::new();
+        for (id, space) in &self.graph.spaces {
+            if space.members.contains_key(&agent) {
+                spaces.insert(*id);
+                people.extend(space.members.keys().copied());
+            }
+        }
+        let concerns = |attestation: &&Attestation| match &attestation.claim {
+            Claim::DeviceLink { .. } | Claim::Profile { .. } => {
+                people.contains(&attestation.issuer)
+            }
+            Claim::Relationship { with, .. } => {
+                (attestation.issuer == me && *with == agent)
+                    || (attestation.issuer == agent && *with == me)
+            }
+            Claim::SpaceFounding { .. } => spaces.contains(&SpaceId(attestation.id.0)),
+            Claim::SpaceGrant { space, .. } | Claim::SpaceEpoch { space, .. } => {
+                spaces.contains(space)
+            }
+            Claim::Unknown { .. } => attestation.issuer == me || attestation.issuer == agent,
+        };
+        self.attestations.values().filter(concerns).map(|attestation| attestation.id).collect()
+    }
+
+    /// The bytes of an attestation.
+    #[must_use]
+    pub fn attestation(&self, id: AttestationId) -> Option<&Attestation> {
+        self.attestations.get(&id)
+    }
+
+    /// Reads a local note.
+    #[must_use]
+    pub fn note<T: Serialize + DeserializeOwned>(&self, key: &str) -> Option<T> {
+        cbor::decode(self.notes.get(key)?, NOTE_BYTES_MAX).ok()
+    }
+
+    /// Keys of the local notes that start with `prefix`.
+    pub fn note_keys<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        self.notes
+            .range(prefix.to_owned()..)
+            .map(|(key, _)| key.as_str())
+            .take_while(move |key| key.starts_with(prefix))
+    }
+
+    /// Writes a local note, durably.
+    ///
+    /// # Errors
+    /// [`TrustError::Ledger`].
+    pub fn put_note<T: Serialize>(
+        &mut self,
+        key: &str,
+        value: &T,
+    ) -> Result<(), TrustError> {
+        let plain = cbor::encode(value);
+        self.ledger.put(&[self.seal(note_key(key), &plain)])?;
+        self.notes.insert(key.to_owned(), plain);
+        Ok(())
+    }
+
+    fn introduce(
+        &mut self,
+        entropy: &mut Entropy,
+        now: Timestamp,
+        agent_name: &str,
+        device_name: &str,
+    ) -> Result<(), TrustError> {
+        let (agent, device) = (self.agent(), self.device());
+        let link = Claim::DeviceLink {
+            device,
+            hpke: self.keys.hpke_public(),
+            name: device_name.to_owned(),
+            consent: self.keys.device.sign(Domain::DeviceLink, &agent.0),
+        };
+        let link = Attestation::issue(&self.keys.root, agent, link, now, None);
+        self.commit(vec![link], &[], now)?;
+        let profile = self.draft(Claim::Profile { name: agent_name.to_owned() }, now, &[]);
+        self.commit(vec![profile], &[], now)?;
+        self.found_space(entropy, now, "Private", Reach::Private)?;
+        Ok(())
+    }
+
+    /// Signs a claim as this device; `before` are drafts of the same batch.
+    fn draft(&self, claim: Claim, now: Timestamp, before: &[Attestation]) -> Attestation {
+        let device = self.device();
+        let prev = before
+            .iter()
+            .rev()
+            .find(|draft| draft.signer == device)
+            .map(|draft| draft.id)
+            .or(self.tip);
+        Attestation::issue(&self.keys.device, self.agent(), claim, now, prev)
+    }
+
+    fn draft_epoch(
+        &self,
+        entropy: &mut Entropy,
+        now: Timestamp,
+        (space, epoch, keys): (SpaceId, Epoch, &EpochKeys),
+        member: AgentId,
+        drafts: &mut Vec<Attestation>,
+    ) {
+        let devices: Vec<_> = self.graph.devices_of(member).collect();
+        for some in devices.chunks(WRAPS_MAX) {
+            let wraps = some
+                .iter()
+                .filter_map(|(id, device)| wrap(entropy, space, epoch, keys, *id, &device.hpke))
+                .collect();
+            let claim = Claim::SpaceEpoch { space, epoch, wraps };
+            let draft = self.draft(claim, now, drafts);
+            drafts.push(draft);
+        }
+    }
+
+    fn commit(
+        &mut self,
+        fresh: Vec<Attestation>,
+        notes: &[(String, Vec<u8>)],
+        now: Timestamp,
+    ) -> Result<(), TrustError> {
+        if self.attestations.len() + fresh.len() > ATTESTATIONS_MAX {
+            return Err(TrustError::TooMany);
+        }
+        let mut records: Vec<Record> = fresh
+            .iter()
+            .map(|attestation| self.seal(attestation_key(attestation.id), attestation.bytes()))
+            .collect();
+        records.extend(notes.iter().map(|(key, plain)| self.seal(note_key(key), plain)));
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.ledger.put(&records)?;
+        for (key, plain) in notes {
+            self.notes.insert(key.clone(), plain.clone());
+        }
+        for attestation in fresh {
+            self.keep(attestation);
+        }
+        self.refresh(now);
+        Ok(())
+    }
+
+    fn keep(&mut self, attestation: Attestation) {
+        if attestation.signer == self.device() && attestation.prev == self.tip {
+            self.tip = Some(attestation.id);
+        }
+        self.attestations.insert(attestation.id, attestation);
+    }
+
+    fn load(&mut self) -> Result<(), TrustError> {
+        for (key, sealed) in self.ledger.all()? {
+            let plain = self.local.open(&key, &sealed).map_err(|_| TrustError::Damaged)?;
+            match key.split_first() {
+                Some((&ATTESTATION_TAG, _)) => {
+                    let attestation =
+                        Attestation::read(&plain).map_err(|_| TrustError::Damaged)?;
+                    self.attestations.insert(attestation.id, attestation);
+                }
+                Some((&NOTE_TAG, name)) => {
+                    let name = std::str::from_utf8(name).map_err(|_| TrustError::Damaged)?;
+                    self.notes.insert(name.to_owned(), plain);
+                }
+                Some(_) | None => return Err(TrustError::Damaged),
+            }
+        }
+        self.tip = self.end_of_own_chain();
+        Ok(())
+    }
+
+    /// What we issued last: the one of ours that no other of ours follows.
+    fn end_of_own_chain(&self) -> Option<AttestationId> {
+        let device = self.device();
+        let own = || self.attestations.values().filter(move |a| a.signer == device);
+        let followed: BTreeSet<_> = own().filter_map(|attestation| attestation.prev).collect();
+        own()
+            .filter(|attestation| !followed.contains(&attestation.id))
+            .max_by_key(|attestation| (attestation.issued_at, attestation.id))
+            .map(|attestation| attestation.id)
+    }
+
+    fn seal(&self, key: Vec<u8>, plain: &[u8]) -> Record {
+        let sealed = self.local.seal_synthetic(&key, plain);
+        (key, sealed)
+    }
+
+    /// Derives everything again after the set has changed.
+    fn refresh(&mut self, now: Timestamp) {
+        self.graph = Graph::derive(self.attestations.values(), now);
+        let own = self.device();
+        for (space, facts) in &self.graph.spaces {
+            for (epoch, wraps) in &facts.wraps {
+                if self.keyring.epoch(*space, *epoch).is_some() {
+                    continue;
+                }
+                let keys = wraps
+                    .iter()
+                    .filter(|wrap| wrap.device == own)
+                    .find_map(|wrap| self.keys.unwrap(*space, *epoch, wrap));
+                if let Some(keys) = keys {
+                    self.keyring.insert(*space, *epoch, keys);
+                }
+            }
+        }
+    }
+}
