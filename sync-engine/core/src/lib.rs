@@ -1,7 +1,24 @@
-//! x
+//! Sync engine, without I/O: what documents mean and how stores become equal.
+//!
+//! Automerge changes become sealed, signed [entries](entry); entries become
+//! [documents](document); [reconciliation](reconcile) makes the stores of two
+//! nodes equal without either being able to read them.
+//!
+//! Invariant: nothing is acknowledged, announced or sent before the store has
+//! made it durable.
+//! Non-goals: sockets, clocks, deciding who may.
+
+pub mod blob;
 pub mod digest;
 pub mod document;
+mod engine;
 pub mod entry;
 pub mod json;
 pub mod patch;
+pub mod reconcile;
 pub mod store;
+
+pub use engine::{
+    EngineError, Flushed, JobId, Output, PeerSync, SpaceCounts, SyncEngine, Writer,
+    content_document, path_document,
+};

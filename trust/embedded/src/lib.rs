@@ -1,1 +1,120 @@
-//! placeholder
+//! The default ledger: sealed records in one SQLite file.
+//!
+//! Invariant: [`Ledger::put`] returns after the commit was synced to the disk.
+
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use trust_core::ledger::{Ledger, LedgerError, Record};
+
+/// Version of the file's layout (`PRAGMA user_version`).
+pub const FORMAT: u32 = 1;
+
+/// Sealed records in a SQLite file, held exclusively.
+pub struct EmbeddedLedger {
+    connection: Connection,
+}
+
+impl EmbeddedLedger {
+    /// Opens or creates the file; `vfs` names a SQLite VFS other than the
+    /// operating system's.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; the file is as it was.
+    pub fn open(path: &Path, vfs: Option<&str>) -> Result<Self, LedgerError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = match vfs {
+            Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs),
+            None => Connection::open_with_flags(path, flags),
+        }
+        .map_err(failure)?;
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(failure)?;
+        let found: u32 = connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .map_err(failure)?;
+        if found > FORMAT {
+            return Err(LedgerError::Newer { found, known: FORMAT });
+        }
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(failure)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(failure)?;
+        if found == 0 {
+            create(&connection).map_err(failure)?;
+        }
+        Ok(Self { connection })
+    }
+
+    fn put_all(&self, records: &[Record]) -> rusqlite::Result<()> {
+        let transaction = self.connection.unchecked_transaction()?;
+        for (key, value) in records {
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO records (key, value) VALUES (?1, ?2)")?
+                .execute((key, value))?;
+        }
+        transaction.commit()
+    }
+
+    fn read_all(&self) -> rusqlite::Result<Vec<Record>> {
+        self.connection
+            .prepare("SELECT key, value FROM records ORDER BY key")?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect()
+    }
+}
+
+fn create(connection: &Connection) -> rusqlite::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(
+        "CREATE TABLE records (key BLOB PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
+    )?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.commit()
+}
+
+impl Ledger for EmbeddedLedger {
+    fn put(&mut self, records: &[Record]) -> Result<(), LedgerError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.put_all(records).map_err(failure)
+    }
+
+    fn all(&self) -> Result<Vec<Record>, LedgerError> {
+        self.read_all().map_err(failure)
+    }
+}
+
+fn failure(error: rusqlite::Error) -> LedgerError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => LedgerError::Full,
+        Some(_) | None => LedgerError::Storage(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn embedded_ledger_conforms_and_keeps_what_it_got() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("trust.db");
+        let mut ledger = EmbeddedLedger::open(&path, None).expect("new");
+        trust_core::ledger::conformance(&mut ledger).expect("conforms");
+        drop(ledger);
+        let ledger = EmbeddedLedger::open(&path, None).expect("again");
+        assert_eq!(ledger.all().expect("reads").len(), 2);
+    }
+
+    #[test]
+    fn a_ledger_of_a_newer_version_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("trust.db");
+        let ledger = EmbeddedLedger::open(&path, None).expect("new");
+        ledger.connection.pragma_update(None, "user_version", FORMAT + 1).expect("writes");
+        drop(ledger);
+        let error = EmbeddedLedger::open(&path, None).err();
+        assert_eq!(error, Some(LedgerError::Newer { found: 2, known: 1 }));
+    }
+}

@@ -1,0 +1,333 @@
+//! The engine's side of reconciliation: frames in, frames out.
+
+use std::collections::BTreeSet;
+
+use node_model::{DeviceId, SpaceId, cbor::DecodeError};
+
+use super::{Delivered, Job, JobId, Output, PeerSync, SyncEngine, Traffic};
+use crate::{
+    entry::{EntryError, VerifiedEntry},
+    reconcile::{self, HEADS_MAX, Message, PROTOCOL, Session, Todo},
+    store::{Batch, StoreError},
+};
+
+/// Why a peer's frame was not taken. Nothing was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// Not our protocol.
+    #[error("the peer does not speak the protocol: {0}")]
+    Decode(#[from] DecodeError),
+    /// A later protocol.
+    #[error("the peer speaks version {0} of the protocol, this node speaks {PROTOCOL}")]
+    Version(u16),
+    /// Our own store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl SyncEngine {
+    /// Sets which spaces are shared with a connected peer: begins what is new,
+    /// ends what is not any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn share(
+        &mut self,
+        peer: DeviceId,
+        spaces: &BTreeSet<SpaceId>,
+    ) -> Result<(), StoreError> {
+        self.sessions.retain(|(space, other), _| *other != peer || spaces.contains(space));
+        let mut heads = Vec::new();
+        for id in spaces.iter().take(HEADS_MAX) {
+            let Some(space) = self.spaces.get(id) else { continue };
+            let session =
+                self.sessions.entry((*id, peer)).or_insert_with(|| Session::new(*id, peer));
+            heads.extend(session.announce(space.store.as_ref())?);
+        }
+        if !heads.is_empty() {
+            self.send(peer, &Message::Heads { protocol: PROTOCOL, heads });
+        }
+        Ok(())
+    }
+
+    /// Who writes in a space has changed: what was refused may be welcome now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn retry_refused(&mut self, space: SpaceId) -> Result<(), StoreError> {
+        let Some(facts) = self.spaces.get(&space) else {
+            return Ok(());
+        };
+        let mut todos = Vec::new();
+        for ((_, peer), session) in
+            self.sessions.range_mut((space, DeviceId([0; 32]))..=(space, DeviceId([255; 32])))
+        {
+            todos.push((*peer, session.retry_refused(facts.store.as_ref())?));
+        }
+        todos.into_iter().for_each(|(peer, todo)| self.take_on(space, peer, todo));
+        Ok(())
+    }
+
+    /// A peer is gone.
+    pub fn disconnect(&mut self, peer: DeviceId) {
+        self.sessions.retain(|(_, other), _| *other != peer);
+        self.traffic.retain(|(_, other), _| *other != peer);
+    }
+
+    /// Starts over with a peer, and compares all ids if `full`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn restart(&mut self, peer: DeviceId, full: bool) -> Result<(), StoreError> {
+        let spaces: BTreeSet<SpaceId> = self.shared_with(peer).collect();
+        for space in &spaces {
+            if let Some(session) = self.sessions.get_mut(&(*space, peer)) {
+                let theirs = session.theirs();
+                session.restart();
+                if full {
+                    session.compare_all();
+                }
+                if let (Some(head), Some(facts)) = (theirs, self.spaces.get(space)) {
+                    let todo = session.on_head(head, facts.store.as_ref())?;
+                    self.take_on(*space, peer, todo);
+                }
+            }
+        }
+        self.share(peer, &spaces)
+    }
+
+    /// Spaces with a session with this peer.
+    pub fn shared_with(&self, peer: DeviceId) -> impl Iterator<Item = SpaceId> {
+        self.sessions
+            .keys()
+            .filter(move |(_, other)| *other == peer)
+            .map(|(space, _)| *space)
+    }
+
+    /// Where we stand with a peer over a space.
+    #[must_use]
+    pub fn peer_sync(&self, space: SpaceId, peer: DeviceId) -> Option<PeerSync> {
+        let session = self.sessions.get(&(space, peer))?;
+        let state = session.state(self.spaces.get(&space)?.store.head());
+        let traffic = self.traffic.get(&(space, peer));
+        Some(PeerSync {
+            state,
+            pushed: traffic.map_or(0, |traffic| traffic.pushed),
+            pulled: traffic.map_or(0, |traffic| traffic.pulled),
+        })
+    }
+
+    /// Takes a frame of the sync lane. `may_hold` is the trust plane's word on
+    /// which spaces the peer may be sent.
+    ///
+    /// # Errors
+    /// [`FrameError`].
+    pub fn on_frame(
+        &mut self,
+        peer: DeviceId,
+        frame: &[u8],
+        may_hold: &dyn Fn(SpaceId) -> bool,
+    ) -> Result<(), FrameError> {
+        match Message::decode(frame)? {
+            Message::Heads { protocol, .. } if protocol != PROTOCOL => {
+                Err(FrameError::Version(protocol))
+            }
+            Message::Heads { heads, .. } => {
+                for head in heads {
+                    self.on_head(peer, head, may_hold)?;
+                }
+                Ok(())
+            }
+            Message::Pull { space, after } => {
+                self.answer(peer, space, may_hold, |store| {
+                    reconcile::answer_pull(space, after, peer, store)
+                })
+            }
+            Message::List { space, after } => self.answer(peer, space, may_hold, |store| {
+                reconcile::answer_list(space, after, store)
+            }),
+            Message::Get { space, ids } => self
+                .answer(peer, space, may_hold, |store| reconcile::answer_get(space, &ids, store)),
+            answer @ (Message::Page { .. }
+            | Message::Ids { .. }
+            | Message::Entries { .. }
+            | Message::Denied { .. }) => Ok(self.on_answer(peer, answer)?),
+        }
+    }
+
+    fn on_head(
+        &mut self,
+        peer: DeviceId,
+        head: reconcile::Head,
+        may_hold: &dyn Fn(SpaceId) -> bool,
+    ) -> Result<(), StoreError> {
+        let id = head.space;
+        let (Some(space), true) = (self.spaces.get(&id), may_hold(id)) else {
+            self.send(peer, &Message::Denied { space: id });
+            return Ok(());
+        };
+        let session = self.sessions.entry((id, peer)).or_insert_with(|| Session::new(id, peer));
+        let todo = session.on_head(head, space.store.as_ref())?;
+        let told = session.announce(space.store.as_ref())?;
+        self.take_on(id, peer, todo);
+        if let Some(head) = told {
+            self.send(peer, &Message::Heads { protocol: PROTOCOL, heads: vec![head] });
+        }
+        Ok(())
+    }
+
+    fn answer(
+        &mut self,
+        peer: DeviceId,
+        space: SpaceId,
+        may_hold: &dyn Fn(SpaceId) -> bool,
+        answer: impl FnOnce(&dyn crate::store::EntryStore) -> Result<Message, StoreError>,
+    ) -> Result<(), FrameError> {
+        let message = match self.spaces.get(&space) {
+            Some(facts) if may_hold(space) => answer(facts.store.as_ref())?,
+            Some(_) | None => Message::Denied { space },
+        };
+        if let Message::Page { entries, .. } | Message::Entries { entries, .. } = &message {
+            self.traffic(space, peer).pushed += entries.len() as u64;
+        }
+        self.send(peer, &message);
+        Ok(())
+    }
+
+    fn on_answer(&mut self, peer: DeviceId, answer: Message) -> Result<(), StoreError> {
+        let (Message::Page { space, .. }
+        | Message::Ids { space, .. }
+        | Message::Entries { space, .. }
+        | Message::Denied { space }) = &answer
+        else {
+            return Ok(());
+        };
+        let space = *space;
+        let (Some(session), Some(facts)) =
+            (self.sessions.get_mut(&(space, peer)), self.spaces.get(&space))
+        else {
+            return Ok(());
+        };
+        let todo = match answer {
+            Message::Page { store, upto, more, entries, .. } => {
+                session.on_page(store, upto, more, entries)
+            }
+            Message::Ids { upto, more, ids, .. } => {
+                session.on_ids(upto, more, &ids, facts.store.as_ref())?
+            }
+            Message::Entries { entries, .. } => session.on_entries(entries),
+            Message::Denied { .. } => {
+                session.on_denied();
+                Todo::default()
+            }
+            Message::Heads { .. }
+            | Message::Pull { .. }
+            | Message::List { .. }
+            | Message::Get { .. } => Todo::default(),
+        };
+        self.take_on(space, peer, todo);
+        Ok(())
+    }
+
+    fn take_on(&mut self, space: SpaceId, peer: DeviceId, todo: Todo) {
+        if let Some(message) = todo.ask {
+            self.send(peer, &message);
+        }
+        let Some(delivery) = todo.deliver else {
+            return;
+        };
+        if delivery.entries.is_empty() {
+            let batch =
+                Batch { entries: vec![], source: Some(peer), cursor: delivery.cursor };
+            let delivered = Delivered { peer, refused: false };
+            self.arrived.entry(space).or_default().push((batch, delivered));
+            return;
+        }
+        let job = JobId(self.next_job);
+        self.next_job += 1;
+        self.jobs.insert(job, Job { peer, space, cursor: delivery.cursor });
+        self.outputs.push_back(Output::Verify { job, entries: delivery.entries });
+    }
+
+    /// The verdicts on a batch. `may_write` is the trust plane's word on its
+    /// authors. Good entries are staged; bad ones are left out, each by itself.
+    pub fn on_verified(
+        &mut self,
+        job: JobId,
+        results: Vec<Result<VerifiedEntry, EntryError>>,
+        may_write: &dyn Fn(SpaceId, DeviceId) -> bool,
+    ) {
+        let Some(Job { peer, space, cursor }) = self.jobs.remove(&job) else {
+            return;
+        };
+        let count = results.len();
+        let mut entries = Vec::with_capacity(count);
+        for result in results {
+            match result {
+                Ok(entry) if entry.header().space != space => {
+                    tracing::warn!(%peer, %space, entry = %entry.id(), "entry of another space");
+                }
+                Ok(entry) if !may_write(space, entry.header().author) => {
+                    let author = entry.header().author;
+                    tracing::info!(%peer, %space, entry = %entry.id(), %author, "may not write");
+                }
+                Ok(entry) => entries.push(entry),
+                Err(error) => tracing::warn!(%peer, %space, %error, "bad entry"),
+            }
+        }
+        self.traffic(space, peer).pulled += entries.len() as u64;
+        let refused = entries.len() < count;
+        let cursor = cursor.map(|cursor| crate::store::Cursor {
+            has_refused: cursor.has_refused || refused,
+            ..cursor
+        });
+        let batch = Batch { entries, source: Some(peer), cursor };
+        self.arrived.entry(space).or_default().push((batch, Delivered { peer, refused }));
+    }
+
+    pub(super) fn go_on(
+        &mut self,
+        space: SpaceId,
+        delivered: Vec<Delivered>,
+    ) -> Result<(), StoreError> {
+        for Delivered { peer, refused } in delivered {
+            let (Some(session), Some(facts)) =
+                (self.sessions.get_mut(&(space, peer)), self.spaces.get(&space))
+            else {
+                continue;
+            };
+            let todo = session.on_delivered(refused, facts.store.as_ref())?;
+            self.take_on(space, peer, todo);
+        }
+        Ok(())
+    }
+
+    pub(super) fn announce(&mut self, space: SpaceId) -> Result<(), StoreError> {
+        let Some(facts) = self.spaces.get(&space) else {
+            return Ok(());
+        };
+        let mut heads = Vec::new();
+        for ((_, peer), session) in
+            self.sessions.range_mut((space, DeviceId([0; 32]))..=(space, DeviceId([255; 32])))
+        {
+            if session.is_busy() {
+                continue;
+            }
+            if let Some(head) = session.announce(facts.store.as_ref())? {
+                heads.push((*peer, head));
+            }
+        }
+        for (peer, head) in heads {
+            self.send(peer, &Message::Heads { protocol: PROTOCOL, heads: vec![head] });
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, peer: DeviceId, message: &Message) {
+        self.outputs.push_back(Output::Send { peer, frame: message.encode() });
+    }
+
+    fn traffic(&mut self, space: SpaceId, peer: DeviceId) -> &mut Traffic {
+        self.traffic.entry((space, peer)).or_default()
+    }
+}

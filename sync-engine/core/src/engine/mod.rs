@@ -1,0 +1,456 @@
+//! The engine: spaces with their stores, and sessions with peers.
+//!
+//! Writes are staged and become durable together in [`SyncEngine::flush`] (group
+//! commit); the caller acknowledges after it.
+
+mod exchange;
+mod space;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use node_model::{
+    BlobId, DeviceId, DocumentId, EntryId, Entropy, Epoch, SpaceId, Timestamp, seal::SealKey,
+    sign::Signer,
+};
+use serde_json::Value;
+
+use self::space::Space;
+use crate::{
+    document::{Document, DocumentError, HistoryItem, Meta, Summary, blobs_in},
+    entry::EntryError,
+    json::Pointer,
+    patch::PatchOp,
+    reconcile::{PeerState, Session},
+    store::{Batch, Cursor, EntryStore, StoreError, StoreHead},
+};
+
+/// Why the engine could not do it. Nothing changed.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// We hold no such space.
+    #[error("there is no such space here")]
+    NoSuchSpace,
+    /// We hold no such document.
+    #[error("there is no such document in this space")]
+    NoSuchDocument,
+    /// The space's key is not here.
+    #[error("this node keeps the space sealed: it holds no key for it")]
+    NoKey,
+    /// Larger than an entry may be.
+    #[error("too large: a change may have 10 MB and refer to 1,024 blobs; put large content into blobs")]
+    TooLarge,
+    /// The document refused.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An entry of ours could not be made.
+    #[error(transparent)]
+    Entry(EntryError),
+}
+
+/// What a write needs from outside.
+pub struct Writer<'a> {
+    /// The device's key.
+    pub signer: &'a Signer,
+    /// For nonces.
+    pub entropy: &'a mut Entropy,
+    /// For the time that a change carries.
+    pub now: Timestamp,
+}
+
+/// Names a batch that is being verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub u64);
+
+/// What the engine wants done, or tells.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send a frame on the sync lane.
+    Send {
+        /// To whom.
+        peer: DeviceId,
+        /// A [`reconcile::Message`](crate::reconcile::Message).
+        frame: Vec<u8>,
+    },
+    /// Verify entries ([`crate::entry::read_batch`]), then call
+    /// [`SyncEngine::on_verified`].
+    Verify {
+        /// Which batch.
+        job: JobId,
+        /// The entries' bytes.
+        entries: Vec<Vec<u8>>,
+    },
+    /// Documents of a space changed, durably.
+    Changed {
+        /// The space.
+        space: SpaceId,
+        /// The documents.
+        documents: BTreeSet<DocumentId>,
+    },
+    /// Entries that refer to blobs became durable.
+    Referenced {
+        /// The space.
+        space: SpaceId,
+        /// The blobs.
+        blobs: BTreeSet<BlobId>,
+    },
+}
+
+/// What became of staged writes, by space.
+#[derive(Debug, Default)]
+pub struct Flushed(BTreeMap<SpaceId, StoreError>);
+
+impl Flushed {
+    /// Whether everything staged in `space` is durable.
+    ///
+    /// # Errors
+    /// The store's error; nothing of that space's staged writes was kept.
+    pub fn result(&self, space: SpaceId) -> Result<(), StoreError> {
+        self.0.get(&space).map_or(Ok(()), |error| Err(error.clone()))
+    }
+}
+
+/// Numbers of a space.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpaceCounts {
+    /// Documents that are not removed.
+    pub documents: u64,
+    /// Entries.
+    pub entries: u64,
+    /// Bytes of entries.
+    pub bytes: u64,
+}
+
+/// Where we stand with a peer over a space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerSync {
+    /// How the copies compare.
+    pub state: PeerState,
+    /// Entries sent since the connection began.
+    pub pushed: u64,
+    /// Entries received since then.
+    pub pulled: u64,
+}
+
+struct Job {
+    peer: DeviceId,
+    space: SpaceId,
+    cursor: Option<Cursor>,
+}
+
+#[derive(Default)]
+struct Traffic {
+    pushed: u64,
+    pulled: u64,
+}
+
+struct Delivered {
+    peer: DeviceId,
+    refused: bool,
+}
+
+/// The sync engine of one node.
+pub struct SyncEngine {
+    device: DeviceId,
+    spaces: BTreeMap<SpaceId, Space>,
+    sessions: BTreeMap<(SpaceId, DeviceId), Session>,
+    traffic: BTreeMap<(SpaceId, DeviceId), Traffic>,
+    jobs: BTreeMap<JobId, Job>,
+    next_job: u64,
+    arrived: BTreeMap<SpaceId, Vec<(Batch, Delivered)>>,
+    outputs: VecDeque<Output>,
+}
+
+impl SyncEngine {
+    /// An engine without spaces.
+    #[must_use]
+    pub fn new(device: DeviceId) -> Self {
+        Self {
+            device,
+            spaces: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            traffic: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            next_job: 0,
+            arrived: BTreeMap::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes over a space's store.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open_space(
+        &mut self,
+        space: SpaceId,
+        store: Box<dyn EntryStore>,
+    ) -> Result<(), StoreError> {
+        self.spaces.insert(space, Space::new(space, self.device, store)?);
+        Ok(())
+    }
+
+    /// Whether the space is open here.
+    #[must_use]
+    pub fn has_space(&self, space: SpaceId) -> bool {
+        self.spaces.contains_key(&space)
+    }
+
+    /// Hands over an epoch's key.
+    pub fn use_epoch(&mut self, space: SpaceId, epoch: Epoch, key: SealKey) {
+        if let Some(space) = self.spaces.get_mut(&space) {
+            space.use_epoch(epoch, key);
+        }
+    }
+
+    /// The next thing to do or to tell.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Stages a new document, or an update of the one that has this id.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn write_document(
+        &mut self,
+        writer: &mut Writer<'_>,
+        space: SpaceId,
+        document: DocumentId,
+        meta: &Meta,
+        value: &Value,
+    ) -> Result<(), EngineError> {
+        let space = self.space_mut(space)?;
+        let mut blobs = BTreeSet::new();
+        blobs_in(value, &mut blobs);
+        let exists = space.exists(document)?;
+        space.write(writer, document, blobs, |document| {
+            if exists { document.update(meta, value) } else { document.fill(meta, value) }
+        })
+    }
+
+    /// Stages one value at a path.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn set(
+        &mut self,
+        writer: &mut Writer<'_>,
+        space: SpaceId,
+        document: DocumentId,
+        (pointer, value): (&Pointer, &Value),
+    ) -> Result<(), EngineError> {
+        let mut blobs = BTreeSet::new();
+        blobs_in(value, &mut blobs);
+        self.edit(writer, space, document, blobs, |document| document.set(pointer, value))
+    }
+
+    /// Stages a JSON Patch.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn patch(
+        &mut self,
+        writer: &mut Writer<'_>,
+        space: SpaceId,
+        document: DocumentId,
+        operations: &[PatchOp],
+    ) -> Result<(), EngineError> {
+        let mut blobs = BTreeSet::new();
+        for operation in operations {
+            if let PatchOp::Add { value, .. } | PatchOp::Replace { value, .. } = operation {
+                blobs_in(value, &mut blobs);
+            }
+        }
+        self.edit(writer, space, document, blobs, |document| document.patch(operations))
+    }
+
+    fn edit(
+        &mut self,
+        writer: &mut Writer<'_>,
+        space: SpaceId,
+        document: DocumentId,
+        blobs: BTreeSet<BlobId>,
+        change: impl FnOnce(&mut Document) -> Result<(), DocumentError>,
+    ) -> Result<(), EngineError> {
+        let space = self.space_mut(space)?;
+        space.document(document)?;
+        space.write(writer, document, blobs, change)
+    }
+
+    /// Stages the removal of a document.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn remove_document(
+        &mut self,
+        writer: &mut Writer<'_>,
+        space: SpaceId,
+        document: DocumentId,
+    ) -> Result<(), EngineError> {
+        self.space_mut(space)?.bury(writer, document)
+    }
+
+    /// A document, to read it.
+    ///
+    /// # Errors
+    /// [`EngineError`]; a removed document is [`DocumentError::Removed`].
+    pub fn document(
+        &mut self,
+        space: SpaceId,
+        document: DocumentId,
+    ) -> Result<&mut Document, EngineError> {
+        let document = self.space_mut(space)?.document(document)?;
+        if document.is_removed() { Err(DocumentError::Removed.into()) } else { Ok(document) }
+    }
+
+    /// The history of a document, also of a removed one.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn history(
+        &mut self,
+        space: SpaceId,
+        document: DocumentId,
+    ) -> Result<Vec<HistoryItem>, EngineError> {
+        Ok(self.space_mut(space)?.document(document)?.history())
+    }
+
+    /// All documents of a space.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn documents(
+        &mut self,
+        space: SpaceId,
+    ) -> Result<&BTreeMap<DocumentId, Summary>, EngineError> {
+        self.space_mut(space)?.index()
+    }
+
+    /// Numbers of a space.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn counts(&mut self, space: SpaceId) -> Result<SpaceCounts, EngineError> {
+        let space = self.space_mut(space)?;
+        let entries = space.store.head().arrivals;
+        let bytes = space.store.stored_bytes();
+        let documents =
+            if space.is_readable() { space.index()?.len() } else { space.store.documents()?.len() };
+        Ok(SpaceCounts { documents: documents as u64, entries, bytes })
+    }
+
+    /// Head of a space's store.
+    #[must_use]
+    pub fn head(&self, space: SpaceId) -> Option<StoreHead> {
+        Some(self.spaces.get(&space)?.store.head())
+    }
+
+    /// Ids of all entries of a space, for checks.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn entry_ids(&self, space: SpaceId) -> Result<Vec<EntryId>, EngineError> {
+        let space = self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?;
+        let ids = space.store.ids(0, usize::MAX)?;
+        Ok(ids.into_iter().map(|(_, id)| id).collect())
+    }
+
+    /// Makes everything staged durable, one transaction for each space, goes on
+    /// with the sessions and announces what is new.
+    pub fn flush(&mut self) -> Flushed {
+        let mut flushed = Flushed::default();
+        let spaces: Vec<SpaceId> = self.spaces.keys().copied().collect();
+        for id in spaces {
+            loop {
+                match self.flush_space(id) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        tracing::warn!(space = %id, %error, "could not store");
+                        flushed.0.insert(id, error);
+                        break;
+                    }
+                }
+            }
+        }
+        flushed
+    }
+
+    /// Whether there was something to store; then there may be more.
+    fn flush_space(&mut self, id: SpaceId) -> Result<bool, StoreError> {
+        let Some(space) = self.spaces.get_mut(&id) else {
+            return Ok(false);
+        };
+        let (mut batches, delivered): (Vec<_>, Vec<_>) =
+            self.arrived.remove(&id).unwrap_or_default().into_iter().unzip();
+        batches.extend(space.take_staged());
+        if batches.is_empty() {
+            return Ok(false);
+        }
+        match space.store.append(&batches) {
+            Ok(new) => {
+                let new: BTreeSet<EntryId> = new.into_iter().collect();
+                space.committed(&batches, &new);
+                self.tell(id, &batches, &new);
+                self.go_on(id, delivered)?;
+                self.announce(id)?;
+                Ok(true)
+            }
+            Err(error) => {
+                space.rolled_back()?;
+                // Whatever was under way starts over with the next connection
+                // or announcement; its cursor was not stored.
+                for delivered in delivered {
+                    if let Some(session) = self.sessions.get_mut(&(id, delivered.peer)) {
+                        session.restart();
+                    }
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn tell(&mut self, space: SpaceId, batches: &[Batch], new: &BTreeSet<EntryId>) {
+        let mut documents = BTreeSet::new();
+        let mut blobs = BTreeSet::new();
+        for entry in batches.iter().flat_map(|batch| &batch.entries) {
+            if new.contains(&entry.id()) {
+                documents.insert(entry.header().document);
+                blobs.extend(entry.header().blobs.iter().copied());
+            }
+        }
+        if !blobs.is_empty() {
+            self.outputs.push_back(Output::Referenced { space, blobs });
+        }
+        if !documents.is_empty() {
+            self.outputs.push_back(Output::Changed { space, documents });
+        }
+    }
+
+    fn space_mut(&mut self, space: SpaceId) -> Result<&mut Space, EngineError> {
+        self.spaces.get_mut(&space).ok_or(EngineError::NoSuchSpace)
+    }
+}
+
+/// The document for a content item with this `id`, the same on every node.
+#[must_use]
+pub fn content_document(space: SpaceId, content_id: &str) -> DocumentId {
+    derived_document("kith 2026-11 document of a content id", space, content_id)
+}
+
+/// The document for an imported file at this path.
+#[must_use]
+pub fn path_document(space: SpaceId, path: &str) -> DocumentId {
+    derived_document("kith 2026-11 document of a path", space, path)
+}
+
+fn derived_document(context: &str, space: SpaceId, name: &str) -> DocumentId {
+    let mut hasher = blake3::Hasher::new_derive_key(context);
+    hasher.update(&space.0).update(name.as_bytes());
+    let mut id = [0; 16];
+    hasher.finalize_xof().fill(&mut id);
+    DocumentId(id)
+}

@@ -1,0 +1,287 @@
+//! One space: its store, its keys, the documents that are loaded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use node_model::{BlobId, DeviceId, DocumentId, Epoch, SpaceId, seal::SealKey};
+
+use super::{EngineError, Writer};
+use crate::{
+    document::{Document, DocumentError, Summary},
+    entry::{Draft, EntryError, EntryKind, VerifiedEntry},
+    store::{Batch, EntryStore, StoreError, Tip},
+};
+
+/// Documents kept loaded in a space: enough for what a person has open, some
+/// megabytes at the usual size.
+const LOADED_MAX: usize = 128;
+
+pub(super) struct Space {
+    id: SpaceId,
+    device: DeviceId,
+    pub(super) store: Box<dyn EntryStore>,
+    keys: BTreeMap<Epoch, SealKey>,
+    loaded: BTreeMap<DocumentId, Document>,
+    /// Use of `loaded`, oldest first.
+    recent: Vec<DocumentId>,
+    /// Written here, waiting for the next flush.
+    staged: Vec<VerifiedEntry>,
+    touched: BTreeSet<DocumentId>,
+    tip: Option<Tip>,
+    index: Option<BTreeMap<DocumentId, Summary>>,
+    stale: BTreeSet<DocumentId>,
+}
+
+impl Space {
+    pub(super) fn new(
+        id: SpaceId,
+        device: DeviceId,
+        store: Box<dyn EntryStore>,
+    ) -> Result<Self, StoreError> {
+        let tip = store.tip(device)?;
+        Ok(Self {
+            id,
+            device,
+            store,
+            keys: BTreeMap::new(),
+            loaded: BTreeMap::new(),
+            recent: Vec::new(),
+            staged: Vec::new(),
+            touched: BTreeSet::new(),
+            tip,
+            index: None,
+            stale: BTreeSet::new(),
+        })
+    }
+
+    pub(super) fn use_epoch(&mut self, epoch: Epoch, key: SealKey) {
+        if self.keys.insert(epoch, key).is_none() {
+            // What could not be opened may open now.
+            self.loaded.clear();
+            self.recent.clear();
+            self.index = None;
+        }
+    }
+
+    pub(super) fn is_readable(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// The document, loaded.
+    pub(super) fn document(&mut self, id: DocumentId) -> Result<&mut Document, EngineError> {
+        if !self.loaded.contains_key(&id) {
+            let document = self.load(id)?.ok_or(EngineError::NoSuchDocument)?;
+            self.remember(id, document);
+        }
+        self.loaded.get_mut(&id).ok_or(EngineError::NoSuchDocument)
+    }
+
+    pub(super) fn exists(&mut self, id: DocumentId) -> Result<bool, EngineError> {
+        match self.document(id) {
+            Ok(document) => Ok(!document.is_removed()),
+            Err(EngineError::NoSuchDocument) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn load(&self, id: DocumentId) -> Result<Option<Document>, EngineError> {
+        let stored = self.store.document(id)?;
+        if stored.is_empty() {
+            return Ok(None);
+        }
+        if self.keys.is_empty() {
+            return Err(EngineError::NoKey);
+        }
+        let mut document = Document::new(self.device, self.id, id);
+        let mut entries = Vec::with_capacity(stored.len());
+        for bytes in stored {
+            let entry = VerifiedEntry::from_storage(bytes)
+                .map_err(|error| StoreError::Damaged(error.to_string()))?;
+            entries.push(entry);
+        }
+        self.absorb(&mut document, &entries);
+        Ok(Some(document))
+    }
+
+    /// Opens entries and applies them, in one go.
+    fn absorb(&self, document: &mut Document, entries: &[VerifiedEntry]) {
+        let mut changes = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match entry.header().kind {
+                EntryKind::Tombstone => document.bury(entry.id()),
+                EntryKind::Change => {
+                    #[cfg(feature = "planted-bugs")]
+                    if node_model::planted::active(node_model::planted::Bug::ReorderedTombstone) {
+                        document.unbury();
+                    }
+                    let key = self.keys.get(&entry.header().epoch);
+                    // What we cannot open stays sealed; it is not lost.
+                    if let Some(Ok(change)) = key.map(|key| entry.open(key)) {
+                        changes.push((entry.id(), change));
+                    }
+                }
+            }
+        }
+        document.apply(changes);
+    }
+
+    fn remember(&mut self, id: DocumentId, document: Document) {
+        if self.recent.len() >= LOADED_MAX {
+            let oldest = self.recent.remove(0);
+            self.loaded.remove(&oldest);
+        }
+        self.recent.push(id);
+        self.loaded.insert(id, document);
+    }
+
+    /// Makes a new document, or changes one that exists.
+    pub(super) fn write(
+        &mut self,
+        writer: &mut Writer<'_>,
+        id: DocumentId,
+        blobs: BTreeSet<BlobId>,
+        change: impl FnOnce(&mut Document) -> Result<(), DocumentError>,
+    ) -> Result<(), EngineError> {
+        let mut document = match self.loaded.remove(&id) {
+            Some(document) => document,
+            None => self.load(id)?.unwrap_or_else(|| Document::new(self.device, self.id, id)),
+        };
+        self.recent.retain(|recent| *recent != id);
+        if document.is_removed() {
+            return Err(EngineError::Document(DocumentError::Removed));
+        }
+        let deps = document.head_entries();
+        // Whatever fails from here on drops the document, and with it the
+        // change; the next use loads it as it is stored.
+        change(&mut document)?;
+        if let Some((hash, bytes)) = document.commit(writer.now) {
+            let blobs = blobs.into_iter().collect();
+            let draft = self.draft(id, EntryKind::Change, deps, blobs);
+            let entry = self.seal(writer, draft, &bytes)?;
+            document.note_entry(hash, entry);
+        }
+        self.remember(id, document);
+        Ok(())
+    }
+
+    /// Removes a document.
+    pub(super) fn bury(
+        &mut self,
+        writer: &mut Writer<'_>,
+        id: DocumentId,
+    ) -> Result<(), EngineError> {
+        let document = self.document(id)?;
+        if document.is_removed() {
+            return Err(EngineError::Document(DocumentError::Removed));
+        }
+        let deps = document.head_entries();
+        let draft = self.draft(id, EntryKind::Tombstone, deps, vec![]);
+        let entry = self.seal(writer, draft, &[])?;
+        self.document(id)?.bury(entry);
+        Ok(())
+    }
+
+    fn draft(
+        &self,
+        document: DocumentId,
+        kind: EntryKind,
+        deps: Vec<node_model::EntryId>,
+        blobs: Vec<BlobId>,
+    ) -> Draft {
+        Draft {
+            space: self.id,
+            document,
+            kind,
+            sequence: self.tip.map_or(0, |tip| tip.sequence + 1),
+            prev: self.tip.map(|tip| tip.id),
+            deps,
+            blobs,
+        }
+    }
+
+    fn seal(
+        &mut self,
+        writer: &mut Writer<'_>,
+        draft: Draft,
+        plain: &[u8],
+    ) -> Result<node_model::EntryId, EngineError> {
+        let (epoch, key) = self.keys.last_key_value().ok_or(EngineError::NoKey)?;
+        let (document, sequence) = (draft.document, draft.sequence);
+        let entry = draft.seal(writer.entropy, writer.signer, (*epoch, key), plain).map_err(
+            |error| match error {
+                EntryError::OverLimit => EngineError::TooLarge,
+                EntryError::Decode(_)
+                | EntryError::Newer
+                | EntryError::Body
+                | EntryError::Signature(_)
+                | EntryError::Sealed => EngineError::Entry(error),
+            },
+        )?;
+        let id = entry.id();
+        self.tip = Some(Tip { sequence, id });
+        self.touched.insert(document);
+        self.staged.push(entry);
+        Ok(id)
+    }
+
+    /// What was written here since the last flush, as a batch.
+    pub(super) fn take_staged(&mut self) -> Option<Batch> {
+        let entries = std::mem::take(&mut self.staged);
+        (!entries.is_empty()).then(|| Batch { entries, source: None, cursor: None })
+    }
+
+    /// Batches are durable: brings what is loaded up to date.
+    pub(super) fn committed(&mut self, batches: &[Batch], new: &BTreeSet<node_model::EntryId>) {
+        self.stale.append(&mut self.touched);
+        for batch in batches.iter().filter(|batch| batch.source.is_some()) {
+            let mut arrived: BTreeMap<DocumentId, Vec<VerifiedEntry>> = BTreeMap::new();
+            for entry in batch.entries.iter().filter(|entry| new.contains(&entry.id())) {
+                arrived.entry(entry.header().document).or_default().push(entry.clone());
+            }
+            for (id, entries) in arrived {
+                self.stale.insert(id);
+                if let Some(mut document) = self.loaded.remove(&id) {
+                    self.absorb(&mut document, &entries);
+                    self.loaded.insert(id, document);
+                }
+            }
+        }
+    }
+
+    /// The store refused: forgets everything that it does not hold.
+    pub(super) fn rolled_back(&mut self) -> Result<(), StoreError> {
+        for id in std::mem::take(&mut self.touched) {
+            self.loaded.remove(&id);
+            self.recent.retain(|recent| *recent != id);
+            self.stale.insert(id);
+        }
+        self.tip = self.store.tip(self.device)?;
+        Ok(())
+    }
+
+    /// All documents that are not removed, by id.
+    pub(super) fn index(&mut self) -> Result<&BTreeMap<DocumentId, Summary>, EngineError> {
+        let stale = match &self.index {
+            Some(_) => std::mem::take(&mut self.stale).into_iter().collect(),
+            None => {
+                self.stale.clear();
+                self.store.documents()?
+            }
+        };
+        let mut index = self.index.take().unwrap_or_default();
+        for id in stale {
+            let summary = match self.loaded.get(&id) {
+                Some(document) => summary(document, id),
+                None => self.load(id)?.as_ref().and_then(|document| summary(document, id)),
+            };
+            match summary {
+                Some(summary) => index.insert(id, summary),
+                None => index.remove(&id),
+            };
+        }
+        Ok(self.index.insert(index))
+    }
+}
+
+fn summary(document: &Document, id: DocumentId) -> Option<Summary> {
+    (!document.is_removed()).then(|| document.summary(id))
+}

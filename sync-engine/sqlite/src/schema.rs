@@ -1,0 +1,109 @@
+//! Opening and versions of the file.
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use std::path::Path;
+use sync_engine_core::store::StoreError;
+
+/// Version of the file's layout (`PRAGMA user_version`).
+pub const FORMAT: u32 = 1;
+
+/// Marks the file as ours (`PRAGMA application_id`): "KITH".
+const APPLICATION_ID: u32 = 0x4b49_5448;
+
+/// SQLite before this one can lose a committed WAL when two connections reset it
+/// (sqlite.org/wal.html#walresetbug).
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+const CREATE: &str = "
+CREATE TABLE entries (
+    place INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    document BLOB NOT NULL,
+    source BLOB,
+    bytes BLOB NOT NULL
+) STRICT;
+CREATE INDEX entries_by_document ON entries (document);
+CREATE TABLE tips (author BLOB PRIMARY KEY, sequence INTEGER NOT NULL, id BLOB NOT NULL)
+    STRICT, WITHOUT ROWID;
+CREATE TABLE cursors (
+    peer BLOB PRIMARY KEY,
+    epoch BLOB NOT NULL,
+    after INTEGER NOT NULL,
+    has_refused INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE head (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    epoch BLOB NOT NULL,
+    digest BLOB NOT NULL,
+    stored_bytes INTEGER NOT NULL
+) STRICT;
+";
+
+pub(crate) fn open(
+    path: &Path,
+    vfs: Option<&str>,
+    epoch: &[u8],
+    digest: &[u8],
+) -> Result<Connection, StoreError> {
+    if rusqlite::version_number() < SQLITE_VERSION_MIN {
+        return Err(StoreError::Storage(format!(
+            "SQLite {} has a known defect; at least 3.51.3 is needed",
+            rusqlite::version()
+        )));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let connection = match vfs {
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs),
+        None => Connection::open_with_flags(path, flags),
+    }
+    .map_err(failure)?;
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(failure)?;
+    let found: u32 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failure)?;
+    if found > FORMAT {
+        return Err(StoreError::Newer { found, known: FORMAT });
+    }
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(failure)?;
+    #[cfg(feature = "planted-bugs")]
+    let level = if node_model::planted::active(node_model::planted::Bug::SkippedFsync) {
+        "OFF"
+    } else {
+        "FULL"
+    };
+    #[cfg(not(feature = "planted-bugs"))]
+    let level = "FULL";
+    connection.pragma_update(None, "synchronous", level).map_err(failure)?;
+    // Pages of 4 KiB: 4 MiB of cache, so that many spaces stay small.
+    connection.pragma_update(None, "cache_size", -4096).map_err(failure)?;
+    connection.set_prepared_statement_cache_capacity(16);
+    if found == 0 {
+        create(&connection, epoch, digest).map_err(failure)?;
+    }
+    Ok(connection)
+}
+
+fn create(connection: &Connection, epoch: &[u8], digest: &[u8]) -> rusqlite::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(CREATE)?;
+    transaction.execute(
+        "INSERT INTO head (one, epoch, digest, stored_bytes) VALUES (1, ?1, ?2, 0)",
+        (epoch, digest),
+    )?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.commit()
+}
+
+/// Tells a full disk and a damaged file from everything else.
+pub(crate) fn failure(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Full,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            StoreError::Damaged(error.to_string())
+        }
+        Some(_) | None => StoreError::Storage(error.to_string()),
+    }
+}

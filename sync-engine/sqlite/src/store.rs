@@ -1,0 +1,278 @@
+use std::path::Path;
+
+use node_model::{DeviceId, DocumentId, EntryId};
+use rusqlite::{Connection, OptionalExtension, Row};
+use sync_engine_core::{
+    digest::SetDigest,
+    store::{
+        Arrival, Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip,
+    },
+};
+
+use crate::schema::{failure, open};
+
+/// How to open a store.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenOptions<'a> {
+    /// The SQLite VFS; `None` is the operating system's.
+    pub vfs: Option<&'a str>,
+    /// The epoch that a new file gets: fresh random bytes.
+    pub epoch_if_new: StoreEpoch,
+}
+
+/// A space's entries in a SQLite file, held exclusively.
+pub struct SqliteStore {
+    connection: Connection,
+    epoch: StoreEpoch,
+    arrivals: u64,
+    stored_bytes: u64,
+    digest: SetDigest,
+}
+
+impl SqliteStore {
+    /// Opens or creates the file.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the file is as it was.
+    pub fn open(path: &Path, options: OpenOptions<'_>) -> Result<Self, StoreError> {
+        let empty = SetDigest::default().to_bytes();
+        let connection = open(path, options.vfs, &options.epoch_if_new.0, &empty)?;
+        let (epoch, digest, stored_bytes) = connection
+            .query_row("SELECT epoch, digest, stored_bytes FROM head", [], |row| {
+                Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?))
+            })
+            .map_err(failure)?;
+        let arrivals: i64 = connection
+            .query_row("SELECT coalesce(max(place), 0) FROM entries", [], |row| row.get(0))
+            .map_err(failure)?;
+        let digest = SetDigest::from_bytes(&digest)
+            .ok_or_else(|| StoreError::Damaged("the digest has a wrong length".into()))?;
+        let epoch = StoreEpoch(epoch);
+        let (arrivals, stored_bytes) = (arrivals.unsigned_abs(), stored_bytes.unsigned_abs());
+        Ok(Self { connection, epoch, arrivals, stored_bytes, digest })
+    }
+
+    /// Asks SQLite to check the whole file.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with what is wrong.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let verdict: String = self
+            .connection
+            .pragma_query_value(None, "integrity_check", |row| row.get(0))
+            .map_err(failure)?;
+        if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged(verdict)) }
+    }
+
+    fn append_in(
+        &self,
+        batches: &[Batch],
+        tally: &mut Tally,
+    ) -> rusqlite::Result<Vec<EntryId>> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let mut insert = transaction.prepare_cached(
+            "INSERT INTO entries (place, id, document, source, bytes) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (id) DO NOTHING",
+        )?;
+        let mut new = Vec::new();
+        let mut tips: std::collections::BTreeMap<DeviceId, Tip> = std::collections::BTreeMap::new();
+        for batch in batches {
+            for entry in &batch.entries {
+                let header = entry.header();
+                let inserted = insert.execute((
+                    signed(tally.arrivals + 1),
+                    entry.id().0,
+                    header.document.0,
+                    batch.source.map(|source| source.0),
+                    entry.bytes(),
+                ))?;
+                if inserted == 1 {
+                    tally.arrivals += 1;
+                    tally.stored_bytes += entry.bytes().len() as u64;
+                    tally.digest.add(entry.id());
+                    let tip = Tip { sequence: header.sequence, id: entry.id() };
+                    let known = tips.entry(header.author).or_insert(tip);
+                    if tip.sequence > known.sequence {
+                        *known = tip;
+                    }
+                    new.push(entry.id());
+                }
+            }
+            if let (Some(peer), Some(cursor)) = (batch.source, batch.cursor) {
+                write_cursor(&transaction, peer, cursor)?;
+            }
+        }
+        for (author, tip) in tips {
+            transaction.prepare_cached(
+                "INSERT INTO tips (author, sequence, id) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (author) DO UPDATE SET sequence = excluded.sequence, id = excluded.id
+                 WHERE excluded.sequence > tips.sequence",
+            )?
+            .execute((author.0, signed(tip.sequence), tip.id.0))?;
+        }
+        if !new.is_empty() {
+            transaction
+                .prepare_cached("UPDATE head SET digest = ?1, stored_bytes = ?2")?
+                .execute((tally.digest.to_bytes(), signed(tally.stored_bytes)))?;
+        }
+        drop(insert);
+        transaction.commit()?;
+        Ok(new)
+    }
+
+    fn read<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(failure)?;
+        let rows = statement.query_map(params, read).map_err(failure)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(failure)
+    }
+
+    fn read_one<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(failure)?;
+        statement.query_row(params, read).optional().map_err(failure)
+    }
+}
+
+/// What a transaction changes beside rows; taken over once it is committed.
+struct Tally {
+    arrivals: u64,
+    stored_bytes: u64,
+    digest: SetDigest,
+}
+
+/// SQLite's integers are signed; ours count things and never reach the sign.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn write_cursor(connection: &Connection, peer: DeviceId, cursor: Cursor) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO cursors (peer, epoch, after, has_refused) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (peer) DO UPDATE SET
+             epoch = excluded.epoch, after = excluded.after, has_refused = excluded.has_refused",
+        )?
+        .execute((peer.0, cursor.epoch.0, signed(cursor.after), cursor.has_refused))
+        .map(|_| ())
+}
+
+impl EntryStore for SqliteStore {
+    fn head(&self) -> StoreHead {
+        let digest = self.digest.finish();
+        StoreHead { epoch: self.epoch, arrivals: self.arrivals, digest }
+    }
+
+    fn append(&mut self, batches: &[Batch]) -> Result<Vec<EntryId>, StoreError> {
+        let mut tally = Tally {
+            arrivals: self.arrivals,
+            stored_bytes: self.stored_bytes,
+            digest: self.digest.clone(),
+        };
+        let new = self.append_in(batches, &mut tally).map_err(failure)?;
+        self.arrivals = tally.arrivals;
+        self.stored_bytes = tally.stored_bytes;
+        self.digest = tally.digest;
+        Ok(new)
+    }
+
+    fn arrivals(
+        &self,
+        place: u64,
+        count_max: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<Arrival>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT place, source, bytes FROM entries WHERE place > ?1 ORDER BY place LIMIT ?2",
+            )
+            .map_err(failure)?;
+        let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
+        let mut rows = statement.query((signed(place), count_max)).map_err(failure)?;
+        let mut page = Vec::new();
+        let mut bytes = 0;
+        while let Some(row) = rows.next().map_err(failure)? {
+            let arrival = read_arrival(row).map_err(failure)?;
+            bytes += arrival.bytes.len();
+            page.push(arrival);
+            if bytes >= bytes_max {
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    fn ids(&self, place: u64, count_max: usize) -> Result<Vec<(u64, EntryId)>, StoreError> {
+        let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
+        self.read(
+            "SELECT place, id FROM entries WHERE place > ?1 ORDER BY place LIMIT ?2",
+            (signed(place), count_max),
+            |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), EntryId(row.get(1)?))),
+        )
+    }
+
+    fn contains(&self, id: EntryId) -> Result<bool, StoreError> {
+        let found = self.read_one("SELECT 1 FROM entries WHERE id = ?1", [id.0], |_| Ok(()))?;
+        Ok(found.is_some())
+    }
+
+    fn entry(&self, id: EntryId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read_one("SELECT bytes FROM entries WHERE id = ?1", [id.0], |row| row.get(0))
+    }
+
+    fn document(&self, document: DocumentId) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.read(
+            "SELECT bytes FROM entries WHERE document = ?1 ORDER BY place",
+            [document.0],
+            |row| row.get(0),
+        )
+    }
+
+    fn documents(&self) -> Result<Vec<DocumentId>, StoreError> {
+        self.read("SELECT DISTINCT document FROM entries ORDER BY document", [], |row| {
+            Ok(DocumentId(row.get(0)?))
+        })
+    }
+
+    fn tip(&self, author: DeviceId) -> Result<Option<Tip>, StoreError> {
+        self.read_one("SELECT sequence, id FROM tips WHERE author = ?1", [author.0], |row| {
+            Ok(Tip { sequence: row.get::<_, i64>(0)?.unsigned_abs(), id: EntryId(row.get(1)?) })
+        })
+    }
+
+    fn cursor(&self, peer: DeviceId) -> Result<Option<Cursor>, StoreError> {
+        self.read_one(
+            "SELECT epoch, after, has_refused FROM cursors WHERE peer = ?1",
+            [peer.0],
+            |row| {
+                Ok(Cursor {
+                    epoch: StoreEpoch(row.get(0)?),
+                    after: row.get::<_, i64>(1)?.unsigned_abs(),
+                    has_refused: row.get(2)?,
+                })
+            },
+        )
+    }
+
+    fn stored_bytes(&self) -> u64 {
+        self.stored_bytes
+    }
+}
+
+fn read_arrival(row: &Row<'_>) -> rusqlite::Result<Arrival> {
+    let source: Option<[u8; 32]> = row.get(1)?;
+    Ok(Arrival {
+        place: row.get::<_, i64>(0)?.unsigned_abs(),
+        source: source.map(DeviceId),
+        bytes: row.get(2)?,
+    })
+}
