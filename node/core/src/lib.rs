@@ -1,1 +1,19 @@
-//! placeholder
+//! The whole node, without I/O: three planes, and the one place where they meet.
+//!
+//! A driver hands [`Input`]s and the time in, and does the [`Effect`]s that come
+//! out. The planes never see each other; `route.rs` turns one plane's event into
+//! another's command.
+//!
+//! Invariant: a request is answered only after what it changed is durable.
+
+pub mod failure;
+mod node;
+mod pair;
+pub mod request;
+mod route;
+mod serve;
+mod sync_now;
+
+pub use failure::{Failure, FailureKind};
+pub use node::{Config, Effect, Input, Node, OpenError, RequestId, SpaceStorage};
+pub use request::{Request, Response};

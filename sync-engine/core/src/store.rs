@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use node_model::{DeviceId, DocumentId, EntryId};
+use node_model::{BlobId, DeviceId, DocumentId, EntryId};
 use serde::{Deserialize, Serialize};
 
 use crate::{digest::SetDigest, entry::VerifiedEntry};
@@ -146,6 +146,12 @@ pub trait EntryStore: Send {
     /// [`StoreError`].
     fn documents(&self) -> Result<Vec<DocumentId>, StoreError>;
 
+    /// All blobs that entries refer to.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn blobs(&self) -> Result<Vec<BlobId>, StoreError>;
+
     /// The last entry of an author.
     ///
     /// # Errors
@@ -261,6 +267,12 @@ impl EntryStore for MemoryStore {
     fn documents(&self) -> Result<Vec<DocumentId>, StoreError> {
         let all: BTreeSet<_> =
             self.arrivals.iter().map(|(entry, _)| entry.header().document).collect();
+        Ok(all.into_iter().collect())
+    }
+
+    fn blobs(&self) -> Result<Vec<BlobId>, StoreError> {
+        let all: BTreeSet<_> =
+            self.arrivals.iter().flat_map(|(entry, _)| entry.header().blobs.clone()).collect();
         Ok(all.into_iter().collect())
     }
 

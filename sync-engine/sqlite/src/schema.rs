@@ -23,6 +23,7 @@ CREATE TABLE entries (
     bytes BLOB NOT NULL
 ) STRICT;
 CREATE INDEX entries_by_document ON entries (document);
+CREATE TABLE blobs (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE tips (author BLOB PRIMARY KEY, sequence INTEGER NOT NULL, id BLOB NOT NULL)
     STRICT, WITHOUT ROWID;
 CREATE TABLE cursors (

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use node_model::{DeviceId, DocumentId, EntryId};
+use node_model::{BlobId, DeviceId, DocumentId, EntryId};
 use rusqlite::{Connection, OptionalExtension, Row};
 use sync_engine_core::{
     digest::SetDigest,
@@ -94,6 +94,11 @@ impl SqliteStore {
                     let known = tips.entry(header.author).or_insert(tip);
                     if tip.sequence > known.sequence {
                         *known = tip;
+                    }
+                    for blob in &header.blobs {
+                        transaction
+                            .prepare_cached("INSERT OR IGNORE INTO blobs (id) VALUES (?1)")?
+                            .execute([blob.0])?;
                     }
                     new.push(entry.id());
                 }
@@ -241,6 +246,10 @@ impl EntryStore for SqliteStore {
         self.read("SELECT DISTINCT document FROM entries ORDER BY document", [], |row| {
             Ok(DocumentId(row.get(0)?))
         })
+    }
+
+    fn blobs(&self) -> Result<Vec<BlobId>, StoreError> {
+        self.read("SELECT id FROM blobs ORDER BY id", [], |row| Ok(BlobId(row.get(0)?)))
     }
 
     fn tip(&self, author: DeviceId) -> Result<Option<Tip>, StoreError> {

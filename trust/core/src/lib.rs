@@ -10,6 +10,7 @@
 
 pub mod attestation;
 pub mod decision;
+pub mod exchange;
 pub mod graph;
 pub mod keyring;
 pub mod ledger;

@@ -63,6 +63,9 @@ pub struct Received {
 /// Binds a sealed label to its purpose; the space's id does not exist yet.
 const LABEL_BINDING: &[u8] = b"kith/space-label/1";
 
+/// Name of the note that remembers the person's own space.
+const HOME_NOTE: &str = "home-space";
+
 const ATTESTATION_TAG: u8 = b'a';
 const NOTE_TAG: u8 = b'n';
 
@@ -193,6 +196,12 @@ impl Trust {
             .iter()
             .filter(move |(_, space)| space.members.contains_key(&me))
             .map(|(id, _)| *id)
+    }
+
+    /// The person's own space, for progress and notes.
+    #[must_use]
+    pub fn home_space(&self) -> Option<SpaceId> {
+        self.note(HOME_NOTE)
     }
 
     /// Founds a space with its first epoch.
@@ -377,8 +386,8 @@ impl Trust {
         self.commit(vec![link], &[], now)?;
         let profile = self.draft(Claim::Profile { name: agent_name.to_owned() }, now, &[]);
         self.commit(vec![profile], &[], now)?;
-        self.found_space(entropy, now, "Private", Reach::Private)?;
-        Ok(())
+        let home = self.found_space(entropy, now, "Private", Reach::Private)?;
+        self.put_note(HOME_NOTE, &home)
     }
 
     /// Signs a claim as this device; `before` are drafts of the same batch.

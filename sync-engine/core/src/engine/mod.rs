@@ -188,6 +188,10 @@ impl SyncEngine {
         space: SpaceId,
         store: Box<dyn EntryStore>,
     ) -> Result<(), StoreError> {
+        let blobs: BTreeSet<BlobId> = store.blobs()?.into_iter().collect();
+        if !blobs.is_empty() {
+            self.outputs.push_back(Output::Referenced { space, blobs });
+        }
         self.spaces.insert(space, Space::new(space, self.device, store)?);
         Ok(())
     }
@@ -203,6 +207,23 @@ impl SyncEngine {
         if let Some(space) = self.spaces.get_mut(&space) {
             space.use_epoch(epoch, key);
         }
+    }
+
+    /// Stages all that `write` stages, or nothing when it fails.
+    ///
+    /// # Errors
+    /// What `write` returned; nothing of it is staged.
+    pub fn atomically<T, E: From<EngineError>>(
+        &mut self,
+        space: SpaceId,
+        write: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mark = self.space_mut(space)?.mark();
+        let written = write(self);
+        if written.is_err() {
+            self.space_mut(space)?.unstage(mark);
+        }
+        written
     }
 
     /// The next thing to do or to tell.

@@ -15,6 +15,13 @@ use crate::{
 /// megabytes at the usual size.
 const LOADED_MAX: usize = 128;
 
+/// A state of what is staged.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    staged: usize,
+    tip: Option<Tip>,
+}
+
 pub(super) struct Space {
     id: SpaceId,
     device: DeviceId,
@@ -221,6 +228,21 @@ impl Space {
         self.touched.insert(document);
         self.staged.push(entry);
         Ok(id)
+    }
+
+    /// The state of what is staged, to come back to.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { staged: self.staged.len(), tip: self.tip }
+    }
+
+    /// Forgets what was staged since `mark`.
+    pub(super) fn unstage(&mut self, mark: Mark) {
+        for entry in self.staged.drain(mark.staged..) {
+            let document = entry.header().document;
+            self.loaded.remove(&document);
+            self.recent.retain(|recent| *recent != document);
+        }
+        self.tip = mark.tip;
     }
 
     /// What was written here since the last flush, as a batch.

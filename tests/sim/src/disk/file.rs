@@ -51,6 +51,8 @@ pub(super) struct File {
     locks: BTreeMap<u64, Lock>,
     /// Handles; a file without name and handles is gone.
     pub(super) handles: u64,
+    /// Whether the next sync makes the directory durable too.
+    pub(super) syncs_directory: bool,
 }
 
 impl File {
@@ -58,6 +60,13 @@ impl File {
         Self {
             current: content.clone(),
             durable: content,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn created(syncs_directory: bool) -> Self {
+        Self {
+            syncs_directory,
             ..Self::default()
         }
     }

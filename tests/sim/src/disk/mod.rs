@@ -26,8 +26,7 @@ mod image;
 mod state;
 #[cfg(test)]
 mod tests;
-// SQLite calls its VFS over raw pointers; each block says why it is sound.
-#[allow(unsafe_code)]
+#[expect(unsafe_code, reason = "SQLite calls its VFS over raw pointers")]
 mod vfs;
 
 use std::fmt;

@@ -3,8 +3,10 @@
 //! Invariants: a handle of an earlier boot changes nothing and learns nothing; every draw of
 //! randomness depends only on the seed and on the calls so far.
 //!
-//! The directory is not ordered: a creation becomes durable when the file is synced, a deletion
-//! when its directory is, and a power cut decides for each other entry by itself.
+//! Directory entries are not ordered. A creation becomes durable when the file is synced, a
+//! deletion when the directory is; a power cut decides for each other entry by itself. As SQLite's
+//! own VFS for Unix does, the first sync of a new journal or WAL syncs its directory too: without
+//! that, the journal deleted before could come back and undo everything since.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -13,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
 use super::crash::settle;
-use super::faults::{FaultCounts, Faults, Trigger};
+use super::faults::{FaultCounts, Faults};
 use super::file::{File, Lock, Pending};
 use super::image::DiskImage;
 use super::vfs::Berth;
@@ -31,6 +33,14 @@ pub(super) enum Failure {
     Sync,
     Full,
     Busy,
+}
+
+/// How to open a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mode {
+    pub(super) create: bool,
+    /// A journal of any kind, whose creation counts as soon as it is synced.
+    pub(super) is_journal: bool,
 }
 
 /// An open file.
@@ -96,12 +106,12 @@ impl State {
     // Files by name.
 
     /// Opens a file; without a path, one that vanishes when it is closed.
-    pub(super) fn open(&mut self, path: Option<&str>, create: bool) -> Result<Handle, Failure> {
+    pub(super) fn open(&mut self, path: Option<&str>, mode: Mode) -> Result<Handle, Failure> {
         let file = match path.and_then(|path| self.names.get(path)) {
             Some(file) => *file,
-            None if create => {
+            None if mode.create => {
                 let file = self.next_id();
-                self.files.insert(file, File::default());
+                self.files.insert(file, File::created(mode.is_journal));
                 if let Some(path) = path {
                     self.names.insert(path.to_owned(), file);
                 }
@@ -124,10 +134,23 @@ impl State {
         let file = self.names.remove(path).ok_or(Failure::NoSuchFile)?;
         self.count_operation()?;
         if sync_directory && !self.loses_sync() {
-            self.durable_names.remove(path);
+            self.sync_directory(parent(path));
         }
         self.forget_unreachable(file);
         Ok(())
+    }
+
+    /// Makes every creation and deletion in a directory durable.
+    fn sync_directory(&mut self, directory: &str) {
+        let replaced = mem::take(&mut self.durable_names);
+        let is_inside = |path: &str| parent(path) == directory;
+        let kept = replaced.iter().filter(|(path, _)| !is_inside(path));
+        let synced = self.names.iter().filter(|(path, _)| is_inside(path));
+        let entries = kept.chain(synced).map(|(path, id)| (path.clone(), *id));
+        self.durable_names = entries.collect();
+        for id in replaced.into_values() {
+            self.forget_unreachable(id);
+        }
     }
 
     /// Files live while a directory or a handle reaches them.
@@ -205,15 +228,18 @@ impl State {
         if self.loses_sync() {
             return Ok(());
         }
-        self.file(handle)?.sync();
-        let name = self.names.iter().find(|(_, file)| **file == handle.file);
-        if let Some((path, _)) = name
-            && self.durable_names.get(path) != Some(&handle.file)
-        {
-            let replaced = self.durable_names.insert(path.clone(), handle.file);
-            if let Some(replaced) = replaced {
-                self.forget_unreachable(replaced);
-            }
+        let file = self.file(handle)?;
+        file.sync();
+        let syncs_directory = mem::take(&mut file.syncs_directory);
+        let mut names = self.names.iter();
+        let Some((path, _)) = names.find(|(_, file)| **file == handle.file) else {
+            return Ok(());
+        };
+        let path = path.clone();
+        if syncs_directory {
+            self.sync_directory(parent(&path));
+        } else if let Some(replaced) = self.durable_names.insert(path, handle.file) {
+            self.forget_unreachable(replaced);
         }
         Ok(())
     }
@@ -235,12 +261,9 @@ impl State {
     }
 
     fn loses_sync(&mut self) -> bool {
-        // The common case spares the draw, and so keeps runs with and without the knob alike.
-        if self.faults.lost_sync == Trigger::Never || !self.faults.lost_sync.fires(&mut self.rng) {
-            return false;
-        }
-        self.counts.lost_syncs += 1;
-        true
+        let lost = self.faults.lost_sync.fires(&mut self.rng);
+        self.counts.lost_syncs += u64::from(lost);
+        lost
     }
 
     // Power cuts and rot.
@@ -312,10 +335,7 @@ impl State {
 
     /// Removes a file from both directories, as if it had never been.
     pub(super) fn remove(&mut self, path: &str) -> bool {
-        let removed = [
-            self.names.remove(path),
-            self.durable_names.remove(path),
-        ];
+        let removed = [self.names.remove(path), self.durable_names.remove(path)];
         for id in removed.into_iter().flatten() {
             self.forget_unreachable(id);
         }
@@ -341,4 +361,9 @@ impl State {
         let file = self.files.get(self.names.get(path)?)?;
         Some(&file.current)
     }
+}
+
+/// The directory of a path.
+fn parent(path: &str) -> &str {
+    path.rfind('/').map_or("", |at| &path[..at])
 }

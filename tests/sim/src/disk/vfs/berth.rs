@@ -79,7 +79,11 @@ impl Slot {
         // SAFETY: the VFS is complete, lives for ever, and is not registered now; SQLite
         // initialises itself on the first call.
         let result = unsafe { ffi::sqlite3_vfs_register(self.vfs.get(), 0) };
-        assert_eq!(result, ffi::SQLITE_OK, "registering fails only without memory");
+        assert_eq!(
+            result,
+            ffi::SQLITE_OK,
+            "registering fails only without memory"
+        );
     }
 
     fn unregister(&self) {
@@ -107,10 +111,7 @@ pub(in super::super) struct Berth {
 impl Berth {
     /// A name that no living disk has.
     pub(in super::super) fn claim() -> Self {
-        let free = FREE
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
+        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let Free { name, slots } = free.unwrap_or_else(|| Free {
             name: new_name(),
             slots: Vec::new(),

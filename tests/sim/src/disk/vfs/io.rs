@@ -13,9 +13,13 @@ use rand_chacha::rand_core::Rng as _;
 use super::super::Shared;
 use super::super::crash::SECTOR_BYTES;
 use super::super::file::Lock;
-use super::super::state::{Failure, Handle};
+use super::super::state::{Failure, Handle, Mode};
 use super::berth::{Slot, seed_sqlite};
 use super::outcome;
+
+/// The types of file whose creation must last.
+const JOURNALS: c_int =
+    ffi::SQLITE_OPEN_MAIN_JOURNAL | ffi::SQLITE_OPEN_SUPER_JOURNAL | ffi::SQLITE_OPEN_WAL;
 
 static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
     // Version 1: neither shared memory nor memory maps.
@@ -82,8 +86,12 @@ impl Opened {
         path: Option<&str>,
         flags: c_int,
     ) -> Result<Self, Failure> {
+        let mode = Mode {
+            create: flags & ffi::SQLITE_OPEN_CREATE != 0,
+            is_journal: flags & JOURNALS != 0,
+        };
         let mut state = disk.state();
-        let handle = state.open(path, flags & ffi::SQLITE_OPEN_CREATE != 0)?;
+        let handle = state.open(path, mode)?;
         slot.file_opened();
         if flags & ffi::SQLITE_OPEN_MAIN_DB != 0 {
             seed_sqlite(state.rng.next_u32());
@@ -137,10 +145,7 @@ unsafe extern "C" fn read(
         let buffer = slice::from_raw_parts_mut(buffer.cast::<u8>(), size(length));
         (opened(file), buffer)
     };
-    let result = file
-        .disk
-        .state()
-        .read(&file.handle, buffer, size(offset));
+    let result = file.disk.state().read(&file.handle, buffer, size(offset));
     outcome(result, ffi::SQLITE_IOERR_READ)
 }
 
@@ -155,10 +160,7 @@ unsafe extern "C" fn write(
         let bytes = slice::from_raw_parts(bytes.cast::<u8>(), size(length));
         (opened(file), bytes)
     };
-    let result = file
-        .disk
-        .state()
-        .write(&file.handle, bytes, size(offset));
+    let result = file.disk.state().write(&file.handle, bytes, size(offset));
     outcome(result, ffi::SQLITE_IOERR_WRITE)
 }
 

@@ -1,0 +1,523 @@
+//! The data plane of one node: whom to be connected with, which blobs to fetch
+//! from whom, and who may fetch ours.
+//!
+//! Invariants: a blob is fetched only if an entry refers to it; it is provided
+//! only to a peer that shares a space which refers to it.
+//! Non-goals: moving bytes (the transport does) and deciding who may (the trust
+//! plane did, in what [`Command::Share`] says).
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use node_model::{BlobId, DeviceId, SpaceId};
+
+use crate::net::{NetCommand, NetEvent};
+
+/// First wait before a failed dial is tried again; doubles up to [`REDIAL_MAX`].
+const REDIAL_MIN: Duration = Duration::from_secs(1);
+
+/// Longest wait between dials (MindooDB's reconnect uses the same bounds).
+const REDIAL_MAX: Duration = Duration::from_secs(60);
+
+/// Blobs in one fetch job: some seconds of small blobs, so that a lost
+/// connection repeats little.
+const JOB_BLOBS_MAX: usize = 2_048;
+
+/// Most addresses remembered for a peer.
+pub const ADDRESSES_MAX: usize = 16;
+
+/// What the node tells the data plane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Where a device may be found; remembered beside what is known.
+    Know {
+        /// The device.
+        device: DeviceId,
+        /// Multiaddrs without a peer id.
+        addresses: Vec<String>,
+    },
+    /// The devices to be connected with, whenever they can be reached.
+    Seek {
+        /// All of them.
+        devices: BTreeSet<DeviceId>,
+    },
+    /// The spaces that a device may hold; none admits it to nothing but pairing.
+    Share {
+        /// The device.
+        device: DeviceId,
+        /// All of its spaces.
+        spaces: BTreeSet<SpaceId>,
+        /// Whether lanes other than pairing are open to it.
+        is_admitted: bool,
+    },
+    /// Entries of a space refer to these blobs.
+    Refer {
+        /// The space.
+        space: SpaceId,
+        /// The blobs.
+        blobs: BTreeSet<BlobId>,
+    },
+    /// These blobs are complete here.
+    Hold {
+        /// The blobs.
+        blobs: Vec<BlobId>,
+    },
+    /// Try every peer now, whatever the last failure.
+    DialNow,
+    /// Dial one device once, for pairing.
+    Dial {
+        /// The device.
+        device: DeviceId,
+        /// Multiaddrs without a peer id.
+        addresses: Vec<String>,
+    },
+}
+
+/// What the data plane tells the node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A connection to the device exists now.
+    Connected {
+        /// The device.
+        device: DeviceId,
+    },
+    /// The last connection to the device is gone.
+    Disconnected {
+        /// The device.
+        device: DeviceId,
+    },
+    /// A dial failed.
+    Unreachable {
+        /// The device.
+        device: DeviceId,
+        /// Why.
+        reason: String,
+    },
+    /// A blob that an entry refers to is here now.
+    BlobArrived {
+        /// The blob.
+        blob: BlobId,
+    },
+}
+
+/// What is known of a peer's connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeerFacts {
+    /// Where it may be found.
+    pub addresses: Vec<String>,
+    /// Whether a connection exists.
+    pub is_connected: bool,
+    /// Why the last dial failed.
+    pub last_failure: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Peer {
+    facts: PeerFacts,
+    spaces: BTreeSet<SpaceId>,
+    is_sought: bool,
+    is_dialling: bool,
+    failures: u32,
+    dial_at: Duration,
+    job: Option<Job>,
+    /// Blobs that it did not have while connected.
+    lacks: BTreeSet<BlobId>,
+}
+
+#[derive(Debug)]
+struct Job {
+    id: u64,
+    blobs: BTreeSet<BlobId>,
+}
+
+/// The data plane's state.
+#[derive(Debug, Default)]
+pub struct DataPlane {
+    peers: BTreeMap<DeviceId, Peer>,
+    referred: BTreeMap<BlobId, BTreeSet<SpaceId>>,
+    held: BTreeSet<BlobId>,
+    wanted: BTreeSet<BlobId>,
+    next_job: u64,
+    effects: VecDeque<NetCommand>,
+    events: VecDeque<Event>,
+}
+
+impl DataPlane {
+    /// Takes a command.
+    pub fn command(&mut self, now: Duration, command: Command) {
+        match command {
+            Command::Know { device, addresses } => self.know(now, device, addresses),
+            Command::Seek { devices } => self.seek(now, &devices),
+            Command::Share { device, spaces, is_admitted } => {
+                let net = if is_admitted {
+                    NetCommand::Admit { device }
+                } else {
+                    NetCommand::Forbid { device }
+                };
+                self.effects.push_back(net);
+                let peer = self.peers.entry(device).or_default();
+                peer.spaces = spaces;
+                peer.lacks.clear();
+                self.fetch(device);
+            }
+            Command::Refer { space, blobs } => self.refer(space, blobs),
+            Command::Hold { blobs } => {
+                for blob in blobs {
+                    self.wanted.remove(&blob);
+                    self.held.insert(blob);
+                }
+            }
+            Command::DialNow => {
+                for peer in self.peers.values_mut().filter(|peer| peer.is_sought) {
+                    peer.dial_at = now;
+                }
+                self.dial_due(now);
+            }
+            Command::Dial { device, addresses } => {
+                self.know(now, device, addresses.clone());
+                let peer = self.peers.entry(device).or_default();
+                if peer.facts.is_connected {
+                    self.events.push_back(Event::Connected { device });
+                } else if !peer.is_dialling {
+                    peer.is_dialling = true;
+                    self.effects.push_back(NetCommand::Dial { device, addresses });
+                }
+            }
+        }
+    }
+
+    /// Takes an event of the transport. Frames are not for this plane.
+    pub fn on_net(&mut self, now: Duration, event: NetEvent) {
+        match event {
+            NetEvent::Connected { device, address, outbound } => {
+                let peer = self.peers.entry(device).or_default();
+                peer.facts.is_connected = true;
+                peer.facts.last_failure = None;
+                peer.is_dialling = false;
+                peer.failures = 0;
+                if outbound {
+                    remember(&mut peer.facts.addresses, [address]);
+                }
+                self.events.push_back(Event::Connected { device });
+                self.fetch(device);
+            }
+            NetEvent::Disconnected { device } => {
+                let peer = self.peers.entry(device).or_default();
+                peer.facts.is_connected = false;
+                peer.job = None;
+                peer.lacks.clear();
+                peer.dial_at = now + REDIAL_MIN;
+                self.events.push_back(Event::Disconnected { device });
+            }
+            NetEvent::DialFailed { device, reason } => {
+                let peer = self.peers.entry(device).or_default();
+                peer.is_dialling = false;
+                let wait = REDIAL_MIN.saturating_mul(1 << peer.failures.min(6)).min(REDIAL_MAX);
+                peer.failures += 1;
+                peer.dial_at = now + wait;
+                peer.facts.last_failure = Some(reason.clone());
+                if !peer.facts.is_connected {
+                    self.events.push_back(Event::Unreachable { device, reason });
+                }
+            }
+            NetEvent::Discovered { device, addresses } => {
+                if self.peers.get(&device).is_some_and(|peer| peer.is_sought) {
+                    self.know(now, device, addresses);
+                }
+            }
+            NetEvent::BlobsRequested { request, device, blobs } => {
+                let allowed = blobs.iter().map(|blob| self.may_provide(device, *blob)).collect();
+                self.effects.push_back(NetCommand::Answer { request, allowed });
+            }
+            NetEvent::BlobFetched { blob, .. } => {
+                self.held.insert(blob);
+                if self.wanted.remove(&blob) {
+                    self.events.push_back(Event::BlobArrived { blob });
+                }
+            }
+            NetEvent::BlobRefused { job, blob } => {
+                if let Some(peer) = self.peer_of_job(job) {
+                    peer.lacks.insert(blob);
+                }
+            }
+            NetEvent::FetchEnded { job, error } => self.fetch_ended(job, error),
+            NetEvent::Listening { .. } | NetEvent::Frame { .. } => {}
+        }
+    }
+
+    /// Does what is due.
+    pub fn on_timeout(&mut self, now: Duration) {
+        self.dial_due(now);
+    }
+
+    /// When [`DataPlane::on_timeout`] is due next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.peers.values().filter(|peer| peer.wants_dial()).map(|peer| peer.dial_at).min()
+    }
+
+    /// The next thing for the transport to do.
+    pub fn poll_effect(&mut self) -> Option<NetCommand> {
+        self.effects.pop_front()
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// What is known of a peer.
+    #[must_use]
+    pub fn peer(&self, device: DeviceId) -> Option<&PeerFacts> {
+        self.peers.get(&device).map(|peer| &peer.facts)
+    }
+
+    /// Peers with a connection.
+    pub fn connected(&self) -> impl Iterator<Item = DeviceId> {
+        self.peers.iter().filter(|(_, peer)| peer.facts.is_connected).map(|(device, _)| *device)
+    }
+
+    /// Blobs that entries of a space refer to, and whether each is here.
+    pub fn blobs_of(&self, space: SpaceId) -> impl Iterator<Item = (BlobId, bool)> {
+        self.referred
+            .iter()
+            .filter(move |(_, spaces)| spaces.contains(&space))
+            .map(|(blob, _)| (*blob, self.held.contains(blob)))
+    }
+
+    /// How many blobs are wanted and not here.
+    #[must_use]
+    pub fn wanted_count(&self) -> usize {
+        self.wanted.len()
+    }
+
+    /// Whether blobs are being fetched from a peer, or could be.
+    #[must_use]
+    pub fn is_fetching(&self, device: DeviceId) -> bool {
+        self.peers.get(&device).is_some_and(|peer| peer.job.is_some())
+    }
+
+    fn know(&mut self, now: Duration, device: DeviceId, addresses: Vec<String>) {
+        let peer = self.peers.entry(device).or_default();
+        if remember(&mut peer.facts.addresses, addresses) {
+            peer.failures = 0;
+            peer.dial_at = now;
+        }
+        self.dial_due(now);
+    }
+
+    fn seek(&mut self, now: Duration, devices: &BTreeSet<DeviceId>) {
+        for (device, peer) in &mut self.peers {
+            peer.is_sought = devices.contains(device);
+        }
+        for device in devices {
+            self.peers.entry(*device).or_default().is_sought = true;
+        }
+        self.dial_due(now);
+    }
+
+    fn dial_due(&mut self, now: Duration) {
+        for (device, peer) in &mut self.peers {
+            if peer.wants_dial() && peer.dial_at <= now {
+                peer.is_dialling = true;
+                let addresses = peer.facts.addresses.clone();
+                self.effects.push_back(NetCommand::Dial { device: *device, addresses });
+            }
+        }
+    }
+
+    fn refer(&mut self, space: SpaceId, blobs: BTreeSet<BlobId>) {
+        for blob in blobs {
+            self.referred.entry(blob).or_default().insert(space);
+            if !self.held.contains(&blob) {
+                self.wanted.insert(blob);
+            }
+        }
+        let sharing: Vec<DeviceId> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.spaces.contains(&space))
+            .map(|(device, _)| *device)
+            .collect();
+        for device in sharing {
+            self.fetch(device);
+        }
+    }
+
+    /// Asks a peer for what is wanted and nobody else is being asked for.
+    fn fetch(&mut self, device: DeviceId) {
+        let Some(peer) = self.peers.get(&device) else {
+            return;
+        };
+        if !peer.facts.is_connected || peer.job.is_some() || peer.spaces.is_empty() {
+            return;
+        }
+        let under_way = |blob: &BlobId| {
+            self.peers.values().any(|other| other.job.as_ref().is_some_and(|job| job.blobs.contains(blob)))
+        };
+        let blobs: BTreeSet<BlobId> = self
+            .wanted
+            .iter()
+            .filter(|blob| !peer.lacks.contains(*blob))
+            .filter(|blob| self.referred.get(*blob).is_some_and(|s| !s.is_disjoint(&peer.spaces)))
+            .filter(|blob| !under_way(blob))
+            .take(JOB_BLOBS_MAX)
+            .copied()
+            .collect();
+        if blobs.is_empty() {
+            return;
+        }
+        let id = self.next_job;
+        self.next_job += 1;
+        let list = blobs.iter().copied().collect();
+        if let Some(peer) = self.peers.get_mut(&device) {
+            peer.job = Some(Job { id, blobs });
+        }
+        self.effects.push_back(NetCommand::Fetch { job: id, device, blobs: list });
+    }
+
+    fn fetch_ended(&mut self, job: u64, error: Option<String>) {
+        let found = self
+            .peers
+            .iter_mut()
+            .find(|(_, peer)| peer.job.as_ref().is_some_and(|current| current.id == job));
+        let Some((device, peer)) = found else {
+            return;
+        };
+        let device = *device;
+        let Some(ended) = peer.job.take() else {
+            return;
+        };
+        if let Some(error) = error {
+            // What did not come is not asked of this peer again before it
+            // reconnects; a peer that fails at once would be asked for ever.
+            tracing::info!(%device, job, error, "fetch ended");
+            let missing = ended.blobs.intersection(&self.wanted).copied();
+            peer.lacks.extend(missing);
+        }
+        let all: Vec<DeviceId> = self.peers.keys().copied().collect();
+        all.into_iter().for_each(|device| self.fetch(device));
+    }
+
+    fn peer_of_job(&mut self, job: u64) -> Option<&mut Peer> {
+        self.peers
+            .values_mut()
+            .find(|peer| peer.job.as_ref().is_some_and(|current| current.id == job))
+    }
+
+    fn may_provide(&self, device: DeviceId, blob: BlobId) -> bool {
+        let (Some(peer), Some(spaces)) = (self.peers.get(&device), self.referred.get(&blob)) else {
+            return false;
+        };
+        self.held.contains(&blob) && !peer.spaces.is_disjoint(spaces)
+    }
+}
+
+impl Peer {
+    fn wants_dial(&self) -> bool {
+        self.is_sought
+            && !self.facts.is_connected
+            && !self.is_dialling
+            && !self.facts.addresses.is_empty()
+    }
+}
+
+/// Puts addresses in front; whether one of them was new.
+fn remember(known: &mut Vec<String>, addresses: impl IntoIterator<Item = String>) -> bool {
+    let mut is_new = false;
+    for address in addresses {
+        is_new |= !known.contains(&address);
+        known.retain(|other| *other != address);
+        known.insert(0, address);
+    }
+    known.truncate(ADDRESSES_MAX);
+    is_new
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADA: DeviceId = DeviceId([1; 32]);
+    const BOB: DeviceId = DeviceId([2; 32]);
+    const SPACE: SpaceId = SpaceId([3; 32]);
+    const BLOB: BlobId = BlobId([4; 32]);
+
+    fn effects(plane: &mut DataPlane) -> Vec<NetCommand> {
+        std::iter::from_fn(|| plane.poll_effect()).collect()
+    }
+
+    fn sharing(plane: &mut DataPlane, device: DeviceId) {
+        let spaces = BTreeSet::from([SPACE]);
+        plane.command(Duration::ZERO, Command::Share { device, spaces, is_admitted: true });
+    }
+
+    fn connected(plane: &mut DataPlane, device: DeviceId) {
+        let address = "/ip4/127.0.0.1/tcp/1".to_owned();
+        plane.on_net(Duration::ZERO, NetEvent::Connected { device, address, outbound: true });
+    }
+
+    #[test]
+    fn a_blob_is_fetched_from_who_shares_the_space_and_then_from_the_next() {
+        let mut plane = DataPlane::default();
+        for device in [ADA, BOB] {
+            sharing(&mut plane, device);
+            connected(&mut plane, device);
+        }
+        effects(&mut plane);
+        plane.command(
+            Duration::ZERO,
+            Command::Refer { space: SPACE, blobs: BTreeSet::from([BLOB]) },
+        );
+        let fetch = |job, device| NetCommand::Fetch { job, device, blobs: vec![BLOB] };
+        assert_eq!(effects(&mut plane), [fetch(0, ADA)]);
+        plane.on_net(Duration::ZERO, NetEvent::BlobRefused { job: 0, blob: BLOB });
+        plane.on_net(Duration::ZERO, NetEvent::FetchEnded { job: 0, error: None });
+        assert_eq!(effects(&mut plane), [fetch(1, BOB)]);
+        plane.on_net(Duration::ZERO, NetEvent::BlobFetched { job: 1, blob: BLOB, bytes: 9 });
+        plane.on_net(Duration::ZERO, NetEvent::FetchEnded { job: 1, error: None });
+        assert_eq!(effects(&mut plane), []);
+        assert_eq!(plane.wanted_count(), 0);
+    }
+
+    #[test]
+    fn only_who_shares_the_space_is_provided_with_its_blobs() {
+        let mut plane = DataPlane::default();
+        sharing(&mut plane, ADA);
+        plane.command(Duration::ZERO, Command::Hold { blobs: vec![BLOB] });
+        plane.command(
+            Duration::ZERO,
+            Command::Refer { space: SPACE, blobs: BTreeSet::from([BLOB]) },
+        );
+        effects(&mut plane);
+        let unknown = BlobId([9; 32]);
+        for (device, expected) in [(ADA, [true, false]), (BOB, [false, false])] {
+            let blobs = vec![BLOB, unknown];
+            plane.on_net(Duration::ZERO, NetEvent::BlobsRequested { request: 7, device, blobs });
+            let allowed = expected.to_vec();
+            assert_eq!(effects(&mut plane), [NetCommand::Answer { request: 7, allowed }]);
+        }
+    }
+
+    #[test]
+    fn failed_dials_are_repeated_ever_more_rarely() {
+        let mut plane = DataPlane::default();
+        let addresses = vec!["/ip4/127.0.0.1/tcp/1".to_owned()];
+        plane.command(Duration::ZERO, Command::Know { device: ADA, addresses });
+        plane.command(Duration::ZERO, Command::Seek { devices: BTreeSet::from([ADA]) });
+        let mut now = Duration::ZERO;
+        let mut waits = Vec::new();
+        for _ in 0..9 {
+            assert_eq!(effects(&mut plane).len(), 1);
+            let reason = "refused".to_owned();
+            plane.on_net(now, NetEvent::DialFailed { device: ADA, reason });
+            let due = plane.poll_timeout().expect("tries again");
+            waits.push((due - now).as_secs());
+            now = due;
+            plane.on_timeout(now);
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+}

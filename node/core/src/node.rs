@@ -1,0 +1,328 @@
+//! The node: three planes by value, inputs in, effects out.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use data_plane_core::{
+    net::{Lane, NetCommand, NetEvent},
+    plane::{Command, DataPlane},
+};
+use node_model::{
+    AttestationId, BlobId, DeviceId, DocumentId, Entropy, Now, SpaceId, Timestamp, random_bytes,
+};
+use sync_engine_core::{
+    JobId, SyncEngine, Writer,
+    entry::{EntryError, VerifiedEntry},
+    store::{EntryStore, StoreEpoch, StoreError},
+};
+use trust_core::{
+    Action, Ledger, Question, Trust, TrustError, keyring::DeviceKeys,
+};
+
+use crate::{
+    failure::Failure,
+    pair::Pairings,
+    request::{Request, Response},
+    serve::PendingWrite,
+    sync_now::SyncWait,
+};
+
+/// Opens the stores of spaces.
+pub trait SpaceStorage: Send {
+    /// Opens or creates the store of a space.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn open(
+        &mut self,
+        space: SpaceId,
+        epoch_if_new: StoreEpoch,
+    ) -> Result<Box<dyn EntryStore>, StoreError>;
+}
+
+/// How a node behaves.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What the agent wants to be called; used when the identity is new.
+    pub agent_name: String,
+    /// What the device is called; used when the identity is new.
+    pub device_name: String,
+    /// How often to compare with every connected peer even if nothing was heard.
+    pub sync_interval: Duration,
+}
+
+/// Names a request until it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// What arrives at a node.
+#[derive(Debug)]
+pub enum Input {
+    /// Somebody at this node asks for something.
+    Request(RequestId, Request),
+    /// The network.
+    Net(NetEvent),
+    /// Entries were verified.
+    Verified {
+        /// Which batch.
+        job: JobId,
+        /// Verdicts, in order.
+        results: Vec<Result<VerifiedEntry, EntryError>>,
+    },
+    /// Blobs are complete here: all of them at the start, new ones later.
+    BlobsHeld(Vec<BlobId>),
+    /// The time of [`Node::poll_timeout`] has come.
+    Timeout,
+}
+
+/// What a node wants done.
+#[derive(Debug)]
+pub enum Effect {
+    /// For the network.
+    Net(NetCommand),
+    /// Verify entries on a worker.
+    Verify {
+        /// Which batch.
+        job: JobId,
+        /// Their bytes.
+        entries: Vec<Vec<u8>>,
+    },
+    /// Answer a request.
+    Reply(RequestId, Result<Response, Failure>),
+    /// Tell whoever listens that documents changed.
+    Changed {
+        /// The space.
+        space: SpaceId,
+        /// The documents.
+        documents: BTreeSet<DocumentId>,
+    },
+    /// Show the short code of a pairing with a ticket of ours.
+    PairingCode {
+        /// Who came.
+        device: DeviceId,
+        /// The code.
+        code: String,
+    },
+    /// A pairing is done.
+    Paired {
+        /// Who came.
+        device: DeviceId,
+        /// What they want to be called.
+        name: String,
+    },
+}
+
+/// Why a node could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The trust plane.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// A space's store.
+    #[error("space {space}: {error}")]
+    Space {
+        /// Which.
+        space: SpaceId,
+        /// Why.
+        error: StoreError,
+    },
+}
+
+/// What a connected peer was told and told us.
+#[derive(Debug, Default)]
+pub(crate) struct Acquaintance {
+    /// Attestations that it has, as far as we know.
+    pub(crate) knows: BTreeSet<AttestationId>,
+    /// Whether it said what it has.
+    pub(crate) has_spoken: bool,
+    /// Whether we said what we have.
+    pub(crate) was_told: bool,
+}
+
+/// What a device may, by the trust plane.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) is_admitted: bool,
+    pub(crate) spaces: BTreeSet<SpaceId>,
+}
+
+/// A whole node without I/O.
+pub struct Node {
+    pub(crate) config: Config,
+    pub(crate) trust: Trust,
+    pub(crate) sync: SyncEngine,
+    pub(crate) data: DataPlane,
+    pub(crate) storage: Box<dyn SpaceStorage>,
+    pub(crate) entropy: Box<Entropy>,
+    pub(crate) listen: Vec<String>,
+    pub(crate) shares: BTreeMap<DeviceId, Share>,
+    pub(crate) acquaintances: BTreeMap<DeviceId, Acquaintance>,
+    pub(crate) last_sync: BTreeMap<DeviceId, Timestamp>,
+    pub(crate) pairings: Pairings,
+    pub(crate) writes: Vec<PendingWrite>,
+    pub(crate) sync_waits: Vec<SyncWait>,
+    pub(crate) compare_at: Duration,
+    pub(crate) effects: VecDeque<Effect>,
+}
+
+impl Node {
+    /// Opens a node on its stores.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the stores are as they were.
+    pub fn open(
+        config: Config,
+        keys: DeviceKeys,
+        ledger: Box<dyn Ledger>,
+        storage: Box<dyn SpaceStorage>,
+        mut entropy: Box<Entropy>,
+        now: Now,
+    ) -> Result<Self, OpenError> {
+        let trust = Trust::open(
+            keys,
+            ledger,
+            entropy.as_mut(),
+            now.wall,
+            &config.agent_name,
+            &config.device_name,
+        )?;
+        let mut node = Self {
+            compare_at: now.monotonic + config.sync_interval,
+            config,
+            sync: SyncEngine::new(trust.device()),
+            trust,
+            data: DataPlane::default(),
+            storage,
+            entropy,
+            listen: Vec::new(),
+            shares: BTreeMap::new(),
+            acquaintances: BTreeMap::new(),
+            last_sync: BTreeMap::new(),
+            pairings: Pairings::default(),
+            writes: Vec::new(),
+            sync_waits: Vec::new(),
+            effects: VecDeque::new(),
+        };
+        for space in node.trust.spaces().collect::<Vec<_>>() {
+            node.open_space(space).map_err(|error| OpenError::Space { space, error })?;
+        }
+        node.recall_peers(now);
+        node.trust_changed(now);
+        node.route(now);
+        Ok(node)
+    }
+
+    /// Takes an input. What it changes is durable only after [`Node::flush`].
+    pub fn handle(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Request(id, request) => self.serve(now, id, request),
+            Input::Net(NetEvent::Frame { device, lane, frame }) => {
+                self.receive(now, device, lane, &frame);
+            }
+            Input::Net(NetEvent::Listening { address }) => {
+                if !self.listen.contains(&address) {
+                    self.listen.push(address);
+                }
+            }
+            Input::Net(event) => self.data.on_net(now.monotonic, event),
+            Input::Verified { job, results } => self.verified(job, results),
+            Input::BlobsHeld(blobs) => {
+                self.data.command(now.monotonic, Command::Hold { blobs });
+            }
+            Input::Timeout => self.on_timeout(now),
+        }
+        self.route(now);
+    }
+
+    /// Makes everything handled so far durable, then releases the answers.
+    pub fn flush(&mut self, now: Now) {
+        let flushed = self.sync.flush();
+        self.answer_writes(&flushed);
+        self.route(now);
+        self.note_synced(now);
+        self.check_sync_waits(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When, on the monotonic clock, [`Input::Timeout`] is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let waits = self.sync_waits.iter().map(SyncWait::deadline);
+        let pairing = self.pairings.poll_timeout();
+        self.data
+            .poll_timeout()
+            .into_iter()
+            .chain(waits)
+            .chain(pairing)
+            .chain([self.compare_at])
+            .min()
+    }
+
+    /// The trust plane, to look at.
+    #[must_use]
+    pub fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// The sync engine, to look at.
+    pub fn sync_engine(&mut self) -> &mut SyncEngine {
+        &mut self.sync
+    }
+
+    fn on_timeout(&mut self, now: Now) {
+        self.data.on_timeout(now.monotonic);
+        self.expire_pairings(now);
+        if now.monotonic >= self.compare_at {
+            self.compare_at = now.monotonic + self.config.sync_interval;
+            for device in self.data.connected().collect::<Vec<_>>() {
+                self.log_store_error(|node| node.sync.restart(device, false));
+            }
+        }
+    }
+
+    /// What connected peers may be told, by the one decision function.
+    pub(crate) fn may(&self, device: DeviceId, action: Action) -> bool {
+        self.trust.decide(Question { device, action }).allowed
+    }
+
+    pub(crate) fn writer(&mut self, now: Now) -> (&mut SyncEngine, Writer<'_>) {
+        let signer = self.trust.signer();
+        (&mut self.sync, Writer { signer, entropy: self.entropy.as_mut(), now: now.wall })
+    }
+
+    pub(crate) fn open_space(&mut self, space: SpaceId) -> Result<(), StoreError> {
+        if !self.sync.has_space(space) {
+            let epoch = StoreEpoch(random_bytes(self.entropy.as_mut()));
+            let store = self.storage.open(space, epoch)?;
+            self.sync.open_space(space, store)?;
+        }
+        for (epoch, keys) in self.trust.keyring().epochs(space) {
+            self.sync.use_epoch(space, epoch, keys.entries.clone());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn log_store_error(
+        &mut self,
+        action: impl FnOnce(&mut Self) -> Result<(), StoreError>,
+    ) {
+        if let Err(error) = action(self) {
+            tracing::error!(%error, "a store failed");
+        }
+    }
+
+    pub(crate) fn send(&mut self, device: DeviceId, lane: Lane, frame: Vec<u8>) {
+        let frame = frame.into();
+        self.effects.push_back(Effect::Net(NetCommand::Send { device, lane, frame }));
+    }
+
+    pub(crate) fn reply(&mut self, id: RequestId, answer: Result<Response, Failure>) {
+        self.effects.push_back(Effect::Reply(id, answer));
+    }
+}

@@ -1,0 +1,513 @@
+//! Pairing: both sides of the conversation of [`trust_core::pairing`], and what
+//! is attested at its end.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use data_plane_core::{
+    net::{Lane, NetCommand},
+    plane::Command,
+};
+use node_model::{
+    AttestationId, DeviceId, Now, SpaceId, cbor, random_bytes,
+    ticket::{ADDRESSES_MAX, Ticket, TicketSecret},
+};
+use serde_bytes::ByteBuf;
+use trust_core::{
+    Attestation, Claim, Layer, Role,
+    pairing::{IssuedTicket, Message, Refusal, TicketKey, Transcript, commitment, ticket_key},
+};
+
+use crate::{
+    failure::{Failure, FailureKind},
+    node::{Effect, Node, RequestId},
+    request::{Pairing, Response},
+};
+
+/// How long a pairing may take, comparing the codes included.
+const PAIRING_MAX: Duration = Duration::from_secs(300);
+
+/// How long to wait for the other side before there is a code.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// Most strangers that may be pairing with us at a time.
+const INVITED_MAX: usize = 16;
+
+/// Most finished pairings that are shown.
+const SHOWN_MAX: usize = 32;
+
+/// The part of a ticket's key in the name of its note.
+fn ticket_note(key: TicketKey) -> String {
+    format!("ticket/{}", AttestationId(key.0))
+}
+
+/// Pairings under way.
+#[derive(Debug, Default)]
+pub(crate) struct Pairings {
+    /// With tickets of ours, by who came.
+    invited: BTreeMap<DeviceId, Invited>,
+    /// With tickets of others, by who made them.
+    accepting: BTreeMap<DeviceId, Accepting>,
+    shown: Vec<Pairing>,
+}
+
+#[derive(Debug)]
+struct Invited {
+    ticket: TicketKey,
+    commitment: [u8; 32],
+    own_nonce: [u8; 32],
+    is_proven: bool,
+    ends_at: Duration,
+}
+
+#[derive(Debug)]
+struct Accepting {
+    ticket: Ticket,
+    nonce: [u8; 32],
+    request: Option<RequestId>,
+    code: Option<String>,
+    is_confirmed: bool,
+    ends_at: Duration,
+}
+
+impl Pairings {
+    pub(crate) fn poll_timeout(&self) -> Option<Duration> {
+        let invited = self.invited.values().map(|pairing| pairing.ends_at);
+        let accepting = self.accepting.values().map(|pairing| pairing.ends_at);
+        invited.chain(accepting).min()
+    }
+
+    pub(crate) fn shown(&self) -> Vec<Pairing> {
+        self.shown.clone()
+    }
+
+    fn show(&mut self, pairing: Pairing) {
+        self.shown.retain(|other| other.device != pairing.device);
+        if self.shown.len() >= SHOWN_MAX {
+            self.shown.remove(0);
+        }
+        self.shown.push(pairing);
+    }
+}
+
+fn lost(reason: &str) -> Failure {
+    Failure::new(
+        FailureKind::Unreachable,
+        format!("the other side could not be reached: {reason}"),
+        "check that its node is running (kith up) and that both are on the same network, then: kith pair TICKET",
+    )
+}
+
+impl Node {
+    pub(crate) fn issue_ticket(
+        &mut self,
+        now: Now,
+        grant: Option<(SpaceId, Role)>,
+        lifetime: Duration,
+    ) -> Result<Response, Failure> {
+        if let Some((space, _)) = grant {
+            match self.trust.role_in(space) {
+                None => return Err(Failure::no_such_space()),
+                Some(role) if !role.includes(Role::Admin) => {
+                    return Err(trust_core::TrustError::NotAdmin.into());
+                }
+                Some(_) => {}
+            }
+        }
+        let ticket = Ticket {
+            agent: self.trust.agent(),
+            device: self.trust.device(),
+            addresses: self.listen.iter().take(ADDRESSES_MAX).cloned().collect(),
+            space: grant.map(|(space, _)| space),
+            expires_at: now.wall.plus(lifetime),
+            secret: TicketSecret(random_bytes(self.entropy.as_mut())),
+        };
+        let issued = IssuedTicket {
+            secret: ticket.secret,
+            expires_at: ticket.expires_at,
+            grant,
+            bound_to: None,
+            is_used: false,
+        };
+        self.trust.put_note(&ticket_note(ticket_key(ticket.secret)), &issued)?;
+        Ok(Response::Ticket(ticket))
+    }
+
+    /// Begins to accept a ticket; the answer comes when there is a code.
+    pub(crate) fn accept_ticket(&mut self, now: Now, request: RequestId, ticket: Ticket) {
+        let device = ticket.device;
+        if device == self.trust.device() || ticket.agent == self.trust.agent() {
+            let message = "this ticket was made by this very node";
+            let fix = "make the ticket on one device and accept it on the other";
+            self.reply(request, Err(Failure::new(FailureKind::Invalid, message, fix)));
+            return;
+        }
+        if now.wall >= ticket.expires_at {
+            let fix = "ask for a new one: kith ticket";
+            let failure = Failure::new(FailureKind::NotAllowed, "the ticket has expired", fix);
+            self.reply(request, Err(failure));
+            return;
+        }
+        if ticket.addresses.is_empty() {
+            self.reply(request, Err(lost("the ticket names no address: its node was not running")));
+            return;
+        }
+        let addresses = ticket.addresses.clone();
+        let accepting = Accepting {
+            ticket,
+            nonce: random_bytes(self.entropy.as_mut()),
+            request: Some(request),
+            code: None,
+            is_confirmed: false,
+            ends_at: now.monotonic + ANSWER_MAX,
+        };
+        if let Some(before) = self.pairings.accepting.insert(device, accepting)
+            && let Some(request) = before.request
+        {
+            self.reply(request, Err(lost("the pairing was begun again")));
+        }
+        self.data.command(now.monotonic, Command::Dial { device, addresses });
+    }
+
+    pub(crate) fn pairing_connected(&mut self, now: Now, device: DeviceId) {
+        let Some(accepting) = self.pairings.accepting.get_mut(&device) else {
+            return;
+        };
+        accepting.ends_at = now.monotonic + ANSWER_MAX;
+        let open = Message::Open {
+            ticket: ticket_key(accepting.ticket.secret),
+            commitment: commitment(&accepting.nonce),
+        };
+        self.send(device, Lane::Pair, open.encode());
+    }
+
+    pub(crate) fn pairing_lost(&mut self, device: DeviceId, reason: &str) {
+        self.pairings.invited.remove(&device);
+        self.fail_accepting(device, lost(reason));
+    }
+
+    fn fail_accepting(&mut self, device: DeviceId, failure: Failure) {
+        if let Some(accepting) = self.pairings.accepting.remove(&device)
+            && let Some(request) = accepting.request
+        {
+            self.reply(request, Err(failure));
+        }
+    }
+
+    pub(crate) fn expire_pairings(&mut self, now: Now) {
+        self.pairings.invited.retain(|_, pairing| now.monotonic < pairing.ends_at);
+        let over: Vec<DeviceId> = self
+            .pairings
+            .accepting
+            .iter()
+            .filter(|(_, pairing)| now.monotonic >= pairing.ends_at)
+            .map(|(device, _)| *device)
+            .collect();
+        for device in over {
+            self.fail_accepting(device, lost("no answer in time"));
+        }
+    }
+
+    pub(crate) fn receive_pairing(&mut self, now: Now, device: DeviceId, frame: &[u8]) {
+        let message = match Message::decode(frame) {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::warn!(%device, %error, "bad pairing frame");
+                return;
+            }
+        };
+        match message {
+            Message::Open { ticket, commitment } => self.on_open(now, device, ticket, commitment),
+            Message::Challenge { nonce } => self.on_challenge(now, device, nonce),
+            Message::Reveal { nonce, proof } => self.on_reveal(now, device, nonce, proof),
+            Message::Confirm { attestations } => self.on_confirm(now, device, &attestations),
+            Message::Complete { attestations } => self.on_complete(now, device, &attestations),
+            Message::Refused { reason } => {
+                let fix = "kith ticket, on the other device; then: kith pair TICKET";
+                let failure = Failure::new(FailureKind::NotAllowed, reason.to_string(), fix);
+                self.fail_accepting(device, failure);
+            }
+        }
+    }
+
+    fn refuse(&mut self, device: DeviceId, reason: Refusal) {
+        tracing::info!(%device, %reason, "ticket refused");
+        self.pairings.invited.remove(&device);
+        self.send(device, Lane::Pair, Message::Refused { reason }.encode());
+    }
+
+    fn on_open(
+        &mut self,
+        now: Now,
+        device: DeviceId,
+        ticket: TicketKey,
+        commitment: [u8; 32],
+    ) {
+        let Some(issued) = self.trust.note::<IssuedTicket>(&ticket_note(ticket)) else {
+            self.refuse(device, Refusal::Unknown);
+            return;
+        };
+        if let Err(reason) = issued.check(device, now.wall) {
+            self.refuse(device, reason);
+            return;
+        }
+        if self.pairings.invited.len() >= INVITED_MAX {
+            self.refuse(device, Refusal::Unverified);
+            return;
+        }
+        let own_nonce = random_bytes(self.entropy.as_mut());
+        let ends_at = now.monotonic + PAIRING_MAX;
+        let invited = Invited { ticket, commitment, own_nonce, is_proven: false, ends_at };
+        self.pairings.invited.insert(device, invited);
+        self.send(device, Lane::Pair, Message::Challenge { nonce: own_nonce }.encode());
+    }
+
+    fn on_challenge(&mut self, now: Now, device: DeviceId, inviter_nonce: [u8; 32]) {
+        let acceptor = self.trust.device();
+        let Some(accepting) = self.pairings.accepting.get_mut(&device) else {
+            return;
+        };
+        if accepting.code.is_some() {
+            return;
+        }
+        let transcript = Transcript {
+            inviter: device,
+            acceptor,
+            inviter_nonce,
+            acceptor_nonce: accepting.nonce,
+        };
+        let code = transcript.code();
+        accepting.code = Some(code.clone());
+        accepting.ends_at = now.monotonic + PAIRING_MAX;
+        let reveal = Message::Reveal {
+            nonce: accepting.nonce,
+            proof: transcript.proof(accepting.ticket.secret),
+        };
+        let request = accepting.request.take();
+        self.send(device, Lane::Pair, reveal.encode());
+        if let Some(request) = request {
+            self.reply(request, Ok(Response::PairingCode { device, code }));
+        }
+    }
+
+    fn on_reveal(&mut self, now: Now, device: DeviceId, nonce: [u8; 32], proof: [u8; 32]) {
+        let Some(invited) = self.pairings.invited.get_mut(&device) else {
+            self.refuse(device, Refusal::Unverified);
+            return;
+        };
+        let transcript = Transcript {
+            inviter: self.trust.device(),
+            acceptor: device,
+            inviter_nonce: invited.own_nonce,
+            acceptor_nonce: nonce,
+        };
+        let note = ticket_note(invited.ticket);
+        let Some(mut issued) = self.trust.note::<IssuedTicket>(&note) else {
+            self.refuse(device, Refusal::Unknown);
+            return;
+        };
+        let is_good = commitment(&nonce) == invited.commitment
+            && transcript.is_proof(issued.secret, &proof);
+        if !is_good {
+            self.refuse(device, Refusal::Unverified);
+            return;
+        }
+        invited.is_proven = true;
+        // Somebody else may have proven to hold it meanwhile.
+        if let Err(reason) = issued.check(device, now.wall) {
+            self.refuse(device, reason);
+            return;
+        }
+        issued.bound_to = Some(device);
+        if let Err(error) = self.trust.put_note(&note, &issued) {
+            tracing::error!(%error, "could not bind a ticket");
+            self.refuse(device, Refusal::Unverified);
+            return;
+        }
+        let code = transcript.code();
+        self.pairings.show(Pairing { device, code: code.clone(), agent: None, name: None });
+        self.effects.push_back(Effect::PairingCode { device, code });
+    }
+
+    /// The person compared the codes.
+    pub(crate) fn confirm_pairing(
+        &mut self,
+        now: Now,
+        request: RequestId,
+        device: DeviceId,
+        is_same: bool,
+    ) {
+        let ready = self
+            .pairings
+            .accepting
+            .get_mut(&device)
+            .filter(|accepting| accepting.code.is_some() && !accepting.is_confirmed);
+        let Some(accepting) = ready else {
+            let fix = "begin again: kith pair TICKET";
+            let message = "no pairing with this device is waiting for the codes to be compared";
+            self.reply(request, Err(Failure::new(FailureKind::NotFound, message, fix)));
+            return;
+        };
+        if !is_same {
+            self.pairings.accepting.remove(&device);
+            self.effects.push_back(Effect::Net(NetCommand::Disconnect { device }));
+            let message = "the codes differ: somebody may be in between; nothing was shared";
+            let fix = "ask for a new ticket over a channel that you trust";
+            self.reply(request, Err(Failure::new(FailureKind::NotAllowed, message, fix)));
+            return;
+        }
+        accepting.is_confirmed = true;
+        accepting.request = Some(request);
+        accepting.ends_at = now.monotonic + ANSWER_MAX;
+        let inviter = accepting.ticket.agent;
+        match self.trust.relate(now.wall, inviter, Layer::Reciprocal, &[]) {
+            Ok(()) => {
+                let attestations = self.introduction(self.trust.visible_to(inviter));
+                self.send(device, Lane::Pair, Message::Confirm { attestations }.encode());
+            }
+            Err(error) => self.fail_accepting(device, error.into()),
+        }
+    }
+
+    fn introduction(&self, ids: Vec<AttestationId>) -> Vec<ByteBuf> {
+        ids.into_iter()
+            .filter_map(|id| self.trust.attestation(id))
+            .map(|attestation| ByteBuf::from(attestation.bytes()))
+            .take(INTRODUCTION_MAX)
+            .collect()
+    }
+
+    fn on_confirm(&mut self, now: Now, device: DeviceId, attestations: &[ByteBuf]) {
+        let proven = self.pairings.invited.remove(&device).filter(|invited| invited.is_proven);
+        let Some(invited) = proven else {
+            self.refuse(device, Refusal::Unverified);
+            return;
+        };
+        match self.complete_invited(now, device, invited.ticket, attestations) {
+            Ok(()) => {}
+            Err(error) => {
+                tracing::warn!(%device, %error, "pairing failed");
+                self.refuse(device, Refusal::Unverified);
+            }
+        }
+    }
+
+    fn complete_invited(
+        &mut self,
+        now: Now,
+        device: DeviceId,
+        ticket: TicketKey,
+        attestations: &[ByteBuf],
+    ) -> Result<(), trust_core::TrustError> {
+        let note = ticket_note(ticket);
+        let Some(mut issued) = self.trust.note::<IssuedTicket>(&note) else {
+            self.refuse(device, Refusal::Unknown);
+            return Ok(());
+        };
+        let Some(agent) = introduced(device, self.trust.agent(), attestations) else {
+            self.refuse(device, Refusal::Unverified);
+            return Ok(());
+        };
+        self.trust.receive(attestations.iter().map(|bytes| bytes.as_slice()), now.wall)?;
+        issued.is_used = true;
+        let notes = [(note, cbor::encode(&issued))];
+        self.trust.relate(now.wall, agent, Layer::Reciprocal, &notes)?;
+        if let Some((space, role)) = issued.grant {
+            self.trust.grant(self.entropy.as_mut(), now.wall, space, agent, role)?;
+        }
+        let attestations = self.introduction(self.essentials(agent, issued.grant));
+        self.send(device, Lane::Pair, Message::Complete { attestations }.encode());
+        let name = self.trust.name_of(agent);
+        let code = self.pairings.shown.iter().find(|pairing| pairing.device == device);
+        let code = code.map(|pairing| pairing.code.clone()).unwrap_or_default();
+        let pairing = Pairing { device, code, agent: Some(agent), name: Some(name.clone()) };
+        self.pairings.show(pairing);
+        self.effects.push_back(Effect::Paired { device, name });
+        self.trust_changed(now);
+        Ok(())
+    }
+
+    /// What fits into one frame: who we are; the rest follows on the trust lane.
+    fn essentials(
+        &self,
+        agent: node_model::AgentId,
+        _grant: Option<(SpaceId, Role)>,
+    ) -> Vec<AttestationId> {
+        let own = self.trust.agent();
+        let mut ids = self.trust.visible_to(agent);
+        ids.retain(|id| {
+            self.trust.attestation(*id).is_some_and(|attestation| match attestation.claim {
+                Claim::DeviceLink { .. } | Claim::Profile { .. } => attestation.issuer == own,
+                Claim::Relationship { .. } => true,
+                Claim::SpaceFounding { .. }
+                | Claim::SpaceGrant { .. }
+                | Claim::SpaceEpoch { .. }
+                | Claim::Unknown { .. } => false,
+            })
+        });
+        ids
+    }
+
+    fn on_complete(&mut self, now: Now, device: DeviceId, attestations: &[ByteBuf]) {
+        let confirmed = self
+            .pairings
+            .accepting
+            .get(&device)
+            .filter(|accepting| accepting.is_confirmed)
+            .map(|accepting| accepting.ticket.clone());
+        let Some(ticket) = confirmed else {
+            return;
+        };
+        if introduced(device, self.trust.agent(), attestations) != Some(ticket.agent) {
+            let message = "the other side is not who the ticket says; nothing was accepted";
+            let fix = "ask for a new ticket over a channel that you trust";
+            self.fail_accepting(device, Failure::new(FailureKind::NotAllowed, message, fix));
+            return;
+        }
+        let bytes = attestations.iter().map(|bytes| bytes.as_slice());
+        if let Err(error) = self.trust.receive(bytes, now.wall) {
+            self.fail_accepting(device, error.into());
+            return;
+        }
+        let request = self.pairings.accepting.remove(&device).and_then(|done| done.request);
+        self.learn_addresses(now, device, ticket.addresses);
+        self.trust_changed(now);
+        if let Some(request) = request {
+            let name = self.trust.name_of(ticket.agent);
+            let (agent, layer) = (ticket.agent, Layer::Reciprocal);
+            self.reply(request, Ok(Response::Paired { device, agent, name, layer }));
+        }
+    }
+}
+
+/// Most attestations in an introduction: with 1 KiB each it fits into a frame.
+const INTRODUCTION_MAX: usize = 14;
+
+/// The agent that introduces itself as the owner of `device` and as related to
+/// `us`, if the attestations say both.
+fn introduced(
+    device: DeviceId,
+    us: node_model::AgentId,
+    attestations: &[ByteBuf],
+) -> Option<node_model::AgentId> {
+    let read: Vec<Attestation> =
+        attestations.iter().filter_map(|bytes| Attestation::read(bytes).ok()).collect();
+    let owner = read.iter().find_map(|attestation| match &attestation.claim {
+        Claim::DeviceLink { device: linked, .. }
+            if *linked == device && attestation.is_rooted() =>
+        {
+            Some(attestation.issuer)
+        }
+        Claim::DeviceLink { .. }
+        | Claim::Profile { .. }
+        | Claim::Relationship { .. }
+        | Claim::SpaceFounding { .. }
+        | Claim::SpaceGrant { .. }
+        | Claim::SpaceEpoch { .. }
+        | Claim::Unknown { .. } => None,
+    })?;
+    let is_related = read.iter().any(|attestation| {
+        attestation.issuer == owner
+            && matches!(attestation.claim, Claim::Relationship { with, .. } if with == us)
+    });
+    is_related.then_some(owner)
+}

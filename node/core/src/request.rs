@@ -1,0 +1,431 @@
+//! What people and programs ask of a node, and what it answers.
+
+use std::time::Duration;
+
+use node_model::{
+    AgentId, BlobId, DeviceId, DocumentId, SpaceId, Timestamp, seal::SealKey, ticket::Ticket,
+};
+use serde_json::Value;
+pub use sync_engine_core::{
+    content_document,
+    document::{HistoryItem, Meta, Summary},
+    patch::PatchOp,
+    path_document,
+};
+pub use trust_core::{Layer, Reach, Role};
+
+/// A request.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Who and where this node is. → [`Response::Identity`]
+    Identity,
+    /// Everything at a glance. → [`Response::Status`]
+    Status,
+    /// Makes a one-time ticket. → [`Response::Ticket`]
+    IssueTicket {
+        /// What it grants beside a relationship.
+        grant: Option<(SpaceId, Role)>,
+        /// How long it is good.
+        lifetime: Duration,
+    },
+    /// Accepts a ticket; answers as soon as there is a code to compare.
+    /// → [`Response::PairingCode`]
+    Pair {
+        /// The ticket.
+        ticket: Ticket,
+    },
+    /// Says whether the other side shows the same code.
+    /// → [`Response::Paired`]
+    ConfirmPairing {
+        /// Whose ticket it was.
+        device: DeviceId,
+        /// Whether the codes are equal.
+        is_same: bool,
+    },
+    /// Pairings with tickets of this node, newest last. → [`Response::Pairings`]
+    Pairings,
+    /// Founds a space. → [`Response::Space`]
+    FoundSpace {
+        /// Its name.
+        name: String,
+        /// How far it may travel.
+        reach: Reach,
+    },
+    /// Spaces of which we are a member. → [`Response::Spaces`]
+    Spaces,
+    /// One space, by id, unique beginning of an id, or name. → [`Response::Space`]
+    FindSpace {
+        /// What it is called.
+        text: String,
+    },
+    /// Members of a space. → [`Response::Members`]
+    Members {
+        /// The space.
+        space: SpaceId,
+    },
+    /// Admits an agent to a space. → [`Response::Done`]
+    Grant {
+        /// The space.
+        space: SpaceId,
+        /// Whom.
+        agent: AgentId,
+        /// As what.
+        role: Role,
+    },
+    /// Writes new documents, or brings existing ones to a new state, in one
+    /// transaction. → [`Response::Written`]
+    WriteDocuments {
+        /// The space.
+        space: SpaceId,
+        /// The documents.
+        documents: Vec<WriteDocument>,
+    },
+    /// Sets one value. → [`Response::Written`]
+    SetValue {
+        /// The space.
+        space: SpaceId,
+        /// The document.
+        document: DocumentId,
+        /// JSON Pointer or key.
+        path: String,
+        /// The value.
+        value: Value,
+    },
+    /// Applies a JSON Patch. → [`Response::Written`]
+    Patch {
+        /// The space.
+        space: SpaceId,
+        /// The document.
+        document: DocumentId,
+        /// The operations.
+        operations: Vec<PatchOp>,
+    },
+    /// Removes a document. → [`Response::Written`]
+    RemoveDocument {
+        /// The space.
+        space: SpaceId,
+        /// The document.
+        document: DocumentId,
+    },
+    /// Reads a document. → [`Response::Document`]
+    ReadDocument {
+        /// The space.
+        space: SpaceId,
+        /// The document.
+        document: DocumentId,
+    },
+    /// Finds a document by id, unique beginning of an id, content id or path.
+    /// → [`Response::Found`]
+    FindDocument {
+        /// The space.
+        space: SpaceId,
+        /// What it is called.
+        text: String,
+    },
+    /// The changes of a document. → [`Response::History`]
+    History {
+        /// The space.
+        space: SpaceId,
+        /// The document.
+        document: DocumentId,
+    },
+    /// All documents of a space. → [`Response::Documents`]
+    Documents {
+        /// The space.
+        space: SpaceId,
+    },
+    /// The secret below which a space's blobs are sealed; never leaves the
+    /// process. → [`Response::BlobSecret`]
+    BlobSecret {
+        /// The space.
+        space: SpaceId,
+        /// Whether it is wanted to write.
+        is_write: bool,
+    },
+    /// Blobs that a space refers to. → [`Response::Blobs`]
+    Blobs {
+        /// The space.
+        space: SpaceId,
+    },
+    /// Other nodes that we know. → [`Response::Peers`]
+    Peers,
+    /// Remembers where a peer may be found, and dials it. → [`Response::Done`]
+    AddPeer {
+        /// The peer.
+        device: DeviceId,
+        /// Multiaddrs.
+        addresses: Vec<String>,
+    },
+    /// Forgets where a peer may be found. → [`Response::Done`]
+    RemovePeer {
+        /// The peer.
+        device: DeviceId,
+    },
+    /// Synchronises now; answers when nothing more comes. → [`Response::Synced`]
+    Sync {
+        /// With whom; `None` is everybody.
+        device: Option<DeviceId>,
+        /// Whether to compare everything instead of trusting cursors.
+        is_full: bool,
+    },
+}
+
+/// A document to write.
+#[derive(Clone, Debug)]
+pub struct WriteDocument {
+    /// Its id; the same id again updates it.
+    pub document: DocumentId,
+    /// What Kith notes about it.
+    pub meta: Meta,
+    /// What it holds: a JSON object.
+    pub value: Value,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub enum Response {
+    /// Done.
+    Done,
+    /// To [`Request::Identity`].
+    Identity(Identity),
+    /// To [`Request::Status`].
+    Status(Status),
+    /// To [`Request::IssueTicket`].
+    Ticket(Ticket),
+    /// To [`Request::Pair`].
+    PairingCode {
+        /// Whose ticket it is.
+        device: DeviceId,
+        /// Six digits.
+        code: String,
+    },
+    /// To [`Request::ConfirmPairing`].
+    Paired {
+        /// The other device.
+        device: DeviceId,
+        /// Whose it is.
+        agent: AgentId,
+        /// What they want to be called.
+        name: String,
+        /// How close.
+        layer: Layer,
+    },
+    /// To [`Request::Pairings`].
+    Pairings(Vec<Pairing>),
+    /// To [`Request::FoundSpace`] and [`Request::FindSpace`].
+    Space(SpaceInfo),
+    /// To [`Request::Spaces`].
+    Spaces(Vec<SpaceInfo>),
+    /// To [`Request::Members`].
+    Members(Vec<MemberInfo>),
+    /// To everything that writes documents: each with its heads, durable here.
+    Written(Vec<(DocumentId, Vec<String>)>),
+    /// To [`Request::ReadDocument`].
+    Document(DocumentView),
+    /// To [`Request::FindDocument`].
+    Found(DocumentId),
+    /// To [`Request::History`].
+    History(Vec<HistoryItem>),
+    /// To [`Request::Documents`].
+    Documents(Vec<Summary>),
+    /// To [`Request::BlobSecret`].
+    BlobSecret(SealKey),
+    /// To [`Request::Blobs`]: each blob, and whether it is here.
+    Blobs(Vec<(BlobId, bool)>),
+    /// To [`Request::Peers`].
+    Peers(Vec<PeerInfo>),
+    /// To [`Request::Sync`].
+    Synced(SyncReport),
+}
+
+/// Who and where a node is.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// This device.
+    pub device: DeviceId,
+    /// Whose it is.
+    pub agent: AgentId,
+    /// What they want to be called.
+    pub name: String,
+    /// What the device is called.
+    pub device_name: String,
+    /// Multiaddrs that it listens on.
+    pub listen: Vec<String>,
+}
+
+/// Everything at a glance.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Who and where.
+    pub identity: Identity,
+    /// Other nodes.
+    pub peers: Vec<PeerInfo>,
+    /// Spaces.
+    pub spaces: Vec<SpaceStatus>,
+    /// Blobs that are wanted and not here yet.
+    pub blobs_wanted: usize,
+    /// Attestations known.
+    pub attestations: usize,
+}
+
+/// A space in a list.
+#[derive(Clone, Debug)]
+pub struct SpaceInfo {
+    /// Its id.
+    pub space: SpaceId,
+    /// Its name, if we hold its key.
+    pub name: String,
+    /// How far it may travel.
+    pub reach: Reach,
+    /// What we may do in it.
+    pub role: Role,
+    /// How many members it has.
+    pub members: usize,
+    /// Whether it is the person's own, for progress and notes.
+    pub is_home: bool,
+}
+
+/// A space with its numbers.
+#[derive(Clone, Debug)]
+pub struct SpaceStatus {
+    /// The space.
+    pub info: SpaceInfo,
+    /// Documents.
+    pub documents: u64,
+    /// Entries.
+    pub entries: u64,
+    /// Bytes of entries.
+    pub bytes: u64,
+    /// Blobs referred to.
+    pub blobs: usize,
+    /// Blobs of them that are not here.
+    pub blobs_missing: usize,
+    /// How it stands with the peers that share it.
+    pub state: SpaceState,
+}
+
+/// How a space stands with its peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpaceState {
+    /// Nobody else has it.
+    Local,
+    /// Every connected peer that shares it confirmed that it is equal.
+    Synced,
+    /// Something is under way.
+    Syncing,
+    /// Somebody connected has something else.
+    Behind,
+    /// Nobody who shares it is connected.
+    Offline,
+}
+
+impl SpaceState {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Synced => "synced",
+            Self::Syncing => "syncing",
+            Self::Behind => "behind",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// A member of a space.
+#[derive(Clone, Debug)]
+pub struct MemberInfo {
+    /// Who.
+    pub agent: AgentId,
+    /// What they want to be called.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// Another node.
+#[derive(Clone, Debug)]
+pub struct PeerInfo {
+    /// The device.
+    pub device: DeviceId,
+    /// Whose it is.
+    pub agent: Option<AgentId>,
+    /// What they want to be called.
+    pub name: String,
+    /// How close, if related.
+    pub layer: Option<Layer>,
+    /// Whether a connection exists.
+    pub is_connected: bool,
+    /// How it stands.
+    pub state: PeerSyncState,
+    /// When both last confirmed that all shared spaces are equal.
+    pub last_sync: Option<Timestamp>,
+    /// Where it may be found.
+    pub addresses: Vec<String>,
+    /// Why the last dial failed.
+    pub last_failure: Option<String>,
+}
+
+/// How it stands with a peer, over all shared spaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerSyncState {
+    /// Both confirmed that everything shared is equal.
+    Synced,
+    /// Something is under way.
+    Syncing,
+    /// Something differs and nothing is under way from here.
+    Behind,
+    /// No connection.
+    Unreachable,
+}
+
+impl PeerSyncState {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Synced => "synced",
+            Self::Syncing => "syncing",
+            Self::Behind => "behind",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// A document with its state.
+#[derive(Clone, Debug)]
+pub struct DocumentView {
+    /// Which.
+    pub document: DocumentId,
+    /// Automerge heads.
+    pub heads: Vec<String>,
+    /// What Kith notes about it.
+    pub meta: Meta,
+    /// What it holds.
+    pub value: Value,
+}
+
+/// A pairing with one of our tickets.
+#[derive(Clone, Debug)]
+pub struct Pairing {
+    /// Who came.
+    pub device: DeviceId,
+    /// The code that they see too.
+    pub code: String,
+    /// Who they turned out to be, once done.
+    pub agent: Option<AgentId>,
+    /// What they want to be called.
+    pub name: Option<String>,
+}
+
+/// What came of synchronising.
+#[derive(Clone, Debug, Default)]
+pub struct SyncReport {
+    /// Entries sent.
+    pub pushed: u64,
+    /// Entries received.
+    pub pulled: u64,
+    /// How it stands with each peer.
+    pub peers: Vec<(DeviceId, PeerSyncState)>,
+}

@@ -1,0 +1,265 @@
+//! The only crossing: here one plane's event becomes another plane's command.
+
+use std::collections::BTreeSet;
+
+use data_plane_core::{
+    net::Lane,
+    plane::{Command, Event},
+};
+use node_model::{AgentId, DeviceId, Now};
+use serde_bytes::ByteBuf;
+use sync_engine_core::{
+    JobId, Output,
+    entry::{EntryError, VerifiedEntry},
+};
+use trust_core::{
+    Action, Question,
+    exchange::{self, ATTESTATIONS_PER_MESSAGE_MAX, Message},
+};
+
+use crate::node::{Acquaintance, Effect, Node, Share};
+
+/// Beginning of the notes that remember where peers may be found.
+const ADDRESSES_NOTE: &str = "addresses/";
+
+impl Node {
+    /// Carries events across until none is left.
+    pub(crate) fn route(&mut self, now: Now) {
+        loop {
+            while let Some(output) = self.sync.poll_output() {
+                self.route_sync(now, output);
+            }
+            while let Some(command) = self.data.poll_effect() {
+                self.effects.push_back(Effect::Net(command));
+            }
+            let Some(event) = self.data.poll_event() else {
+                return;
+            };
+            self.route_data(now, event);
+        }
+    }
+
+    fn route_sync(&mut self, now: Now, output: Output) {
+        match output {
+            Output::Send { peer, frame } => self.send(peer, Lane::Sync, frame),
+            Output::Verify { job, entries } => {
+                self.effects.push_back(Effect::Verify { job, entries });
+            }
+            Output::Changed { space, documents } => {
+                self.effects.push_back(Effect::Changed { space, documents });
+            }
+            Output::Referenced { space, blobs } => {
+                self.data.command(now.monotonic, Command::Refer { space, blobs });
+            }
+        }
+    }
+
+    fn route_data(&mut self, now: Now, event: Event) {
+        match event {
+            Event::Connected { device } => {
+                self.pairing_connected(now, device);
+                self.greet(now, device);
+            }
+            Event::Disconnected { device } => {
+                self.sync.disconnect(device);
+                self.acquaintances.remove(&device);
+                self.pairing_lost(device, "the connection was lost");
+            }
+            Event::Unreachable { device, reason } => {
+                self.pairing_lost(device, &reason);
+                self.sync_unreachable(device);
+            }
+            Event::BlobArrived { blob } => tracing::debug!(%blob, "blob arrived"),
+        }
+    }
+
+    /// Takes a frame, by lane. The transport opens the lanes other than pairing
+    /// only to admitted devices; the decision is asked again all the same.
+    pub(crate) fn receive(&mut self, now: Now, device: DeviceId, lane: Lane, frame: &[u8]) {
+        match lane {
+            Lane::Pair => self.receive_pairing(now, device, frame),
+            Lane::Trust if self.may(device, Action::Connect) => {
+                self.receive_trust(now, device, frame);
+            }
+            Lane::Sync if self.may(device, Action::Connect) => {
+                let trust = &self.trust;
+                let may_hold = |space| {
+                    trust.decide(Question { device, action: Action::Hold(space) }).allowed
+                };
+                if let Err(error) = self.sync.on_frame(device, frame, &may_hold) {
+                    tracing::warn!(%device, %error, "bad sync frame");
+                }
+            }
+            Lane::Trust | Lane::Sync => tracing::warn!(%device, ?lane, "frame of a stranger"),
+        }
+    }
+
+    pub(crate) fn verified(
+        &mut self,
+        job: JobId,
+        results: Vec<Result<VerifiedEntry, EntryError>>,
+    ) {
+        let trust = &self.trust;
+        self.sync.on_verified(job, results, &|space, author| {
+            trust.decide(Question { device: author, action: Action::Write(space) }).allowed
+        });
+    }
+
+    /// What the trust plane knows has changed: opens spaces, admits devices,
+    /// shares what they may hold, passes on what they lack.
+    pub(crate) fn trust_changed(&mut self, now: Now) {
+        for space in self.trust.spaces().collect::<Vec<_>>() {
+            self.log_store_error(|node| node.open_space(space));
+        }
+        let own = self.trust.device();
+        let devices: Vec<DeviceId> =
+            self.trust.graph().devices.keys().copied().filter(|device| *device != own).collect();
+        let mut sought = BTreeSet::new();
+        for device in devices {
+            let share = self.share_of(device);
+            if share.is_admitted {
+                sought.insert(device);
+            }
+            if self.shares.get(&device) != Some(&share) {
+                let Share { is_admitted, spaces } = share.clone();
+                self.shares.insert(device, share);
+                self.data
+                    .command(now.monotonic, Command::Share { device, spaces, is_admitted });
+            }
+        }
+        self.data.command(now.monotonic, Command::Seek { devices: sought });
+        for device in self.data.connected().collect::<Vec<_>>() {
+            self.greet(now, device);
+        }
+        for space in self.trust.spaces().collect::<Vec<_>>() {
+            self.log_store_error(|node| node.sync.retry_refused(space));
+        }
+    }
+
+    fn share_of(&self, device: DeviceId) -> Share {
+        if !self.may(device, Action::Connect) {
+            return Share::default();
+        }
+        let spaces = self.trust.spaces().filter(|space| self.may(device, Action::Hold(*space)));
+        Share { is_admitted: true, spaces: spaces.collect() }
+    }
+
+    /// Tells a connected, admitted device what concerns it, as far as it was not
+    /// told, and shares its spaces.
+    fn greet(&mut self, now: Now, device: DeviceId) {
+        let share = self.shares.get(&device).cloned().unwrap_or_default();
+        let Some(agent) = self.trust.graph().agent_of(device).filter(|_| share.is_admitted) else {
+            return;
+        };
+        if !self.acquaintances.entry(device).or_default().was_told {
+            self.acquaintances.entry(device).or_default().was_told = true;
+            let here = Message::Here { addresses: self.own_addresses() };
+            self.send(device, Lane::Trust, here.encode());
+            let have = Message::have(&self.trust.visible_to(agent));
+            self.send(device, Lane::Trust, have.encode());
+        }
+        self.pass_on(device, agent);
+        self.log_store_error(|node| node.sync.share(device, &share.spaces));
+        self.route(now);
+    }
+
+    /// Sends the attestations that concern a peer and that it does not have.
+    /// Only once it said what it has.
+    fn pass_on(&mut self, device: DeviceId, agent: AgentId) {
+        let Some(acquaintance) = self.acquaintances.get_mut(&device) else {
+            return;
+        };
+        if !acquaintance.has_spoken {
+            return;
+        }
+        let lacking: Vec<_> = self
+            .trust
+            .visible_to(agent)
+            .into_iter()
+            .filter(|id| acquaintance.knows.insert(*id))
+            .filter_map(|id| self.trust.attestation(id))
+            .map(|attestation| ByteBuf::from(attestation.bytes()))
+            .collect();
+        for some in lacking.chunks(ATTESTATIONS_PER_MESSAGE_MAX) {
+            let message = Message::Attestations { attestations: some.to_vec() };
+            self.send(device, Lane::Trust, message.encode());
+        }
+    }
+
+    fn receive_trust(&mut self, now: Now, device: DeviceId, frame: &[u8]) {
+        let message = match Message::decode(frame) {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::warn!(%device, %error, "bad trust frame");
+                return;
+            }
+        };
+        match message {
+            Message::Here { addresses } => self.learn_addresses(now, device, addresses),
+            Message::Have { ids } => {
+                let acquaintance = self.acquaintances.entry(device).or_default();
+                acquaintance.has_spoken = true;
+                acquaintance.knows.extend(exchange::ids(&ids));
+                if let Some(agent) = self.trust.graph().agent_of(device) {
+                    self.pass_on(device, agent);
+                }
+            }
+            Message::Attestations { attestations } => {
+                self.receive_attestations(now, device, &attestations);
+            }
+        }
+    }
+
+    fn receive_attestations(&mut self, now: Now, device: DeviceId, attestations: &[ByteBuf]) {
+        let bytes = attestations.iter().map(|bytes| bytes.as_slice());
+        match self.trust.receive(bytes, now.wall) {
+            Ok(received) => {
+                if received.rejected > 0 {
+                    tracing::warn!(%device, count = received.rejected, "bad attestations");
+                }
+                if let Some(acquaintance) = self.acquaintances.get_mut(&device) {
+                    acquaintance.knows.extend(&received.new);
+                }
+                if !received.new.is_empty() {
+                    self.trust_changed(now);
+                }
+            }
+            Err(error) => tracing::error!(%device, %error, "could not keep attestations"),
+        }
+    }
+
+    /// Addresses worth telling others: loopback ones only to somebody on this
+    /// machine are left to the ticket.
+    pub(crate) fn own_addresses(&self) -> Vec<String> {
+        self.listen.iter().take(exchange::ADDRESSES_MAX).cloned().collect()
+    }
+
+    pub(crate) fn learn_addresses(&mut self, now: Now, device: DeviceId, addresses: Vec<String>) {
+        let key = format!("{ADDRESSES_NOTE}{device}");
+        let known: Vec<String> = self.trust.note(&key).unwrap_or_default();
+        if known != addresses
+            && let Err(error) = self.trust.put_note(&key, &addresses)
+        {
+            tracing::error!(%device, %error, "could not remember addresses");
+        }
+        self.data.command(now.monotonic, Command::Know { device, addresses });
+    }
+
+    pub(crate) fn recall_peers(&mut self, now: Now) {
+        let keys: Vec<String> =
+            self.trust.note_keys(ADDRESSES_NOTE).map(ToOwned::to_owned).collect();
+        for key in keys {
+            let device = key.strip_prefix(ADDRESSES_NOTE).and_then(|text| text.parse().ok());
+            if let (Some(device), Some(addresses)) = (device, self.trust.note(&key)) {
+                self.data.command(now.monotonic, Command::Know { device, addresses });
+            }
+        }
+    }
+
+    /// Whether a connected peer and we have told each other what we have.
+    pub(crate) fn is_acquainted(&self, device: DeviceId) -> bool {
+        self.acquaintances
+            .get(&device)
+            .is_some_and(|Acquaintance { has_spoken, was_told, .. }| *has_spoken && *was_told)
+    }
+}

@@ -1,0 +1,390 @@
+//! Requests of people and programs at this node.
+
+use std::collections::BTreeSet;
+
+use data_plane_core::plane::Command;
+use node_model::{AgentId, DeviceId, DocumentId, Now, SpaceId, limit::NAME_BYTES_MAX};
+use sync_engine_core::{
+    EngineError, Flushed, SyncEngine, Writer, content_document, json::Pointer,
+    patch::PATCH_OPS_MAX, path_document,
+};
+use trust_core::{Reach, Role, TrustError};
+
+use crate::{
+    failure::{Failure, FailureKind},
+    node::{Node, RequestId},
+    request::{
+        DocumentView, Identity, MemberInfo, PeerInfo, Request, Response, SpaceInfo, SpaceStatus,
+        Status, WriteDocument,
+    },
+};
+
+/// Most documents in one write.
+const WRITE_DOCUMENTS_MAX: usize = 10_000;
+
+/// Shortest beginning of an id that finds a thing.
+const PREFIX_MIN: usize = 4;
+
+/// A write that waits for its commit.
+#[derive(Debug)]
+pub(crate) struct PendingWrite {
+    id: RequestId,
+    space: SpaceId,
+    documents: Vec<DocumentId>,
+}
+
+impl Node {
+    pub(crate) fn serve(&mut self, now: Now, id: RequestId, request: Request) {
+        let answer = match request {
+            Request::Pair { ticket } => return self.accept_ticket(now, id, ticket),
+            Request::ConfirmPairing { device, is_same } => {
+                return self.confirm_pairing(now, id, device, is_same);
+            }
+            Request::Sync { device, is_full } => return self.sync_now(now, id, device, is_full),
+            Request::WriteDocuments { space, documents } => {
+                return self.serve_write(now, id, space, |engine, writer| {
+                    write_documents(engine, writer, space, documents)
+                });
+            }
+            Request::SetValue { space, document, path, value } => {
+                return self.serve_write(now, id, space, |engine, writer| {
+                    let pointer = Pointer::parse(&path).map_err(EngineError::from)?;
+                    engine.set(writer, space, document, (&pointer, &value))?;
+                    Ok(vec![document])
+                });
+            }
+            Request::Patch { space, document, operations } => {
+                return self.serve_write(now, id, space, |engine, writer| {
+                    if operations.len() > PATCH_OPS_MAX {
+                        return Err(EngineError::TooLarge.into());
+                    }
+                    engine.patch(writer, space, document, &operations)?;
+                    Ok(vec![document])
+                });
+            }
+            Request::RemoveDocument { space, document } => {
+                return self.serve_write(now, id, space, |engine, writer| {
+                    engine.remove_document(writer, space, document)?;
+                    Ok(vec![document])
+                });
+            }
+            Request::IssueTicket { grant, lifetime } => self.issue_ticket(now, grant, lifetime),
+            Request::FoundSpace { name, reach } => self.found_space(now, &name, reach),
+            Request::Grant { space, agent, role } => self.grant(now, space, agent, role),
+            Request::AddPeer { device, addresses } => {
+                self.learn_addresses(now, device, addresses);
+                self.data.command(now.monotonic, Command::DialNow);
+                Ok(Response::Done)
+            }
+            Request::RemovePeer { device } => {
+                self.learn_addresses(now, device, vec![]);
+                Ok(Response::Done)
+            }
+            Request::Identity => Ok(Response::Identity(self.identity())),
+            Request::Status => self.status().map(Response::Status),
+            Request::Pairings => Ok(Response::Pairings(self.pairings.shown())),
+            Request::Spaces => Ok(Response::Spaces(self.space_infos())),
+            Request::FindSpace { text } => self.find_space(&text).map(Response::Space),
+            Request::Members { space } => self.members(space),
+            Request::Peers => Ok(Response::Peers(self.peers())),
+            read @ (Request::ReadDocument { .. }
+            | Request::FindDocument { .. }
+            | Request::History { .. }
+            | Request::Documents { .. }
+            | Request::BlobSecret { .. }
+            | Request::Blobs { .. }) => self.serve_content(read),
+        };
+        self.reply(id, answer);
+    }
+
+    fn serve_content(&mut self, request: Request) -> Result<Response, Failure> {
+        match request {
+            Request::ReadDocument { space, document } => self.read_document(space, document),
+            Request::FindDocument { space, text } => {
+                self.find_document(space, &text).map(Response::Found)
+            }
+            Request::History { space, document } => {
+                Ok(Response::History(self.sync.history(space, document)?))
+            }
+            Request::Documents { space } => {
+                Ok(Response::Documents(self.sync.documents(space)?.values().cloned().collect()))
+            }
+            Request::BlobSecret { space, is_write } => {
+                let needed = if is_write { Role::Writer } else { Role::Reader };
+                self.need_role(space, needed)?;
+                let (_, keys) =
+                    self.trust.keyring().newest(space).ok_or(EngineError::NoKey)?;
+                Ok(Response::BlobSecret(keys.blobs.clone()))
+            }
+            Request::Blobs { space } => {
+                self.need_role(space, Role::Custodian)?;
+                Ok(Response::Blobs(self.data.blobs_of(space).collect()))
+            }
+            other => {
+                tracing::error!(?other, "not a question about content");
+                Err(Failure::new(FailureKind::Invalid, "not understood", "kith --help"))
+            }
+        }
+    }
+
+    fn serve_write(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        space: SpaceId,
+        write: impl FnOnce(&mut SyncEngine, &mut Writer<'_>) -> Result<Vec<DocumentId>, Failure>,
+    ) {
+        if let Err(failure) = self.need_role(space, Role::Writer) {
+            self.reply(id, Err(failure));
+            return;
+        }
+        let (engine, mut writer) = self.writer(now);
+        match engine.atomically(space, |engine| write(engine, &mut writer)) {
+            Ok(documents) => {
+                let pending = PendingWrite { id, space, documents };
+                #[cfg(feature = "planted-bugs")]
+                if node_model::planted::active(
+                    node_model::planted::Bug::AcknowledgedBeforeCommit,
+                ) {
+                    self.answer_write(pending);
+                    return;
+                }
+                self.writes.push(pending);
+            }
+            Err(failure) => self.reply(id, Err(failure)),
+        }
+    }
+
+    pub(crate) fn answer_writes(&mut self, flushed: &Flushed) {
+        for write in std::mem::take(&mut self.writes) {
+            match flushed.result(write.space) {
+                Ok(()) => self.answer_write(write),
+                Err(error) => self.reply(write.id, Err(error.into())),
+            }
+        }
+    }
+
+    fn answer_write(&mut self, write: PendingWrite) {
+        // Heads of many documents would load them all again for nobody.
+        let with_heads = write.documents.len() == 1;
+        let written = write.documents.into_iter().map(|document| {
+            let heads = if with_heads {
+                self.sync.document(write.space, document).map(|d| d.heads()).unwrap_or_default()
+            } else {
+                vec![]
+            };
+            (document, heads)
+        });
+        let written = written.collect();
+        self.reply(write.id, Ok(Response::Written(written)));
+    }
+
+    fn need_role(&self, space: SpaceId, needed: Role) -> Result<(), Failure> {
+        match self.trust.role_in(space) {
+            Some(role) if role.includes(needed) => Ok(()),
+            Some(role) => Err(Failure::new(
+                FailureKind::NotAllowed,
+                format!("as a {role} of this space you may not do that; a {needed} may"),
+                "ask an admin: kith space members SPACE",
+            )),
+            None => Err(Failure::no_such_space()),
+        }
+    }
+
+    fn identity(&self) -> Identity {
+        let device = self.trust.device();
+        let device_name = self.trust.graph().devices.get(&device).map(|own| own.name.clone());
+        Identity {
+            device,
+            agent: self.trust.agent(),
+            name: self.trust.name_of(self.trust.agent()),
+            device_name: device_name.unwrap_or_default(),
+            listen: self.listen.clone(),
+        }
+    }
+
+    fn status(&mut self) -> Result<Status, Failure> {
+        let mut spaces = Vec::new();
+        for info in self.space_infos() {
+            let counts = self.sync.counts(info.space)?;
+            let blobs: Vec<bool> = self.data.blobs_of(info.space).map(|(_, here)| here).collect();
+            spaces.push(SpaceStatus {
+                documents: counts.documents,
+                entries: counts.entries,
+                bytes: counts.bytes,
+                blobs: blobs.len(),
+                blobs_missing: blobs.iter().filter(|is_here| !**is_here).count(),
+                state: self.space_state(info.space),
+                info,
+            });
+        }
+        Ok(Status {
+            identity: self.identity(),
+            peers: self.peers(),
+            spaces,
+            blobs_wanted: self.data.wanted_count(),
+            attestations: self.trust.attestation_count(),
+        })
+    }
+
+    fn found_space(&mut self, now: Now, name: &str, reach: Reach) -> Result<Response, Failure> {
+        let name = name.trim();
+        if name.is_empty() || name.len() > NAME_BYTES_MAX {
+            let message = format!("a space's name has 1 to {NAME_BYTES_MAX} bytes");
+            return Err(Failure::new(FailureKind::Invalid, message, "kith space new NAME"));
+        }
+        let space = self.trust.found_space(self.entropy.as_mut(), now.wall, name, reach)?;
+        self.open_space(space)?;
+        self.trust_changed(now);
+        self.space_info(space).map(Response::Space).ok_or_else(Failure::no_such_space)
+    }
+
+    fn grant(
+        &mut self,
+        now: Now,
+        space: SpaceId,
+        agent: AgentId,
+        role: Role,
+    ) -> Result<Response, Failure> {
+        self.trust.grant(self.entropy.as_mut(), now.wall, space, agent, role)?;
+        self.trust_changed(now);
+        Ok(Response::Done)
+    }
+
+    fn space_infos(&self) -> Vec<SpaceInfo> {
+        self.trust.spaces().filter_map(|space| self.space_info(space)).collect()
+    }
+
+    fn space_info(&self, space: SpaceId) -> Option<SpaceInfo> {
+        let facts = self.trust.graph().spaces.get(&space)?;
+        let is_home = self.trust.home_space() == Some(space);
+        Some(SpaceInfo {
+            space,
+            name: self.trust.label_of(space).unwrap_or_else(|| "(sealed)".to_owned()),
+            reach: facts.reach,
+            role: self.trust.role_in(space)?,
+            members: facts.members.len(),
+            is_home,
+        })
+    }
+
+    fn find_space(&self, text: &str) -> Result<SpaceInfo, Failure> {
+        let infos = self.space_infos();
+        if let Ok(space) = text.parse::<SpaceId>() {
+            let found = infos.into_iter().find(|info| info.space == space);
+            return found.ok_or_else(Failure::no_such_space);
+        }
+        let named: Vec<_> = infos.iter().filter(|info| info.name == text).collect();
+        let begins = |info: &&SpaceInfo| {
+            text.len() >= PREFIX_MIN && info.space.to_string().starts_with(text)
+        };
+        let found = if named.is_empty() { infos.iter().filter(begins).collect() } else { named };
+        match found.as_slice() {
+            [one] => Ok((*one).clone()),
+            [] => {
+                let message = format!("there is no space {text:?} here");
+                Err(Failure::new(FailureKind::NotFound, message, "kith space list"))
+            }
+            [_, ..] => {
+                let message = format!("{} spaces are called {text:?}; use the id", found.len());
+                Err(Failure::new(FailureKind::Invalid, message, "kith space list"))
+            }
+        }
+    }
+
+    fn members(&self, space: SpaceId) -> Result<Response, Failure> {
+        self.need_role(space, Role::Custodian)?;
+        let facts = self.trust.graph().spaces.get(&space).ok_or(TrustError::NoSuchSpace)?;
+        let members = facts.members.iter().map(|(agent, member)| MemberInfo {
+            agent: *agent,
+            name: self.trust.name_of(*agent),
+            role: member.role,
+        });
+        Ok(Response::Members(members.collect()))
+    }
+
+    fn peers(&self) -> Vec<PeerInfo> {
+        let admitted = self.shares.iter().filter(|(_, share)| share.is_admitted);
+        admitted.map(|(device, _)| self.peer_info(*device)).collect()
+    }
+
+    fn peer_info(&self, device: DeviceId) -> PeerInfo {
+        let agent = self.trust.graph().agent_of(device);
+        let facts = self.data.peer(device).cloned().unwrap_or_default();
+        let relationship =
+            agent.and_then(|agent| self.trust.graph().relationship(self.trust.agent(), agent));
+        PeerInfo {
+            device,
+            agent,
+            name: agent.map(|agent| self.trust.name_of(agent)).unwrap_or_default(),
+            layer: relationship.map(|(mine, _)| mine.layer),
+            is_connected: facts.is_connected,
+            state: self.peer_sync_state(device),
+            last_sync: self.last_sync.get(&device).copied(),
+            addresses: facts.addresses,
+            last_failure: facts.last_failure,
+        }
+    }
+
+    fn read_document(
+        &mut self,
+        space: SpaceId,
+        document: DocumentId,
+    ) -> Result<Response, Failure> {
+        self.need_role(space, Role::Reader)?;
+        let loaded = self.sync.document(space, document)?;
+        Ok(Response::Document(DocumentView {
+            document,
+            heads: loaded.heads(),
+            meta: loaded.meta(),
+            value: loaded.value(),
+        }))
+    }
+
+    fn find_document(&mut self, space: SpaceId, text: &str) -> Result<DocumentId, Failure> {
+        self.need_role(space, Role::Reader)?;
+        let derived = [content_document(space, text), path_document(space, text)];
+        for document in text.parse().into_iter().chain(derived) {
+            if self.sync.document(space, document).is_ok() {
+                return Ok(document);
+            }
+        }
+        let found: BTreeSet<DocumentId> = self
+            .sync
+            .documents(space)?
+            .values()
+            .filter(|summary| {
+                summary.content_id.as_deref() == Some(text)
+                    || summary.path.as_deref() == Some(text)
+                    || (text.len() >= PREFIX_MIN
+                        && summary.document.to_string().starts_with(text))
+            })
+            .map(|summary| summary.document)
+            .collect();
+        match found.len() {
+            1 => found.first().copied().ok_or_else(|| EngineError::NoSuchDocument.into()),
+            0 => Err(EngineError::NoSuchDocument.into()),
+            count => {
+                let message = format!("{count} documents are called {text:?}; use the id");
+                Err(Failure::new(FailureKind::Invalid, message, "kith doc list SPACE"))
+            }
+        }
+    }
+}
+
+fn write_documents(
+    engine: &mut SyncEngine,
+    writer: &mut Writer<'_>,
+    space: SpaceId,
+    documents: Vec<WriteDocument>,
+) -> Result<Vec<DocumentId>, Failure> {
+    if documents.len() > WRITE_DOCUMENTS_MAX {
+        return Err(EngineError::TooLarge.into());
+    }
+    let mut written = Vec::with_capacity(documents.len());
+    for WriteDocument { document, meta, value } in documents {
+        engine.write_document(writer, space, document, &meta, &value)?;
+        written.push(document);
+    }
+    Ok(written)
+}

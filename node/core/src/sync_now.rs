@@ -1,0 +1,186 @@
+//! "Synchronise now": brings peers up to date and tells when they are.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use data_plane_core::plane::Command;
+use node_model::{DeviceId, Now};
+use sync_engine_core::reconcile::PeerState;
+
+use crate::{
+    failure::{Failure, FailureKind},
+    node::{Node, RequestId},
+    request::{PeerSyncState, Response, SpaceState, SyncReport},
+};
+
+/// How long to wait without any progress before saying how far it came.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A request that waits for peers.
+#[derive(Debug)]
+pub(crate) struct SyncWait {
+    id: RequestId,
+    peers: BTreeMap<DeviceId, Option<PeerSyncState>>,
+    before: (u64, u64),
+    seen: (u64, u64),
+    deadline: Duration,
+}
+
+impl SyncWait {
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+}
+
+impl Node {
+    pub(crate) fn sync_now(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        device: Option<DeviceId>,
+        is_full: bool,
+    ) {
+        let admitted: Vec<DeviceId> = self
+            .shares
+            .iter()
+            .filter(|(_, share)| share.is_admitted)
+            .map(|(device, _)| *device)
+            .collect();
+        let targets: Vec<DeviceId> = match device {
+            Some(device) if admitted.contains(&device) => vec![device],
+            Some(device) => {
+                let message = format!("{device} is not a peer of this node");
+                self.reply(id, Err(Failure::new(FailureKind::NotFound, message, "kith peer list")));
+                return;
+            }
+            None => admitted,
+        };
+        let before = self.traffic(targets.iter().copied());
+        for device in &targets {
+            self.log_store_error(|node| node.sync.restart(*device, is_full));
+        }
+        let peers = targets.into_iter().map(|device| (device, None)).collect();
+        let deadline = now.monotonic + PATIENCE;
+        self.sync_waits.push(SyncWait { id, peers, before, seen: before, deadline });
+        self.data.command(now.monotonic, Command::DialNow);
+        for wait in self.sync_waits.last_mut().into_iter() {
+            for (device, state) in &mut wait.peers {
+                let facts = self.data.peer(*device);
+                if facts.is_none_or(|facts| facts.addresses.is_empty() && !facts.is_connected) {
+                    *state = Some(PeerSyncState::Unreachable);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn sync_unreachable(&mut self, device: DeviceId) {
+        for wait in &mut self.sync_waits {
+            if let Some(state) = wait.peers.get_mut(&device) {
+                *state = Some(PeerSyncState::Unreachable);
+            }
+        }
+    }
+
+    /// Answers the waits whose peers are all settled or whose patience is over.
+    pub(crate) fn check_sync_waits(&mut self, now: Now) {
+        let waits = std::mem::take(&mut self.sync_waits);
+        for mut wait in waits {
+            let traffic = self.traffic(wait.peers.keys().copied());
+            if traffic != wait.seen {
+                wait.seen = traffic;
+                wait.deadline = now.monotonic + PATIENCE;
+            }
+            let is_over = now.monotonic >= wait.deadline;
+            let mut states = Vec::new();
+            for (device, settled) in &wait.peers {
+                let state = settled.unwrap_or_else(|| self.peer_sync_state(*device));
+                states.push((*device, state));
+            }
+            let is_settled = |state: &PeerSyncState| match state {
+                PeerSyncState::Synced => true,
+                PeerSyncState::Syncing | PeerSyncState::Behind => false,
+                PeerSyncState::Unreachable => false,
+            };
+            let all_settled = states
+                .iter()
+                .all(|(device, state)| is_settled(state) || wait.peers[device].is_some());
+            if all_settled || is_over {
+                let pushed = traffic.0.saturating_sub(wait.before.0);
+                let pulled = traffic.1.saturating_sub(wait.before.1);
+                let report = SyncReport { pushed, pulled, peers: states };
+                self.reply(wait.id, Ok(Response::Synced(report)));
+            } else {
+                self.sync_waits.push(wait);
+            }
+        }
+    }
+
+    /// Remembers when peers were last seen to be equal.
+    pub(crate) fn note_synced(&mut self, now: Now) {
+        for device in self.data.connected().collect::<Vec<_>>() {
+            if self.peer_sync_state(device) == PeerSyncState::Synced {
+                self.last_sync.insert(device, now.wall);
+            }
+        }
+    }
+
+    /// How it stands with a peer over everything that we share.
+    pub(crate) fn peer_sync_state(&self, device: DeviceId) -> PeerSyncState {
+        if !self.data.peer(device).is_some_and(|facts| facts.is_connected) {
+            return PeerSyncState::Unreachable;
+        }
+        if !self.is_acquainted(device) || self.data.is_fetching(device) {
+            return PeerSyncState::Syncing;
+        }
+        let mut states = self
+            .sync
+            .shared_with(device)
+            .filter_map(|space| self.sync.peer_sync(space, device))
+            .map(|sync| sync.state);
+        let worst = states.try_fold(PeerSyncState::Synced, |worst, state| match state {
+            PeerState::Equal => Ok(worst),
+            PeerState::Unknown | PeerState::Pulling => Err(PeerSyncState::Syncing),
+            PeerState::Different | PeerState::Denied => Ok(PeerSyncState::Behind),
+        });
+        worst.unwrap_or_else(|syncing| syncing)
+    }
+
+    /// How a space stands with the peers that share it.
+    pub(crate) fn space_state(&self, space: node_model::SpaceId) -> SpaceState {
+        let sharing: Vec<DeviceId> = self
+            .shares
+            .iter()
+            .filter(|(_, share)| share.spaces.contains(&space))
+            .map(|(device, _)| *device)
+            .collect();
+        if sharing.is_empty() {
+            return SpaceState::Local;
+        }
+        let states: Vec<PeerState> = sharing
+            .iter()
+            .filter_map(|device| self.sync.peer_sync(space, *device))
+            .map(|sync| sync.state)
+            .collect();
+        if states.is_empty() {
+            SpaceState::Offline
+        } else if states.iter().all(|state| *state == PeerState::Equal) {
+            SpaceState::Synced
+        } else if states.iter().any(|s| matches!(s, PeerState::Pulling | PeerState::Unknown)) {
+            SpaceState::Syncing
+        } else {
+            SpaceState::Behind
+        }
+    }
+
+    fn traffic(&self, devices: impl Iterator<Item = DeviceId>) -> (u64, u64) {
+        let mut total = (0, 0);
+        for device in devices {
+            for space in self.sync.shared_with(device) {
+                if let Some(sync) = self.sync.peer_sync(space, device) {
+                    total.0 += sync.pushed;
+                    total.1 += sync.pulled;
+                }
+            }
+        }
+        total
+    }
+}

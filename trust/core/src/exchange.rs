@@ -1,0 +1,74 @@
+//! How two related nodes keep each other's attestations: each says which ones it
+//! has of those that concern the other, and sends what the other lacks.
+
+use node_model::{
+    AttestationId,
+    cbor::{self, DecodeError},
+    limit::{FRAME_BYTES_MAX, NAME_BYTES_MAX},
+};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+/// Most attestations in one message: about half a megabyte.
+pub const ATTESTATIONS_PER_MESSAGE_MAX: usize = 512;
+
+/// Most addresses that a node tells of itself.
+pub const ADDRESSES_MAX: usize = 16;
+
+/// What two nodes say to each other on the trust lane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// Where I may be found.
+    Here {
+        /// Multiaddrs.
+        addresses: Vec<String>,
+    },
+    /// What I have of those that concern you.
+    Have {
+        /// 32 bytes each.
+        ids: ByteBuf,
+    },
+    /// What you lack.
+    Attestations {
+        /// Their bytes.
+        attestations: Vec<ByteBuf>,
+    },
+}
+
+impl Message {
+    /// The message that says what we have.
+    #[must_use]
+    pub fn have(ids: &[AttestationId]) -> Self {
+        Self::Have { ids: ByteBuf::from(ids.iter().flat_map(|id| id.0).collect::<Vec<u8>>()) }
+    }
+
+    /// The bytes of a frame.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        cbor::encode(self)
+    }
+
+    /// Reads a frame.
+    ///
+    /// # Errors
+    /// [`DecodeError`]; at most [`FRAME_BYTES_MAX`] bytes are looked at.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let message: Self = cbor::decode(bytes, FRAME_BYTES_MAX)?;
+        let is_bounded = match &message {
+            Self::Here { addresses } => {
+                addresses.len() <= ADDRESSES_MAX
+                    && addresses.iter().all(|address| address.len() <= NAME_BYTES_MAX)
+            }
+            Self::Have { ids } => ids.len().is_multiple_of(32),
+            Self::Attestations { attestations } => {
+                attestations.len() <= ATTESTATIONS_PER_MESSAGE_MAX
+            }
+        };
+        if is_bounded { Ok(message) } else { Err(DecodeError::Malformed) }
+    }
+}
+
+/// The ids of a [`Message::Have`].
+pub fn ids(bytes: &[u8]) -> impl Iterator<Item = AttestationId> {
+    bytes.chunks_exact(32).filter_map(|id| id.try_into().ok()).map(AttestationId)
+}
