@@ -17,7 +17,7 @@ const LOADED_MAX: usize = 128;
 
 /// A state of what is staged.
 #[derive(Clone, Copy, Debug)]
-pub struct Mark {
+pub(super) struct Mark {
     staged: usize,
     tip: Option<Tip>,
 }
