@@ -1,1 +1,237 @@
-//! placeholder
+//! Content-addressed blobs on disk: iroh-blobs' store, made durable.
+//!
+//! iroh-blobs acknowledges an import before its database commits and does not
+//! sync data files. Here nothing counts as held until [`Blobs::sync`] has
+//! returned for it.
+
+mod error;
+mod ranges;
+mod transfer;
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use iroh_blobs::{
+    Hash,
+    api::{Store, blobs::BlobStatus, proto::ExportRangesItem},
+    store::fs::{
+        FsStore,
+        options::{InlineOptions, Options, PathOptions},
+    },
+};
+use node_model::BlobId;
+
+pub use error::BlobError;
+pub use ranges::Ranges;
+
+/// Blobs up to this many bytes live in the store's database, larger ones in
+/// files: a sealed picture thumbnail or small file costs no file of its own.
+const INLINE_BYTES_MAX: u64 = 32 * 1024;
+
+/// How many blobs are imported or synced at the same time.
+const CONCURRENT: usize = 32;
+
+/// A store of blobs. Cheap to clone.
+#[derive(Clone)]
+pub struct Blobs {
+    store: Store,
+    files: Arc<PathOptions>,
+}
+
+impl Blobs {
+    /// Opens or creates the store in `folder`.
+    ///
+    /// # Errors
+    /// [`BlobError`] when the folder cannot be used or its database is damaged.
+    pub async fn open(folder: &Path) -> Result<Self, BlobError> {
+        std::fs::create_dir_all(folder)?;
+        let mut options = Options::new(folder);
+        options.inline = InlineOptions {
+            max_data_inlined: INLINE_BYTES_MAX,
+            max_outboard_inlined: INLINE_BYTES_MAX,
+        };
+        let files = Arc::new(options.path.clone());
+        // What was never acknowledged is of no use to anybody after a crash.
+        remove_leftovers(&options.path.temp_path);
+        let store = FsStore::load_with_opts(folder.join("blobs.db"), options)
+            .await
+            .map_err(|error| BlobError::from_chain(&error))?;
+        Ok(Self {
+            store: store.into(),
+            files,
+        })
+    }
+
+    /// Adds one blob; held only after [`Self::sync`].
+    ///
+    /// # Errors
+    /// [`BlobError`].
+    pub async fn add(&self, bytes: Bytes) -> Result<BlobId, BlobError> {
+        let tag = self.store.blobs().add_bytes(bytes).temp_tag().await?;
+        Ok(id(tag.hash()))
+    }
+
+    /// Adds a blob that arrives in pieces; held only after [`Self::sync`].
+    ///
+    /// # Errors
+    /// [`BlobError`], also when a piece is an error.
+    pub async fn add_stream(
+        &self,
+        pieces: impl Stream<Item = std::io::Result<Bytes>> + Send + Sync + 'static,
+    ) -> Result<BlobId, BlobError> {
+        let tag = self
+            .store
+            .blobs()
+            .add_stream(pieces)
+            .await
+            .temp_tag()
+            .await?;
+        Ok(id(tag.hash()))
+    }
+
+    /// Makes blobs durable: their data, their hash trees, and their records.
+    ///
+    /// # Errors
+    /// [`BlobError`]; then none of them may count as held.
+    pub async fn sync(&self, blobs: &[BlobId]) -> Result<(), BlobError> {
+        let mut has_files = false;
+        let synced = stream::iter(blobs.to_vec()).map(|blob| self.sync_files(blob));
+        let mut synced = synced.buffer_unordered(CONCURRENT);
+        while let Some(had_files) = synced.try_next().await? {
+            has_files |= had_files;
+        }
+        if has_files {
+            sync_path(self.files.data_path.clone()).await?;
+        }
+        Ok(self.store.sync_db().await?)
+    }
+
+    async fn sync_files(&self, blob: BlobId) -> Result<bool, BlobError> {
+        if self
+            .size(blob)
+            .await?
+            .is_none_or(|size| size <= INLINE_BYTES_MAX)
+        {
+            return Ok(false);
+        }
+        let hash = hash(blob);
+        sync_path(self.files.data_path(&hash)).await?;
+        sync_path(self.files.outboard_path(&hash)).await?;
+        Ok(true)
+    }
+
+    /// The length in bytes of a complete blob; `None` when it is not here.
+    ///
+    /// # Errors
+    /// [`BlobError`].
+    pub async fn size(&self, blob: BlobId) -> Result<Option<u64>, BlobError> {
+        match self.status(blob).await? {
+            // The empty blob is "complete" everywhere; nothing sealed is empty.
+            BlobStatus::Complete { size } => Ok((size > 0).then_some(size)),
+            BlobStatus::Partial { .. } | BlobStatus::NotFound => Ok(None),
+        }
+    }
+
+    async fn status(&self, blob: BlobId) -> Result<BlobStatus, BlobError> {
+        let status = self.store.blobs().status(hash(blob)).await;
+        status.map_err(|error| BlobError::from_chain(&error))
+    }
+
+    /// Reads a part of a blob, all of it in memory.
+    ///
+    /// # Errors
+    /// [`BlobError::NotHere`], or [`BlobError::Damaged`] when the range is not
+    /// within the blob.
+    pub async fn read(&self, blob: BlobId, start: u64, len: usize) -> Result<Vec<u8>, BlobError> {
+        let end = start.saturating_add(len as u64);
+        let items = self
+            .store
+            .blobs()
+            .export_ranges(hash(blob), start..end)
+            .stream();
+        let mut items = std::pin::pin!(items);
+        let mut bytes = Vec::with_capacity(len);
+        while let Some(item) = items.next().await {
+            match item {
+                ExportRangesItem::Size(_) => {}
+                ExportRangesItem::Data(leaf) => {
+                    // Leaves are whole chunk groups: cut what was not asked for.
+                    let skip = start.saturating_sub(leaf.offset);
+                    let skip = usize::try_from(skip)
+                        .unwrap_or(usize::MAX)
+                        .min(leaf.data.len());
+                    let take = (leaf.data.len() - skip).min(len - bytes.len());
+                    bytes.extend_from_slice(&leaf.data[skip..skip + take]);
+                }
+                ExportRangesItem::Error(error) => return Err(BlobError::from_chain(&error)),
+            }
+        }
+        if bytes.len() == len {
+            Ok(bytes)
+        } else {
+            Err(BlobError::NotHere)
+        }
+    }
+
+    /// All complete blobs.
+    ///
+    /// # Errors
+    /// [`BlobError`].
+    pub async fn list(&self) -> Result<BTreeSet<BlobId>, BlobError> {
+        let known = self.store.blobs().list().hashes().await?;
+        let held = stream::iter(known).map(|hash| async move {
+            let blob = id(hash);
+            Ok::<_, BlobError>(self.size(blob).await?.map(|_| blob))
+        });
+        held.buffer_unordered(CONCURRENT)
+            .try_filter_map(|blob| async move { Ok(blob) })
+            .try_collect()
+            .await
+    }
+
+    /// Commits and closes the store.
+    pub async fn close(&self) {
+        if let Err(error) = self.store.shutdown().await {
+            tracing::warn!(%error, "the blob store did not close");
+        }
+    }
+}
+
+/// Leftovers are harmless; a folder that is not there has none.
+fn remove_leftovers(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if let Err(error) = std::fs::remove_file(entry.path()) {
+            tracing::debug!(%error, "could not remove a leftover");
+        }
+    }
+}
+
+/// Syncs a file or folder; one that is not there lives in the database.
+async fn sync_path(path: PathBuf) -> Result<(), BlobError> {
+    let synced = tokio::task::spawn_blocking(move || match std::fs::File::open(path) {
+        Ok(file) => file.sync_all(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    });
+    synced.await.map_err(|_| BlobError::Closed)??;
+    Ok(())
+}
+
+fn hash(blob: BlobId) -> Hash {
+    Hash::from_bytes(blob.0)
+}
+
+fn id(hash: Hash) -> BlobId {
+    BlobId(*hash.as_bytes())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+use std::{error::Error, io};
+
+use iroh_blobs::api::{ExportBaoError, RequestError};
+
+/// Why a blob could not be read, stored or provided.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// It is not here, or not completely.
+    #[error("this blob is not here")]
+    NotHere,
+    /// It is not what its id says, or what the range says.
+    #[error("this blob is damaged or not what was asked for")]
+    Damaged,
+    /// It claims to be larger than any blob may be.
+    #[error("larger than a blob may be")]
+    TooLarge,
+    /// The disk is full.
+    #[error("the disk is full")]
+    Full,
+    /// The store is closing.
+    #[error("the blob store is closing")]
+    Closed,
+    /// The disk, or a connection that a blob came from or went to.
+    #[error("{0}")]
+    Io(String),
+}
+
+impl BlobError {
+    /// From an error whose cause may be a disk that is full.
+    pub(crate) fn from_chain(error: &(dyn Error + 'static)) -> Self {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            if let Some(io) = error.downcast_ref::<io::Error>()
+                && is_full(io)
+            {
+                return Self::Full;
+            }
+            cause = error.source();
+        }
+        let text = error.to_string();
+        // redb and irpc pass some causes on as text only.
+        if text.contains("No space left on device") {
+            Self::Full
+        } else {
+            Self::Io(text)
+        }
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+impl From<io::Error> for BlobError {
+    fn from(error: io::Error) -> Self {
+        if is_full(&error) {
+            Self::Full
+        } else {
+            Self::from_chain(&error)
+        }
+    }
+}
+
+impl From<RequestError> for BlobError {
+    fn from(error: RequestError) -> Self {
+        Self::from_chain(&error)
+    }
+}
+
+impl From<ExportBaoError> for BlobError {
+    fn from(error: ExportBaoError) -> Self {
+        Self::from_chain(&error)
+    }
+}

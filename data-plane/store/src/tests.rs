@@ -1,0 +1,113 @@
+use std::io::Cursor;
+
+use super::*;
+
+async fn store() -> (tempfile::TempDir, Blobs) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let blobs = Blobs::open(folder.path()).await.expect("opens");
+    (folder, blobs)
+}
+
+fn bytes(len: usize) -> Bytes {
+    (0..len)
+        .map(|index| (index * 7 + index / 251) as u8)
+        .collect()
+}
+
+async fn encoded(blobs: &Blobs, blob: BlobId, ranges: &Ranges) -> Vec<u8> {
+    let mut encoded = Vec::new();
+    blobs
+        .provide(blob, ranges, &mut encoded)
+        .await
+        .expect("is here");
+    encoded
+}
+
+#[tokio::test]
+async fn blobs_survive_closing_and_opening() {
+    let (folder, blobs) = store().await;
+    let mut ids = Vec::new();
+    for len in [1, 1_024, 40_000, 3_000_000] {
+        ids.push((len, blobs.add(bytes(len)).await.expect("stored")));
+    }
+    blobs
+        .sync(&ids.iter().map(|(_, id)| *id).collect::<Vec<_>>())
+        .await
+        .expect("synced");
+    blobs.close().await;
+    drop(blobs);
+    let blobs = Blobs::open(folder.path()).await.expect("opens again");
+    assert_eq!(blobs.list().await.expect("lists").len(), ids.len());
+    for (len, id) in ids {
+        assert_eq!(id.0, *blake3::hash(&bytes(len)).as_bytes());
+        assert_eq!(blobs.size(id).await.expect("asks"), Some(len as u64));
+        assert_eq!(blobs.read(id, 0, len).await.expect("reads"), bytes(len));
+    }
+}
+
+#[tokio::test]
+async fn a_part_is_read_without_the_rest() {
+    let (_folder, blobs) = store().await;
+    let id = blobs.add(bytes(200_000)).await.expect("stored");
+    for (start, len) in [(0, 1), (16_383, 2), (70_000, 90_000), (199_999, 1)] {
+        let part = blobs.read(id, start as u64, len).await.expect("reads");
+        assert_eq!(part, bytes(200_000)[start..start + len]);
+    }
+    assert!(blobs.read(id, 199_999, 2).await.is_err());
+    assert!(blobs.read(BlobId([9; 32]), 0, 1).await.is_err());
+}
+
+#[tokio::test]
+async fn a_blob_travels_verified() {
+    for len in [1, 20_000, 1_000_000] {
+        let ((_a, from), (_b, to)) = (store().await, store().await);
+        let id = from.add(bytes(len)).await.expect("stored");
+        let missing = to.missing(id).await.expect("asks");
+        let mut wire = Cursor::new(encoded(&from, id, &missing).await);
+        assert_eq!(
+            to.receive(id, &missing, &mut wire).await.expect("arrives"),
+            len as u64
+        );
+        to.sync(&[id]).await.expect("synced");
+        assert!(to.missing(id).await.expect("asks").is_empty());
+        assert_eq!(to.read(id, 0, len).await.expect("reads"), bytes(len));
+    }
+}
+
+#[tokio::test]
+async fn a_broken_transfer_goes_on_where_it_stopped() {
+    let ((_a, from), (_b, to)) = (store().await, store().await);
+    let len = 2_000_000;
+    let id = from.add(bytes(len)).await.expect("stored");
+    let mut wire = encoded(&from, id, &Ranges::all()).await;
+    wire.truncate(len / 2);
+    assert!(
+        to.receive(id, &Ranges::all(), &mut Cursor::new(wire))
+            .await
+            .is_err()
+    );
+    let missing = to.missing(id).await.expect("asks");
+    let rest = encoded(&from, id, &missing).await;
+    assert!(rest.len() < len * 2 / 3, "{} bytes again", rest.len());
+    to.receive(id, &missing, &mut Cursor::new(rest))
+        .await
+        .expect("arrives");
+    assert_eq!(to.size(id).await.expect("asks"), Some(len as u64));
+}
+
+#[tokio::test]
+async fn changed_bytes_are_refused() {
+    let ((_a, from), (_b, to)) = (store().await, store().await);
+    let id = from.add(bytes(100_000)).await.expect("stored");
+    let wire = encoded(&from, id, &Ranges::all()).await;
+    for place in [9, 200, 50_000, wire.len() - 1] {
+        let mut wire = wire.clone();
+        wire[place] ^= 1;
+        let got = to.receive(id, &Ranges::all(), &mut Cursor::new(wire)).await;
+        assert!(got.is_err(), "byte {place}");
+    }
+    assert_eq!(to.size(id).await.expect("asks"), None);
+    let mut huge = Cursor::new(u64::MAX.to_le_bytes());
+    let got = to.receive(id, &Ranges::all(), &mut huge).await;
+    assert!(matches!(got, Err(BlobError::TooLarge)));
+}

@@ -1,0 +1,141 @@
+//! Blobs to and from other nodes, in the encoding of bao-tree: the size as
+//! `u64`, little endian, then hash pairs and data in pre-order, each verified
+//! before it is stored.
+
+use std::num::NonZeroU64;
+
+use bao_tree::{
+    BaoTree, ChunkRanges,
+    io::fsm::{ResponseDecoder, ResponseDecoderNext},
+};
+use futures::StreamExt;
+use iroh_blobs::{
+    api::blobs::{BlobStatus, EncodedItem},
+    store::IROH_BLOCK_SIZE,
+};
+use iroh_io::TokioStreamReader;
+use node_model::{BlobId, limit::BLOB_BYTES_MAX};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::{BlobError, Blobs, Ranges, hash};
+
+/// Verified parts that may wait for the disk: 32 × 16 KiB.
+const PENDING_MAX: usize = 32;
+
+impl Blobs {
+    /// Which parts of a blob are not here.
+    ///
+    /// # Errors
+    /// [`BlobError`].
+    pub async fn missing(&self, blob: BlobId) -> Result<Ranges, BlobError> {
+        match self.status(blob).await? {
+            BlobStatus::Complete { .. } => Ok(Ranges(ChunkRanges::empty())),
+            BlobStatus::NotFound => Ok(Ranges::all()),
+            BlobStatus::Partial { .. } => {
+                let here = self.store.blobs().observe(hash(blob)).await;
+                let here = here.map_err(|error| BlobError::from_chain(&error))?;
+                Ok(Ranges::widened(ChunkRanges::all() - here.ranges))
+            }
+        }
+    }
+
+    /// Writes parts of a blob; returns how many bytes went out.
+    ///
+    /// # Errors
+    /// [`BlobError`]; what was written is then of no use to the other side
+    /// beyond what it could verify.
+    pub async fn provide<W: AsyncWrite + Unpin + Send>(
+        &self,
+        blob: BlobId,
+        ranges: &Ranges,
+        to: &mut W,
+    ) -> Result<u64, BlobError> {
+        let items = self
+            .store
+            .blobs()
+            .export_bao(hash(blob), ranges.0.clone())
+            .stream();
+        let mut items = std::pin::pin!(items);
+        let mut written = 0;
+        while let Some(item) = items.next().await {
+            written += match item {
+                EncodedItem::Size(size) => {
+                    to.write_all(&size.to_le_bytes()).await?;
+                    8
+                }
+                EncodedItem::Parent(parent) => {
+                    to.write_all(parent.pair.0.as_bytes()).await?;
+                    to.write_all(parent.pair.1.as_bytes()).await?;
+                    64
+                }
+                EncodedItem::Leaf(leaf) => {
+                    to.write_all(&leaf.data).await?;
+                    leaf.data.len() as u64
+                }
+                EncodedItem::Done => 0,
+                EncodedItem::Error(error) => return Err(BlobError::from_chain(&error)),
+            };
+        }
+        Ok(written)
+    }
+
+    /// Reads what [`Self::provide`] wrote, verifies each part, and stores it.
+    /// Held only after [`Self::sync`]. Returns the size of the whole blob.
+    ///
+    /// # Errors
+    /// [`BlobError`]; parts that were verified before stay.
+    pub async fn receive<R: AsyncRead + Unpin + Send>(
+        &self,
+        blob: BlobId,
+        ranges: &Ranges,
+        from: &mut R,
+    ) -> Result<u64, BlobError> {
+        let size = from.read_u64_le().await?;
+        if size > BLOB_BYTES_MAX {
+            return Err(BlobError::TooLarge);
+        }
+        let size = NonZeroU64::new(size).ok_or(BlobError::Damaged)?;
+        let tree = BaoTree::new(size.get(), IROH_BLOCK_SIZE);
+        let reader = TokioStreamReader::new(from);
+        let mut decoder = ResponseDecoder::new(hash(blob).into(), ranges.0.clone(), tree, reader);
+        let import = self
+            .store
+            .blobs()
+            .import_bao(hash(blob), size, PENDING_MAX)
+            .await;
+        let import = import.map_err(|error| BlobError::from_chain(&error))?;
+        let sender = import.tx;
+        let decode = async move {
+            loop {
+                match decoder.next().await {
+                    ResponseDecoderNext::More((rest, item)) => {
+                        let item = item.map_err(|error| decode_error(&error))?;
+                        sender.send(item).await.map_err(|_| BlobError::Closed)?;
+                        decoder = rest;
+                    }
+                    ResponseDecoderNext::Done(_) => return Ok::<(), BlobError>(()),
+                }
+            }
+        };
+        let (decoded, stored) = tokio::join!(decode, import.rx);
+        // The store's reason says more than "it hung up".
+        match stored {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(BlobError::from_chain(&error)),
+            Err(_) => return Err(decoded.err().unwrap_or(BlobError::Closed)),
+        }
+        decoded?;
+        Ok(size.get())
+    }
+}
+
+fn decode_error(error: &bao_tree::io::DecodeError) -> BlobError {
+    use bao_tree::io::DecodeError;
+    match error {
+        DecodeError::Io(error) => BlobError::from_chain(error),
+        DecodeError::ParentHashMismatch(_) | DecodeError::LeafHashMismatch(_) => BlobError::Damaged,
+        DecodeError::ParentNotFound(_) | DecodeError::LeafNotFound(_) => {
+            BlobError::Io("the connection ended in the middle of a blob".to_owned())
+        }
+    }
+}
