@@ -17,9 +17,7 @@ use sync_engine_core::{
     entry::{EntryError, VerifiedEntry},
     store::{EntryStore, StoreEpoch, StoreError},
 };
-use trust_core::{
-    Action, Ledger, Question, Trust, TrustError, keyring::DeviceKeys,
-};
+use trust_core::{Action, Ledger, Question, Trust, TrustError, keyring::DeviceKeys};
 
 use crate::{
     failure::Failure,
@@ -206,7 +204,8 @@ impl Node {
             effects: VecDeque::new(),
         };
         for space in node.trust.spaces().collect::<Vec<_>>() {
-            node.open_space(space).map_err(|error| OpenError::Space { space, error })?;
+            node.open_space(space)
+                .map_err(|error| OpenError::Space { space, error })?;
         }
         node.recall_peers(now);
         node.trust_changed(now);
@@ -218,7 +217,11 @@ impl Node {
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
             Input::Request(id, request) => self.serve(now, id, request),
-            Input::Net(NetEvent::Frame { device, lane, frame }) => {
+            Input::Net(NetEvent::Frame {
+                device,
+                lane,
+                frame,
+            }) => {
                 self.receive(now, device, lane, &frame);
             }
             Input::Net(NetEvent::Listening { address }) => {
@@ -293,7 +296,14 @@ impl Node {
 
     pub(crate) fn writer(&mut self, now: Now) -> (&mut SyncEngine, Writer<'_>) {
         let signer = self.trust.signer();
-        (&mut self.sync, Writer { signer, entropy: self.entropy.as_mut(), now: now.wall })
+        (
+            &mut self.sync,
+            Writer {
+                signer,
+                entropy: self.entropy.as_mut(),
+                now: now.wall,
+            },
+        )
     }
 
     pub(crate) fn open_space(&mut self, space: SpaceId) -> Result<(), StoreError> {
@@ -319,7 +329,11 @@ impl Node {
 
     pub(crate) fn send(&mut self, device: DeviceId, lane: Lane, frame: Vec<u8>) {
         let frame = frame.into();
-        self.effects.push_back(Effect::Net(NetCommand::Send { device, lane, frame }));
+        self.effects.push_back(Effect::Net(NetCommand::Send {
+            device,
+            lane,
+            frame,
+        }));
     }
 
     pub(crate) fn reply(&mut self, id: RequestId, answer: Result<Response, Failure>) {

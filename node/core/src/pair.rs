@@ -128,7 +128,8 @@ impl Node {
             bound_to: None,
             is_used: false,
         };
-        self.trust.put_note(&ticket_note(ticket_key(ticket.secret)), &issued)?;
+        self.trust
+            .put_note(&ticket_note(ticket_key(ticket.secret)), &issued)?;
         Ok(Response::Ticket(ticket))
     }
 
@@ -138,7 +139,10 @@ impl Node {
         if device == self.trust.device() || ticket.agent == self.trust.agent() {
             let message = "this ticket was made by this very node";
             let fix = "make the ticket on one device and accept it on the other";
-            self.reply(request, Err(Failure::new(FailureKind::Invalid, message, fix)));
+            self.reply(
+                request,
+                Err(Failure::new(FailureKind::Invalid, message, fix)),
+            );
             return;
         }
         if now.wall >= ticket.expires_at {
@@ -148,7 +152,12 @@ impl Node {
             return;
         }
         if ticket.addresses.is_empty() {
-            self.reply(request, Err(lost("the ticket names no address: its node was not running")));
+            self.reply(
+                request,
+                Err(lost(
+                    "the ticket names no address: its node was not running",
+                )),
+            );
             return;
         }
         let addresses = ticket.addresses.clone();
@@ -165,7 +174,8 @@ impl Node {
         {
             self.reply(request, Err(lost("the pairing was begun again")));
         }
-        self.data.command(now.monotonic, Command::Dial { device, addresses });
+        self.data
+            .command(now.monotonic, Command::Dial { device, addresses });
     }
 
     pub(crate) fn pairing_connected(&mut self, now: Now, device: DeviceId) {
@@ -194,7 +204,9 @@ impl Node {
     }
 
     pub(crate) fn expire_pairings(&mut self, now: Now) {
-        self.pairings.invited.retain(|_, pairing| now.monotonic < pairing.ends_at);
+        self.pairings
+            .invited
+            .retain(|_, pairing| now.monotonic < pairing.ends_at);
         let over: Vec<DeviceId> = self
             .pairings
             .accepting
@@ -235,13 +247,7 @@ impl Node {
         self.send(device, Lane::Pair, Message::Refused { reason }.encode());
     }
 
-    fn on_open(
-        &mut self,
-        now: Now,
-        device: DeviceId,
-        ticket: TicketKey,
-        commitment: [u8; 32],
-    ) {
+    fn on_open(&mut self, now: Now, device: DeviceId, ticket: TicketKey, commitment: [u8; 32]) {
         let Some(issued) = self.trust.note::<IssuedTicket>(&ticket_note(ticket)) else {
             self.refuse(device, Refusal::Unknown);
             return;
@@ -256,9 +262,19 @@ impl Node {
         }
         let own_nonce = random_bytes(self.entropy.as_mut());
         let ends_at = now.monotonic + PAIRING_MAX;
-        let invited = Invited { ticket, commitment, own_nonce, is_proven: false, ends_at };
+        let invited = Invited {
+            ticket,
+            commitment,
+            own_nonce,
+            is_proven: false,
+            ends_at,
+        };
         self.pairings.invited.insert(device, invited);
-        self.send(device, Lane::Pair, Message::Challenge { nonce: own_nonce }.encode());
+        self.send(
+            device,
+            Lane::Pair,
+            Message::Challenge { nonce: own_nonce }.encode(),
+        );
     }
 
     fn on_challenge(&mut self, now: Now, device: DeviceId, inviter_nonce: [u8; 32]) {
@@ -305,8 +321,8 @@ impl Node {
             self.refuse(device, Refusal::Unknown);
             return;
         };
-        let is_good = commitment(&nonce) == invited.commitment
-            && transcript.is_proof(issued.secret, &proof);
+        let is_good =
+            commitment(&nonce) == invited.commitment && transcript.is_proof(issued.secret, &proof);
         if !is_good {
             self.refuse(device, Refusal::Unverified);
             return;
@@ -324,7 +340,12 @@ impl Node {
             return;
         }
         let code = transcript.code();
-        self.pairings.show(Pairing { device, code: code.clone(), agent: None, name: None });
+        self.pairings.show(Pairing {
+            device,
+            code: code.clone(),
+            agent: None,
+            name: None,
+        });
         self.effects.push_back(Effect::PairingCode { device, code });
     }
 
@@ -344,15 +365,22 @@ impl Node {
         let Some(accepting) = ready else {
             let fix = "begin again: kith pair TICKET";
             let message = "no pairing with this device is waiting for the codes to be compared";
-            self.reply(request, Err(Failure::new(FailureKind::NotFound, message, fix)));
+            self.reply(
+                request,
+                Err(Failure::new(FailureKind::NotFound, message, fix)),
+            );
             return;
         };
         if !is_same {
             self.pairings.accepting.remove(&device);
-            self.effects.push_back(Effect::Net(NetCommand::Disconnect { device }));
+            self.effects
+                .push_back(Effect::Net(NetCommand::Disconnect { device }));
             let message = "the codes differ: somebody may be in between; nothing was shared";
             let fix = "ask for a new ticket over a channel that you trust";
-            self.reply(request, Err(Failure::new(FailureKind::NotAllowed, message, fix)));
+            self.reply(
+                request,
+                Err(Failure::new(FailureKind::NotAllowed, message, fix)),
+            );
             return;
         }
         accepting.is_confirmed = true;
@@ -362,7 +390,11 @@ impl Node {
         match self.trust.relate(now.wall, inviter, Layer::Reciprocal, &[]) {
             Ok(()) => {
                 let attestations = self.introduction(self.trust.visible_to(inviter));
-                self.send(device, Lane::Pair, Message::Confirm { attestations }.encode());
+                self.send(
+                    device,
+                    Lane::Pair,
+                    Message::Confirm { attestations }.encode(),
+                );
             }
             Err(error) => self.fail_accepting(device, error.into()),
         }
@@ -377,7 +409,11 @@ impl Node {
     }
 
     fn on_confirm(&mut self, now: Now, device: DeviceId, attestations: &[ByteBuf]) {
-        let proven = self.pairings.invited.remove(&device).filter(|invited| invited.is_proven);
+        let proven = self
+            .pairings
+            .invited
+            .remove(&device)
+            .filter(|invited| invited.is_proven);
         let Some(invited) = proven else {
             self.refuse(device, Refusal::Unverified);
             return;
@@ -407,19 +443,35 @@ impl Node {
             self.refuse(device, Refusal::Unverified);
             return Ok(());
         };
-        self.trust.receive(attestations.iter().map(|bytes| bytes.as_slice()), now.wall)?;
+        self.trust
+            .receive(attestations.iter().map(|bytes| bytes.as_slice()), now.wall)?;
         issued.is_used = true;
         let notes = [(note, cbor::encode(&issued))];
-        self.trust.relate(now.wall, agent, Layer::Reciprocal, &notes)?;
+        self.trust
+            .relate(now.wall, agent, Layer::Reciprocal, &notes)?;
         if let Some((space, role)) = issued.grant {
-            self.trust.grant(self.entropy.as_mut(), now.wall, space, agent, role)?;
+            self.trust
+                .grant(self.entropy.as_mut(), now.wall, space, agent, role)?;
         }
         let attestations = self.introduction(self.essentials(agent, issued.grant));
-        self.send(device, Lane::Pair, Message::Complete { attestations }.encode());
+        self.send(
+            device,
+            Lane::Pair,
+            Message::Complete { attestations }.encode(),
+        );
         let name = self.trust.name_of(agent);
-        let code = self.pairings.shown.iter().find(|pairing| pairing.device == device);
+        let code = self
+            .pairings
+            .shown
+            .iter()
+            .find(|pairing| pairing.device == device);
         let code = code.map(|pairing| pairing.code.clone()).unwrap_or_default();
-        let pairing = Pairing { device, code, agent: Some(agent), name: Some(name.clone()) };
+        let pairing = Pairing {
+            device,
+            code,
+            agent: Some(agent),
+            name: Some(name.clone()),
+        };
         self.pairings.show(pairing);
         self.effects.push_back(Effect::Paired { device, name });
         self.trust_changed(now);
@@ -435,14 +487,16 @@ impl Node {
         let own = self.trust.agent();
         let mut ids = self.trust.visible_to(agent);
         ids.retain(|id| {
-            self.trust.attestation(*id).is_some_and(|attestation| match attestation.claim {
-                Claim::DeviceLink { .. } | Claim::Profile { .. } => attestation.issuer == own,
-                Claim::Relationship { .. } => true,
-                Claim::SpaceFounding { .. }
-                | Claim::SpaceGrant { .. }
-                | Claim::SpaceEpoch { .. }
-                | Claim::Unknown { .. } => false,
-            })
+            self.trust
+                .attestation(*id)
+                .is_some_and(|attestation| match attestation.claim {
+                    Claim::DeviceLink { .. } | Claim::Profile { .. } => attestation.issuer == own,
+                    Claim::Relationship { .. } => true,
+                    Claim::SpaceFounding { .. }
+                    | Claim::SpaceGrant { .. }
+                    | Claim::SpaceEpoch { .. }
+                    | Claim::Unknown { .. } => false,
+                })
         });
         ids
     }
@@ -468,13 +522,25 @@ impl Node {
             self.fail_accepting(device, error.into());
             return;
         }
-        let request = self.pairings.accepting.remove(&device).and_then(|done| done.request);
+        let request = self
+            .pairings
+            .accepting
+            .remove(&device)
+            .and_then(|done| done.request);
         self.learn_addresses(now, device, ticket.addresses);
         self.trust_changed(now);
         if let Some(request) = request {
             let name = self.trust.name_of(ticket.agent);
             let (agent, layer) = (ticket.agent, Layer::Reciprocal);
-            self.reply(request, Ok(Response::Paired { device, agent, name, layer }));
+            self.reply(
+                request,
+                Ok(Response::Paired {
+                    device,
+                    agent,
+                    name,
+                    layer,
+                }),
+            );
         }
     }
 }
@@ -489,22 +555,26 @@ fn introduced(
     us: node_model::AgentId,
     attestations: &[ByteBuf],
 ) -> Option<node_model::AgentId> {
-    let read: Vec<Attestation> =
-        attestations.iter().filter_map(|bytes| Attestation::read(bytes).ok()).collect();
-    let owner = read.iter().find_map(|attestation| match &attestation.claim {
-        Claim::DeviceLink { device: linked, .. }
-            if *linked == device && attestation.is_rooted() =>
-        {
-            Some(attestation.issuer)
-        }
-        Claim::DeviceLink { .. }
-        | Claim::Profile { .. }
-        | Claim::Relationship { .. }
-        | Claim::SpaceFounding { .. }
-        | Claim::SpaceGrant { .. }
-        | Claim::SpaceEpoch { .. }
-        | Claim::Unknown { .. } => None,
-    })?;
+    let read: Vec<Attestation> = attestations
+        .iter()
+        .filter_map(|bytes| Attestation::read(bytes).ok())
+        .collect();
+    let owner = read
+        .iter()
+        .find_map(|attestation| match &attestation.claim {
+            Claim::DeviceLink { device: linked, .. }
+                if *linked == device && attestation.is_rooted() =>
+            {
+                Some(attestation.issuer)
+            }
+            Claim::DeviceLink { .. }
+            | Claim::Profile { .. }
+            | Claim::Relationship { .. }
+            | Claim::SpaceFounding { .. }
+            | Claim::SpaceGrant { .. }
+            | Claim::SpaceEpoch { .. }
+            | Claim::Unknown { .. } => None,
+        })?;
     let is_related = read.iter().any(|attestation| {
         attestation.issuer == owner
             && matches!(attestation.claim, Claim::Relationship { with, .. } if with == us)

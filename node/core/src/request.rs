@@ -147,6 +147,13 @@ pub enum Request {
         /// The space.
         space: SpaceId,
     },
+    /// One blob, if the space refers to it. → [`Response::Blobs`]
+    FindBlob {
+        /// The space.
+        space: SpaceId,
+        /// The blob.
+        blob: BlobId,
+    },
     /// Other nodes that we know. → [`Response::Peers`]
     Peers,
     /// Remembers where a peer may be found, and dials it. → [`Response::Done`]
@@ -230,7 +237,7 @@ pub enum Response {
     Documents(Vec<Summary>),
     /// To [`Request::BlobSecret`].
     BlobSecret(SealKey),
-    /// To [`Request::Blobs`]: each blob, and whether it is here.
+    /// To [`Request::Blobs`] and [`Request::FindBlob`]: each blob, and whether it is here.
     Blobs(Vec<(BlobId, bool)>),
     /// To [`Request::Peers`].
     Peers(Vec<PeerInfo>),

@@ -1,1 +1,30 @@
-//! placeholder
+//! Drives a node: time, randomness, workers, the network and the disk around
+//! `node-core`, and the [`Handle`] by which everything else talks to it.
+//!
+//! Invariant: the loop never waits for a shell; it stops reading the network
+//! while its own outbox is not empty, so back-pressure reaches the sockets.
+
+mod blobs;
+mod clock;
+mod driver;
+mod entropy;
+mod export;
+mod handle;
+mod import;
+mod import_file;
+mod seal_file;
+mod start;
+mod storage;
+pub mod testing;
+
+pub use blobs::{BlobReader, FileEntry, StoredBlob};
+pub use clock::Clock;
+pub use entropy::OsEntropy;
+pub use export::ExportReport;
+pub use handle::{Handle, NodeEvent, Progress, ProgressSender, Skipped};
+pub use import::ImportReport;
+pub use start::{Network, StartConfig, StartError, Started, start};
+pub use trust_core::keyring::DeviceKeys;
+
+#[cfg(test)]
+mod tests;

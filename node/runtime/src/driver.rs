@@ -1,0 +1,232 @@
+//! The node's loop, on a thread of its own: SQLite may block it, nothing else.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use data_plane_core::net::{NetCommand, NetEvent};
+use node_core::{Effect, Failure, Input, Node, Request, RequestId, Response};
+use node_model::BlobId;
+use sync_engine_core::entry;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::{clock::Clock, handle::NodeEvent};
+
+/// Inputs handled between two commits: group commit without starving anybody.
+const INPUTS_A_FLUSH_MAX: usize = 256;
+
+/// Verdicts that may wait: more batches than this are never under way, since
+/// each session verifies a few at a time.
+const VERDICTS_MAX: usize = 1_024;
+
+/// A call from a [`crate::Handle`].
+pub(crate) enum Call {
+    Request {
+        request: Box<Request>,
+        answer: oneshot::Sender<Result<Response, Failure>>,
+    },
+    BlobsHeld(Vec<BlobId>),
+    Stop {
+        stopped: oneshot::Sender<()>,
+    },
+}
+
+/// The channels of a driver.
+pub(crate) struct Channels {
+    pub(crate) calls: mpsc::Receiver<Call>,
+    pub(crate) commands: mpsc::Sender<NetCommand>,
+    pub(crate) arrivals: mpsc::Receiver<NetEvent>,
+    pub(crate) events: broadcast::Sender<NodeEvent>,
+    /// Where work is done beside the loop.
+    pub(crate) workers: tokio::runtime::Handle,
+}
+
+/// Runs a node until it is told to stop.
+pub(crate) async fn run(mut node: Node, clock: Clock, channels: Channels) {
+    let (verdicts, verified) = mpsc::channel(VERDICTS_MAX);
+    let mut driver = Driver {
+        clock,
+        verdicts,
+        events: channels.events,
+        workers: channels.workers,
+        answers: BTreeMap::new(),
+        next_request: 0,
+        outbox: VecDeque::new(),
+    };
+    let mut inboxes = Inboxes {
+        calls: channels.calls,
+        verified,
+        arrivals: channels.arrivals,
+        commands: channels.commands,
+    };
+    driver.drain(&mut node);
+    loop {
+        let due = node.poll_timeout().map(|at| clock.instant(at));
+        let Some(arrival) = inboxes.next(&mut driver.outbox, due).await else {
+            return;
+        };
+        let mut stopped = driver.take(&mut node, arrival);
+        for _ in 1..INPUTS_A_FLUSH_MAX {
+            match inboxes.ready(driver.outbox.is_empty()) {
+                Some(arrival) => stopped = stopped.or(driver.take(&mut node, arrival)),
+                None => break,
+            }
+        }
+        node.flush(clock.now());
+        driver.drain(&mut node);
+        if let Some(stopped) = stopped {
+            // The asker may have gone; there is nobody else to tell.
+            let _ = stopped.send(());
+            return;
+        }
+    }
+}
+
+enum Arrival {
+    Call(Call),
+    Input(Input),
+    Nothing,
+}
+
+struct Inboxes {
+    calls: mpsc::Receiver<Call>,
+    verified: mpsc::Receiver<Input>,
+    arrivals: mpsc::Receiver<NetEvent>,
+    commands: mpsc::Sender<NetCommand>,
+}
+
+impl Inboxes {
+    /// Waits for the next arrival. Local work comes first; the network is read
+    /// only while nothing waits to be sent.
+    async fn next(
+        &mut self,
+        outbox: &mut VecDeque<NetCommand>,
+        due: Option<std::time::Instant>,
+    ) -> Option<Arrival> {
+        let wait = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        let has_outgoing = !outbox.is_empty();
+        tokio::select! {
+            biased;
+            Some(input) = self.verified.recv() => Some(Arrival::Input(input)),
+            permit = self.commands.reserve(), if has_outgoing => {
+                // A transport that is gone takes its commands with it.
+                let command = outbox.pop_front();
+                if let (Ok(permit), Some(command)) = (permit, command) {
+                    permit.send(command);
+                }
+                Some(Arrival::Nothing)
+            }
+            call = self.calls.recv() => call.map(Arrival::Call),
+            Some(event) = self.arrivals.recv(), if !has_outgoing => {
+                Some(Arrival::Input(Input::Net(event)))
+            }
+            () = wait => Some(Arrival::Input(Input::Timeout)),
+        }
+    }
+
+    /// What has arrived already.
+    fn ready(&mut self, reads_network: bool) -> Option<Arrival> {
+        if let Ok(input) = self.verified.try_recv() {
+            return Some(Arrival::Input(input));
+        }
+        if let Ok(call) = self.calls.try_recv() {
+            return Some(Arrival::Call(call));
+        }
+        if reads_network && let Ok(event) = self.arrivals.try_recv() {
+            return Some(Arrival::Input(Input::Net(event)));
+        }
+        None
+    }
+}
+
+struct Driver {
+    clock: Clock,
+    verdicts: mpsc::Sender<Input>,
+    events: broadcast::Sender<NodeEvent>,
+    workers: tokio::runtime::Handle,
+    answers: BTreeMap<RequestId, oneshot::Sender<Result<Response, Failure>>>,
+    next_request: u64,
+    outbox: VecDeque<NetCommand>,
+}
+
+impl Driver {
+    fn take(&mut self, node: &mut Node, arrival: Arrival) -> Option<oneshot::Sender<()>> {
+        let input = match arrival {
+            Arrival::Nothing => return None,
+            Arrival::Input(input) => input,
+            Arrival::Call(Call::Stop { stopped }) => return Some(stopped),
+            Arrival::Call(Call::BlobsHeld(blobs)) => Input::BlobsHeld(blobs),
+            Arrival::Call(Call::Request { request, answer }) => {
+                let id = RequestId(self.next_request);
+                self.next_request += 1;
+                self.answers.insert(id, answer);
+                Input::Request(id, *request)
+            }
+        };
+        node.handle(self.clock.now(), input);
+        None
+    }
+
+    fn drain(&mut self, node: &mut Node) {
+        while let Some(effect) = node.poll_effect() {
+            match effect {
+                Effect::Net(command) => self.outbox.push_back(command),
+                Effect::Verify { job, entries } => {
+                    let verdicts = self.verdicts.clone();
+                    self.workers.spawn_blocking(move || {
+                        let results = entry::read_batch(entries);
+                        // The loop has ended; nobody waits for the verdict.
+                        let _ = verdicts.blocking_send(Input::Verified { job, results });
+                    });
+                }
+                Effect::Reply(id, answer) => {
+                    if let Some(asker) = self.answers.remove(&id) {
+                        // Whoever asked may have gone meanwhile.
+                        let _ = asker.send(answer);
+                    }
+                }
+                Effect::Changed { space, documents } => {
+                    let documents = documents.into_iter().collect();
+                    self.tell(NodeEvent::Changed { space, documents });
+                }
+                Effect::PairingCode { device, code } => {
+                    self.tell(NodeEvent::PairingCode { device, code });
+                }
+                Effect::Paired { device, name } => self.tell(NodeEvent::Paired { device, name }),
+            }
+        }
+    }
+
+    fn tell(&self, event: NodeEvent) {
+        // Without listeners nobody needs to know.
+        let _ = self.events.send(event);
+    }
+}
+
+/// Stands in for the network of a node that has none: every dial fails.
+pub(crate) async fn no_network(
+    mut commands: mpsc::Receiver<NetCommand>,
+    events: mpsc::Sender<NetEvent>,
+) {
+    while let Some(command) = commands.recv().await {
+        if let NetCommand::Dial { device, .. } = command {
+            let reason = "this command runs without a network".to_owned();
+            if events
+                .send(NetEvent::DialFailed { device, reason })
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+    }
+}
+
+/// How long a stopping node may take to finish what it is doing.
+pub(crate) const STOP_MAX: Duration = Duration::from_secs(5);

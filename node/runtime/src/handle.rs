@@ -1,0 +1,145 @@
+use std::sync::Arc;
+
+use data_plane_store::Blobs;
+use node_core::{Failure, FailureKind, Request, Response};
+use node_model::{BlobId, DeviceId, DocumentId, SpaceId};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::driver::Call;
+
+/// How far long work has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// How much is done.
+    pub done: u64,
+    /// Of how much; 0 while nobody knows.
+    pub total: u64,
+    /// What is counted.
+    pub unit: &'static str,
+}
+
+/// Where long work tells how far it has come.
+pub type ProgressSender = watch::Sender<Progress>;
+
+/// Something that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// What.
+    pub path: String,
+    /// Why.
+    pub why: String,
+}
+
+/// What happens in a node, for whoever listens.
+#[derive(Clone, Debug)]
+pub enum NodeEvent {
+    /// Documents changed.
+    Changed {
+        /// The space.
+        space: SpaceId,
+        /// The documents.
+        documents: Vec<DocumentId>,
+    },
+    /// Somebody came with a ticket of ours; both sides show this code.
+    PairingCode {
+        /// Who.
+        device: DeviceId,
+        /// The code.
+        code: String,
+    },
+    /// A pairing is done.
+    Paired {
+        /// Who.
+        device: DeviceId,
+        /// What they want to be called.
+        name: String,
+    },
+}
+
+/// Talks to a running node. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    calls: mpsc::Sender<Call>,
+    events: broadcast::Sender<NodeEvent>,
+    blobs: Blobs,
+    spool: std::path::PathBuf,
+}
+
+impl Handle {
+    pub(crate) fn new(
+        calls: mpsc::Sender<Call>,
+        events: broadcast::Sender<NodeEvent>,
+        blobs: Blobs,
+        spool: std::path::PathBuf,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                calls,
+                events,
+                blobs,
+                spool,
+            }),
+        }
+    }
+
+    /// Asks the node for something.
+    ///
+    /// # Errors
+    /// The node's [`Failure`], or that it is stopping.
+    pub async fn request(&self, request: Request) -> Result<Response, Failure> {
+        let (answer, answered) = oneshot::channel();
+        self.call(Call::Request {
+            request: Box::new(request),
+            answer,
+        })
+        .await?;
+        answered.await.map_err(|_| stopping())?
+    }
+
+    /// The version of this program.
+    #[must_use]
+    pub fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    /// What happens from now on; a listener that is too slow misses the oldest.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<NodeEvent> {
+        self.shared.events.subscribe()
+    }
+
+    pub(crate) async fn tell_held(&self, blobs: Vec<BlobId>) -> Result<(), Failure> {
+        self.call(Call::BlobsHeld(blobs)).await
+    }
+
+    pub(crate) fn blob_store(&self) -> &Blobs {
+        &self.shared.blobs
+    }
+
+    /// Where sealed bytes wait while they are being taken in.
+    pub(crate) fn spool(&self) -> &std::path::Path {
+        &self.shared.spool
+    }
+
+    async fn call(&self, call: Call) -> Result<(), Failure> {
+        self.shared.calls.send(call).await.map_err(|_| stopping())
+    }
+}
+
+fn stopping() -> Failure {
+    Failure::new(FailureKind::Unreachable, "the node is stopping", "kith up")
+}
+
+/// The answer is of a kind that the request cannot have: a mistake of ours.
+pub(crate) fn unexpected(response: &Response) -> Failure {
+    tracing::error!(?response, "unexpected response");
+    Failure::new(
+        FailureKind::Storage,
+        "the node gave an unexpected answer",
+        "kith status",
+    )
+}

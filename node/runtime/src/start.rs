@@ -1,0 +1,251 @@
+//! Puts a node together on a data directory.
+
+use std::{path::PathBuf, time::Duration};
+
+use data_plane_store::{BlobError, Blobs};
+use node_core::{Config, Failure, FailureKind, Input, Node, OpenError};
+use tokio::{sync::broadcast, sync::mpsc, sync::oneshot, task::JoinHandle};
+use trust_core::{keyring::DeviceKeys, ledger::LedgerError};
+use trust_embedded::EmbeddedLedger;
+use zeroize::Zeroizing;
+
+use crate::{
+    clock::Clock,
+    driver::{self, Call, Channels, STOP_MAX},
+    entropy::OsEntropy,
+    handle::Handle,
+    storage::SpacesFolder,
+};
+
+/// Calls that may wait.
+const CALLS_MAX: usize = 256;
+
+/// Events that a slow listener may miss last.
+const EVENTS_MAX: usize = 1_024;
+
+/// How a node reaches others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// Not at all.
+    None,
+    /// By libp2p.
+    Listen {
+        /// Multiaddrs to listen on; port 0 picks a free one.
+        addresses: Vec<String>,
+        /// Whether to announce itself on the local network.
+        mdns: bool,
+    },
+}
+
+/// What a node needs to start.
+pub struct StartConfig {
+    /// Where everything lives.
+    pub data_dir: PathBuf,
+    /// The keys.
+    pub keys: DeviceKeys,
+    /// What the agent wants to be called; used when the identity is new.
+    pub agent_name: String,
+    /// What the device is called; used when the identity is new.
+    pub device_name: String,
+    /// How often to compare with every connected peer even if nothing was heard.
+    pub sync_interval: Duration,
+    /// How it reaches others.
+    pub network: Network,
+}
+
+/// Why a node did not start. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The ledger's content or a space's store.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The blobs.
+    #[error("the blob store: {0}")]
+    Blobs(#[from] BlobError),
+    /// The network.
+    #[error(transparent)]
+    Network(#[from] data_plane_libp2p::StartError),
+    /// The folder.
+    #[error("the data directory cannot be used: {0}")]
+    Folder(#[from] std::io::Error),
+    /// Something stopped before it began.
+    #[error("the node stopped while it was starting")]
+    Stopped,
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let message = error.to_string();
+        match error {
+            StartError::Ledger(error) => trust_core::TrustError::Ledger(error).into(),
+            StartError::Open(OpenError::Trust(error)) => error.into(),
+            StartError::Open(OpenError::Space { error, .. }) => Self {
+                message,
+                ..error.into()
+            },
+            StartError::Blobs(BlobError::Full) => Self::new(
+                FailureKind::DiskFull,
+                message,
+                "free some space and try again",
+            ),
+            StartError::Blobs(_) => Self::new(
+                FailureKind::Storage,
+                message,
+                "look at the disk and its permissions, or restore the data directory from a backup",
+            ),
+            StartError::Network(_) => Self::new(
+                FailureKind::Unreachable,
+                message,
+                "kith up --listen ADDRESS",
+            ),
+            StartError::Folder(_) => Self::new(
+                FailureKind::Storage,
+                message,
+                "look at the disk and its permissions, then try again",
+            ),
+            StartError::Stopped => Self::new(FailureKind::Storage, message, "kith up -v"),
+        }
+    }
+}
+
+/// A running node.
+pub struct Started {
+    /// Talks to it.
+    pub handle: Handle,
+    /// Multiaddrs that it listens on.
+    pub listening: Vec<String>,
+    calls: mpsc::Sender<Call>,
+    driver: std::thread::JoinHandle<()>,
+    network: JoinHandle<()>,
+    blobs: Blobs,
+}
+
+impl Started {
+    /// Stops the node and closes its stores.
+    pub async fn stop(self) {
+        let (stopped, has_stopped) = oneshot::channel();
+        let stop = async {
+            if self.calls.send(Call::Stop { stopped }).await.is_ok() {
+                // A driver that is gone has stopped, too.
+                let _ = has_stopped.await;
+            }
+        };
+        if tokio::time::timeout(STOP_MAX, stop).await.is_err() {
+            tracing::warn!("the node did not stop in time");
+            return;
+        }
+        let driver = self.driver;
+        // A panic of the driver was logged when it happened.
+        let _ = tokio::task::spawn_blocking(move || driver.join()).await;
+        if tokio::time::timeout(STOP_MAX, self.network).await.is_err() {
+            tracing::warn!("the network did not close in time");
+        }
+        self.blobs.close().await;
+    }
+}
+
+/// Starts a node.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn start(config: StartConfig) -> Result<Started, StartError> {
+    let clock = Clock::start();
+    let spool = config.data_dir.join("spool");
+    std::fs::create_dir_all(&spool)?;
+    let secret = Zeroizing::new(*config.keys.device.secret());
+    let (data_dir, network) = (config.data_dir.clone(), config.network.clone());
+    // The stores open side by side; both read whole databases.
+    let opening = tokio::task::spawn_blocking(move || open(config, clock));
+    let blobs = Blobs::open(&data_dir.join("blobs")).await?;
+    let held = blobs.list().await?.into_iter().collect();
+    let mut node = opening.await.map_err(|_| StartError::Stopped)??;
+    node.handle(clock.now(), Input::BlobsHeld(held));
+
+    let (calls, received) = mpsc::channel(CALLS_MAX);
+    let (events, _) = broadcast::channel(EVENTS_MAX);
+    let links = connect(network, secret, blobs.clone()).await?;
+    let channels = Channels {
+        calls: received,
+        commands: links.commands,
+        arrivals: links.arrivals,
+        events: events.clone(),
+        workers: tokio::runtime::Handle::current(),
+    };
+    let runtime = tokio::runtime::Handle::current();
+    let driver = std::thread::Builder::new()
+        .name("kith-node".to_owned())
+        .spawn(move || runtime.block_on(driver::run(node, clock, channels)))?;
+    let handle = Handle::new(calls.clone(), events, blobs.clone(), spool);
+    Ok(Started {
+        handle,
+        listening: links.listening,
+        calls,
+        driver,
+        network: links.task,
+        blobs,
+    })
+}
+
+fn open(config: StartConfig, clock: Clock) -> Result<Node, StartError> {
+    let ledger = EmbeddedLedger::open(&config.data_dir.join("trust.db"), None)?;
+    let storage = SpacesFolder::new(config.data_dir.join("spaces"));
+    let core = Config {
+        agent_name: config.agent_name,
+        device_name: config.device_name,
+        sync_interval: config.sync_interval,
+    };
+    let entropy = Box::new(OsEntropy);
+    Ok(Node::open(
+        core,
+        config.keys,
+        Box::new(ledger),
+        Box::new(storage),
+        entropy,
+        clock.now(),
+    )?)
+}
+
+/// The two ends towards the network.
+struct Links {
+    commands: mpsc::Sender<data_plane_core::net::NetCommand>,
+    arrivals: mpsc::Receiver<data_plane_core::net::NetEvent>,
+    listening: Vec<String>,
+    task: JoinHandle<()>,
+}
+
+async fn connect(
+    network: Network,
+    secret: Zeroizing<[u8; 32]>,
+    blobs: Blobs,
+) -> Result<Links, StartError> {
+    match network {
+        Network::Listen { addresses, mdns } => {
+            let config = data_plane_libp2p::NetConfig {
+                secret,
+                listen: addresses,
+                mdns,
+            };
+            let network = data_plane_libp2p::start(config, blobs).await?;
+            Ok(Links {
+                commands: network.commands,
+                arrivals: network.events,
+                listening: network.listening,
+                task: network.task,
+            })
+        }
+        Network::None => {
+            let (commands, received) = mpsc::channel(CALLS_MAX);
+            let (events, arrivals) = mpsc::channel(CALLS_MAX);
+            let task = tokio::spawn(driver::no_network(received, events));
+            Ok(Links {
+                commands,
+                arrivals,
+                listening: vec![],
+                task,
+            })
+        }
+    }
+}
