@@ -283,6 +283,7 @@ impl Node {
         self.expire_pairings(now);
         if now.monotonic >= self.compare_at {
             self.compare_at = now.monotonic + self.config.sync_interval;
+            self.data.command(now.monotonic, Command::FetchAgain);
             for device in self.data.connected().collect::<Vec<_>>() {
                 self.log_store_error(|node| node.sync.restart(device, false));
             }

@@ -453,7 +453,9 @@ impl Node {
             self.trust
                 .grant(self.entropy.as_mut(), now.wall, space, agent, role)?;
         }
-        let attestations = self.introduction(self.essentials(agent, issued.grant));
+        // The doors open before the other side hears that it may come in.
+        self.trust_changed(now);
+        let attestations = self.introduction(self.essentials(agent));
         self.send(
             device,
             Lane::Pair,
@@ -474,16 +476,11 @@ impl Node {
         };
         self.pairings.show(pairing);
         self.effects.push_back(Effect::Paired { device, name });
-        self.trust_changed(now);
         Ok(())
     }
 
     /// What fits into one frame: who we are; the rest follows on the trust lane.
-    fn essentials(
-        &self,
-        agent: node_model::AgentId,
-        _grant: Option<(SpaceId, Role)>,
-    ) -> Vec<AttestationId> {
+    fn essentials(&self, agent: node_model::AgentId) -> Vec<AttestationId> {
         let own = self.trust.agent();
         let mut ids = self.trust.visible_to(agent);
         ids.retain(|id| {

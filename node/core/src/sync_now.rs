@@ -75,6 +75,7 @@ impl Node {
             deadline,
         });
         self.data.command(now.monotonic, Command::DialNow);
+        self.data.command(now.monotonic, Command::FetchAgain);
         for wait in self.sync_waits.last_mut().into_iter() {
             for (device, state) in &mut wait.peers {
                 let facts = self.data.peer(*device);

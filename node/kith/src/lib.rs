@@ -1,1 +1,12 @@
-//! placeholder
+//! The `kith` program: its command line over the node and its doorway.
+
+pub mod args;
+pub mod client;
+pub mod commands;
+mod doorway;
+pub mod duration;
+pub mod error;
+mod guide;
+pub mod home;
+pub mod log;
+pub mod show;

@@ -1,1 +1,55 @@
-fn main() {}
+//! `kith`: the command line of a node.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, error::ErrorKind};
+use kith::{args::Cli, commands, error::CliError, show};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let is_json = cli.global.json;
+    kith::log::start(cli.global.verbose, is_json);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(commands::run(cli)),
+        Err(error) => Err(CliError::machine(error.to_string(), "restart the machine")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, is_json),
+    }
+}
+
+fn fail(error: &CliError, is_json: bool) -> ExitCode {
+    let text = if is_json {
+        error.to_json().to_string()
+    } else {
+        error.to_string()
+    };
+    show::note(&text);
+    ExitCode::from(error.exit)
+}
+
+/// Wrong usage; `--help` and `--version` come this way, too.
+fn usage(error: &clap::Error) -> ExitCode {
+    let is_json = std::env::args().any(|argument| argument == "--json");
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
+        _ if is_json => {
+            let text = error.to_string();
+            let message = text
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .trim_start_matches("error: ");
+            let name = Cli::command().get_name().to_owned();
+            fail(&CliError::usage(message, format!("{name} --help")), true)
+        }
+        _ => error.exit(),
+    }
+}

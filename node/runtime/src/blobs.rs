@@ -230,7 +230,7 @@ impl Handle {
         let (blob, size) = seal_file::store(self.blob_store(), secret, source).await?;
         let name = name.map(|name| shortened(&name));
         let mime = mime
-            .filter(|mime| is_mime(mime))
+            .filter(|mime| is_telling(mime))
             .unwrap_or_else(|| guess_mime(name.as_deref()));
         Ok(StoredBlob {
             blob,
@@ -432,8 +432,10 @@ pub(crate) fn guess_mime(name: Option<&str>) -> String {
         .to_string()
 }
 
-fn is_mime(text: &str) -> bool {
+/// A media type that says more than the name of a file does.
+fn is_telling(text: &str) -> bool {
     text.len() <= NAME_BYTES_MAX
+        && text != "application/octet-stream"
         && text.contains('/')
         && text
             .bytes()

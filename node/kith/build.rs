@@ -1,0 +1,36 @@
+//! Lists the files of the bundled guide, so that the binary carries them.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "this is how a build script talks to cargo"
+)]
+
+use std::{env, error::Error, fmt::Write, fs, path::Path};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=guide");
+    let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("guide");
+    let mut files = Vec::new();
+    collect(&root, &root, &mut files)?;
+    files.sort();
+    let mut table = String::from("&[\n");
+    for relative in files {
+        let full = root.join(&relative);
+        writeln!(table, "    ({relative:?}, include_bytes!({full:?})),")?;
+    }
+    table.push_str("]\n");
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("guide.rs"), table)?;
+    Ok(())
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) -> Result<(), Box<dyn Error>> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(root, &path, files)?;
+        } else if let Some(name) = path.strip_prefix(root)?.to_str() {
+            files.push(name.replace('\\', "/"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,336 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+const AFTER_HELP: &str = "\
+Examples:
+  kith demo                          see everything in one minute
+  kith up                            run this device's node
+  kith space new album               make a space
+  kith import ~/Pictures --space album
+  kith ticket --space album --role reader
+  kith pair kith1…                   accept somebody's ticket
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not allowed, 4 not found,
+5 unreachable or timed out.";
+
+/// A first-class home for your data, on your own devices.
+#[derive(Debug, Parser)]
+#[command(name = "kith", version, about, after_help = AFTER_HELP, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Print one JSON document (JSON lines where it streams)
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Where this node lives; default is the platform's data directory
+    #[arg(long, global = true, env = "KITH_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Say more; twice, even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Keep the keys unsealed on the disk: whoever gets the disk gets everything
+    #[arg(long, global = true)]
+    pub plain_keys: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the node of this device
+    Up(Up),
+    /// Show the main job with two nodes, in temporary directories
+    Demo(Demo),
+    /// Show this node, its peers and its spaces
+    Status,
+    /// Show who and where this node is
+    Id,
+    /// Make a one-time ticket that invites somebody
+    #[command(
+        after_help = "Examples:\n  kith ticket\n  kith ticket --space album --role writer --expires 1h"
+    )]
+    Ticket(Ticket),
+    /// Accept a ticket: relates the two of you
+    #[command(
+        after_help = "Examples:\n  kith pair kith1…\n  kith pair --yes kith1…   (for scripts: does not compare the code)"
+    )]
+    Pair(Pair),
+    /// Spaces: what belongs together, and who may see it
+    #[command(subcommand)]
+    Space(Space),
+    /// Documents
+    #[command(subcommand)]
+    Doc(Doc),
+    /// Files
+    #[command(subcommand)]
+    Blob(Blob),
+    /// Bring a file or folder into a space
+    #[command(
+        after_help = "Examples:\n  kith import ~/recipes --space kitchen\n\nMarkdown, HTML, text and JSON become documents, everything else files.\nThe same folder again brings the changes."
+    )]
+    Import(Import),
+    /// Write a space's files to a folder, byte for byte
+    #[command(after_help = "Examples:\n  kith export kitchen ~/kitchen-copy")]
+    Export(Export),
+    /// Synchronise now
+    #[command(after_help = "Examples:\n  kith sync\n  kith sync --full")]
+    Sync(Sync),
+    /// Nodes that this one knows
+    #[command(subcommand)]
+    Peer(Peer),
+    /// Print a completion script for a shell
+    #[command(
+        after_help = "Examples:\n  kith completions bash > ~/.local/share/bash-completion/completions/kith"
+    )]
+    Completions(Completions),
+}
+
+/// `kith up`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  kith up\n  kith up --listen /ip4/0.0.0.0/tcp/4717 --doorway 127.0.0.1:4718\n  KITH_PASSPHRASE_FILE=/run/keys/kith kith up --json"
+)]
+pub struct Up {
+    /// Where other nodes reach this one, as a multiaddr; may be repeated [default: port 4717]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Vec<String>,
+    /// Where browsers on this machine reach it [default: 127.0.0.1:4718]
+    #[arg(long, value_name = "ADDR")]
+    pub doorway: Option<std::net::SocketAddr>,
+    /// Do not look for nodes on the local network
+    #[arg(long)]
+    pub no_mdns: bool,
+    /// How often to compare with every peer, even if nothing was heard
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = crate::duration::parse)]
+    pub sync_interval: std::time::Duration,
+    /// What you want to be called by others; used when the identity is created
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// `kith demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  kith demo\n  kith demo --check")]
+pub struct Demo {
+    /// Run to the end, verify it, and exit
+    #[arg(long)]
+    pub check: bool,
+    /// Where the doorway listens; port 0 picks a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub doorway: std::net::SocketAddr,
+}
+
+/// `kith ticket`.
+#[derive(Debug, Args)]
+pub struct Ticket {
+    /// Also invite to this space
+    #[arg(long, value_name = "SPACE")]
+    pub space: Option<String>,
+    /// What they may do there: custodian, reader, writer or admin
+    #[arg(long, value_name = "ROLE", requires = "space")]
+    pub role: Option<String>,
+    /// How long the ticket is good, at most 24 hours
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = crate::duration::parse)]
+    pub expires: std::time::Duration,
+    /// Do not wait for somebody to come
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// `kith pair`.
+#[derive(Debug, Args)]
+pub struct Pair {
+    /// The ticket
+    pub ticket: String,
+    /// Do not ask whether the codes are the same
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// `kith space`.
+#[derive(Debug, Subcommand)]
+pub enum Space {
+    /// Make a space
+    New {
+        /// Its name
+        name: String,
+        /// How far it may travel
+        #[arg(long, default_value = "private")]
+        reach: String,
+    },
+    /// List the spaces that you are a member of
+    List,
+    /// Let somebody in
+    Grant {
+        /// The space: name, id or the beginning of the id
+        space: String,
+        /// Whom: the agent's id (did:key:…)
+        agent: String,
+        /// What they may do: custodian, reader, writer or admin
+        role: String,
+    },
+    /// List who may do what
+    Members {
+        /// The space: name, id or the beginning of the id
+        space: String,
+    },
+}
+
+/// `kith doc`.
+#[derive(Debug, Subcommand)]
+pub enum Doc {
+    /// Make a document
+    New {
+        /// The space
+        space: String,
+        /// Its type
+        #[arg(long = "type", value_name = "TYPE", default_value = "document")]
+        kind: String,
+        /// A file with its content as a JSON object; `-` is standard input
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+    },
+    /// Print a document, or a value of it
+    Get {
+        /// The space
+        space: String,
+        /// The document: id, content id, path, or the beginning of the id
+        doc: String,
+        /// A JSON Pointer such as /chapters/0/title, or a key
+        path: Option<String>,
+    },
+    /// Set one value
+    #[command(
+        after_help = "Examples:\n  kith doc set album notes title '\"Summer\"'\n  kith doc set album notes /people/0/age 41"
+    )]
+    Set {
+        /// The space
+        space: String,
+        /// The document
+        doc: String,
+        /// A JSON Pointer, or a key
+        path: String,
+        /// The value, as JSON
+        value: String,
+    },
+    /// Change a document in $EDITOR
+    Edit {
+        /// The space
+        space: String,
+        /// The document
+        doc: String,
+    },
+    /// List the changes of a document
+    History {
+        /// The space
+        space: String,
+        /// The document
+        doc: String,
+    },
+    /// List the documents of a space
+    List {
+        /// The space
+        space: String,
+    },
+    /// Remove a document
+    Remove {
+        /// The space
+        space: String,
+        /// The document
+        doc: String,
+    },
+}
+
+/// `kith blob`.
+#[derive(Debug, Subcommand)]
+pub enum Blob {
+    /// Put a file into a space
+    Put {
+        /// The space
+        space: String,
+        /// The file; `-` is standard input
+        file: PathBuf,
+    },
+    /// Write a file of a space to FILE, or to standard output
+    Get {
+        /// The space
+        space: String,
+        /// The file's hash
+        hash: String,
+        /// Where to; `-` is standard output
+        #[arg(default_value = "-")]
+        file: PathBuf,
+    },
+    /// List the files of a space
+    List {
+        /// The space
+        space: String,
+    },
+}
+
+/// `kith import`.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The file or folder
+    pub path: PathBuf,
+    /// The space
+    #[arg(long)]
+    pub space: String,
+}
+
+/// `kith export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The space
+    pub space: String,
+    /// The folder
+    pub dir: PathBuf,
+}
+
+/// `kith sync`.
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// With whom: the peer's node id; everybody when left out
+    pub peer: Option<String>,
+    /// Compare everything, instead of what changed
+    #[arg(long)]
+    pub full: bool,
+}
+
+/// `kith peer`.
+#[derive(Debug, Subcommand)]
+pub enum Peer {
+    /// List the nodes that this one knows
+    List,
+    /// Say where a node may be found
+    Add {
+        /// Its node id
+        peer: String,
+        /// Multiaddrs, such as /ip4/192.168.1.7/tcp/4717
+        #[arg(required = true)]
+        addresses: Vec<String>,
+    },
+    /// Forget where a node may be found
+    Remove {
+        /// Its node id
+        peer: String,
+    },
+}
+
+/// `kith completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}

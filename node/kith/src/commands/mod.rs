@@ -1,0 +1,100 @@
+//! The commands. All but `up`, `demo` and `completions` are questions to the
+//! HTTP API.
+
+mod blob;
+mod demo;
+mod doc;
+mod node;
+mod pair;
+mod space;
+mod transfer;
+mod up;
+
+use clap::CommandFactory;
+
+use crate::{
+    args::{Cli, Command, Completions, Global},
+    client::{Client, Reach},
+    error::CliError,
+};
+
+/// A question to a node: which, and how to print the answer.
+pub(crate) struct Asking<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) is_json: bool,
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// [`CliError`] with the exit code.
+pub async fn run(cli: Cli) -> Result<(), CliError> {
+    let Cli { command, global } = cli;
+    match command {
+        Command::Up(up) => up::run(up, &global).await,
+        Command::Demo(demo) => demo::run(demo, global.json).await,
+        Command::Completions(Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "kith", &mut std::io::stdout());
+            Ok(())
+        }
+        asking => ask(asking, &global).await,
+    }
+}
+
+async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
+    let reach = match command {
+        Command::Pair(_) | Command::Sync(_) => Reach::Others,
+        Command::Up(_)
+        | Command::Demo(_)
+        | Command::Completions(_)
+        | Command::Status
+        | Command::Id
+        | Command::Ticket(_)
+        | Command::Space(_)
+        | Command::Doc(_)
+        | Command::Blob(_)
+        | Command::Import(_)
+        | Command::Export(_)
+        | Command::Peer(_) => Reach::Here,
+    };
+    let client = Client::connect(global, reach).await?;
+    let asking = Asking {
+        client: &client,
+        is_json: global.json,
+    };
+    let work = async {
+        match command {
+            Command::Up(_) | Command::Demo(_) | Command::Completions(_) => Ok(()),
+            Command::Status => node::status(&asking).await,
+            Command::Id => node::id(&asking).await,
+            Command::Sync(sync) => node::sync(&asking, sync).await,
+            Command::Peer(peer) => node::peer(&asking, peer).await,
+            Command::Ticket(ticket) => pair::ticket(&asking, ticket).await,
+            Command::Pair(pair) => pair::pair(&asking, pair).await,
+            Command::Space(space) => space::run(&asking, space).await,
+            Command::Doc(doc) => doc::run(&asking, doc).await,
+            Command::Blob(blob) => blob::run(&asking, blob).await,
+            Command::Import(import) => transfer::import(&asking, import).await,
+            Command::Export(export) => transfer::export(&asking, export).await,
+        }
+    };
+    let done = tokio::select! {
+        done = work => done,
+        interrupted = tokio::signal::ctrl_c() => Err(stopped(interrupted.err())),
+    };
+    client.close().await;
+    done
+}
+
+fn stopped(error: Option<std::io::Error>) -> CliError {
+    let failure = node_core::Failure {
+        kind: node_core::FailureKind::Storage,
+        message: error.map_or_else(|| "interrupted".to_owned(), |error| error.to_string()),
+        state: "what was done so far is kept".to_owned(),
+        fix: "run the same command again; it goes on from there".to_owned(),
+    };
+    CliError {
+        code: "interrupted".to_owned(),
+        ..failure.into()
+    }
+}

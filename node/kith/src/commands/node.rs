@@ -1,0 +1,158 @@
+//! `kith status`, `id`, `sync` and `peer`.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::Asking;
+use crate::{
+    args::{Peer, Sync},
+    client::escape,
+    error::CliError,
+    show::{answer, bytes, list, number, table, text},
+};
+
+pub(super) async fn status(asking: &Asking<'_>) -> Result<(), CliError> {
+    let status = asking.client.get("/api/v1/status").await?;
+    answer(asking.is_json, &status, || {
+        let peers = list(&status, "peers");
+        let spaces: Vec<_> = list(&status, "spaces").iter().map(space_row).collect();
+        let mut parts = vec![
+            format!(
+                "{} on {}",
+                text(&status, "name"),
+                text(&status, "device_name")
+            ),
+            format!("node   {}", text(&status, "node")),
+            format!("agent  {}", text(&status, "agent")),
+            String::new(),
+            table(
+                &["SPACE", "DOCUMENTS", "FILES", "ENTRIES", "SIZE", "STATE"],
+                &spaces,
+            ),
+            String::new(),
+        ];
+        parts.push(peers_table(peers));
+        if !asking.client.is_running() {
+            parts.push("\nNo node runs here now: kith up".to_owned());
+        }
+        parts.join("\n")
+    });
+    Ok(())
+}
+
+fn space_row(space: &Value) -> Vec<String> {
+    let (blobs, missing) = (number(space, "blobs"), number(space, "blobs_missing"));
+    let files = if missing == 0 {
+        blobs.to_string()
+    } else {
+        format!("{} of {blobs}", blobs - missing)
+    };
+    vec![
+        text(space, "name").to_owned(),
+        number(space, "documents").to_string(),
+        files,
+        number(space, "entries").to_string(),
+        bytes(number(space, "bytes")),
+        text(space, "state").to_owned(),
+    ]
+}
+
+fn peers_table(peers: &[Value]) -> String {
+    if peers.is_empty() {
+        return "No peers yet: kith ticket, or kith pair TICKET".to_owned();
+    }
+    let rows: Vec<_> = peers
+        .iter()
+        .map(|peer| {
+            let last_sync = text(peer, "last_sync");
+            vec![
+                text(peer, "name").to_owned(),
+                text(peer, "peer").to_owned(),
+                text(peer, "state").to_owned(),
+                if last_sync.is_empty() {
+                    "never".to_owned()
+                } else {
+                    last_sync.to_owned()
+                },
+            ]
+        })
+        .collect();
+    table(&["PEER", "NODE", "STATE", "LAST IN SYNC"], &rows)
+}
+
+pub(super) async fn id(asking: &Asking<'_>) -> Result<(), CliError> {
+    let info = asking.client.get("/api/v1/info").await?;
+    answer(asking.is_json, &info, || {
+        let mut lines = vec![
+            format!(
+                "name    {} on {}",
+                text(&info, "name"),
+                text(&info, "device_name")
+            ),
+            format!("node    {}", text(&info, "node")),
+            format!("agent   {}", text(&info, "agent")),
+        ];
+        let listen = list(&info, "listen").iter().filter_map(Value::as_str);
+        lines.extend(listen.map(|address| format!("listen  {address}")));
+        lines.join("\n")
+    });
+    Ok(())
+}
+
+pub(super) async fn sync(asking: &Asking<'_>, args: Sync) -> Result<(), CliError> {
+    let body = json!({"peer": args.peer, "full": args.full});
+    let report = asking.client.post("/api/v1/sync", body).await?;
+    answer(asking.is_json, &report, || {
+        let peers = list(&report, "peers");
+        if peers.is_empty() {
+            return "Nobody to sync with yet: kith ticket, or kith pair TICKET".to_owned();
+        }
+        let peers = peers
+            .iter()
+            .map(|peer| format!("{}  {}", text(peer, "peer"), text(peer, "state")));
+        let (pushed, pulled) = (number(&report, "pushed"), number(&report, "pulled"));
+        let mut lines = vec![format!("{pushed} changes sent, {pulled} received")];
+        lines.extend(peers);
+        lines.join("\n")
+    });
+    let states = list(&report, "peers");
+    if !states.is_empty()
+        && states
+            .iter()
+            .all(|peer| text(peer, "state") == "unreachable")
+    {
+        let failure = node_core::Failure::new(
+            node_core::FailureKind::Unreachable,
+            "no peer could be reached",
+            "check that their nodes run (kith up), then: kith peer list",
+        );
+        return Err(failure.into());
+    }
+    Ok(())
+}
+
+pub(super) async fn peer(asking: &Asking<'_>, command: Peer) -> Result<(), CliError> {
+    match command {
+        Peer::List => {
+            let peers = asking.client.get("/api/v1/peers").await?;
+            answer(asking.is_json, &peers, || {
+                peers_table(list(&peers, "peers"))
+            });
+        }
+        Peer::Add { peer, addresses } => {
+            let body = json!({"peer": peer, "addresses": addresses});
+            asking.client.post("/api/v1/peers", body.clone()).await?;
+            answer(asking.is_json, &body, || {
+                format!("{peer} will be looked for there")
+            });
+        }
+        Peer::Remove { peer } => {
+            let path = format!("/api/v1/peers/{}", escape(&peer));
+            asking.client.call(Method::DELETE, &path, None).await?;
+            answer(asking.is_json, &json!({"peer": peer}), || {
+                format!("{peer}: addresses forgotten; the relationship stays")
+            });
+        }
+    }
+    Ok(())
+}

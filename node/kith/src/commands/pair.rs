@@ -1,0 +1,148 @@
+//! `kith ticket` and `kith pair`.
+
+use std::{
+    io::{BufRead, IsTerminal},
+    time::Duration,
+};
+
+use qrcode::{QrCode, render::unicode};
+use serde_json::{Value, json};
+
+use super::Asking;
+use crate::{
+    args::{Pair, Ticket},
+    client::escape,
+    error::CliError,
+    show::{answer, line, list, note, text},
+};
+
+/// How often `kith ticket` asks whether somebody came.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+pub(super) async fn ticket(asking: &Asking<'_>, args: Ticket) -> Result<(), CliError> {
+    let role = args
+        .space
+        .as_ref()
+        .map(|_| args.role.as_deref().unwrap_or("reader"));
+    let body = json!({
+        "space": args.space, "role": role, "expires_seconds": args.expires.as_secs(),
+    });
+    let before = asking.client.get("/api/v1/pairings").await?;
+    let made = asking.client.post("/api/v1/tickets", body).await?;
+    answer(asking.is_json, &made, || {
+        let ticket = text(&made, "ticket");
+        let code = qr_code(ticket).unwrap_or_default();
+        format!(
+            "{code}{ticket}\n\nGood once, until {}.",
+            text(&made, "expires_at")
+        )
+    });
+    if !asking.client.is_running() {
+        note("Nobody can use it before your node runs: kith up");
+        return Ok(());
+    }
+    if asking.is_json || args.no_wait || !std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    line("Waiting for somebody to come with it; Ctrl-C stops waiting, the ticket stays good.");
+    let wait = wait_for_pairing(asking, list(&before, "pairings").len());
+    // The ticket is useless after that, and so is waiting.
+    match tokio::time::timeout(args.expires, wait).await {
+        Ok(done) => done,
+        Err(_) => {
+            line("Nobody came; the ticket has expired.");
+            Ok(())
+        }
+    }
+}
+
+async fn wait_for_pairing(asking: &Asking<'_>, known: usize) -> Result<(), CliError> {
+    let mut is_shown = false;
+    loop {
+        let pairings = asking.client.get("/api/v1/pairings").await?;
+        if let Some(pairing) = list(&pairings, "pairings").get(known) {
+            if !is_shown {
+                line(&format!(
+                    "The code is {}. The other side must see the same.",
+                    spaced(text(pairing, "code"))
+                ));
+                is_shown = true;
+            }
+            if !text(pairing, "agent").is_empty() {
+                line(&format!(
+                    "You and {} are related now.",
+                    text(pairing, "name")
+                ));
+                return Ok(());
+            }
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// The ticket as blocks for a camera; capitals make the code smaller.
+fn qr_code(ticket: &str) -> Option<String> {
+    let code = QrCode::new(ticket.to_ascii_uppercase()).ok()?;
+    let image = code
+        .render::<unicode::Dense1x2>()
+        .dark_color(unicode::Dense1x2::Light)
+        .light_color(unicode::Dense1x2::Dark)
+        .build();
+    Some(format!("{image}\n\n"))
+}
+
+fn spaced(code: &str) -> String {
+    let (left, right) = code.split_at_checked(3).unwrap_or((code, ""));
+    format!("{left} {right}").trim_end().to_owned()
+}
+
+pub(super) async fn pair(asking: &Asking<'_>, args: Pair) -> Result<(), CliError> {
+    if !args.yes && !std::io::stdin().is_terminal() {
+        return Err(CliError::usage(
+            "somebody must compare the code, and nobody is here",
+            "kith pair --yes TICKET",
+        ));
+    }
+    let begun = asking
+        .client
+        .post("/api/v1/pair", json!({"ticket": args.ticket}))
+        .await?;
+    let (peer, code) = (text(&begun, "peer"), text(&begun, "code"));
+    let is_same = args.yes || ask_same(code).await?;
+    let path = format!("/api/v1/pair/{}", escape(peer));
+    let paired = asking.client.post(&path, json!({"same": is_same})).await;
+    if !is_same {
+        let failure = node_core::Failure::new(
+            node_core::FailureKind::NotAllowed,
+            "the codes differ: somebody else may have answered; you are not related",
+            "ask for a new ticket, over another way",
+        );
+        return Err(failure.into());
+    }
+    let mut paired = paired?;
+    if let Value::Object(map) = &mut paired {
+        map.insert("code".to_owned(), code.into());
+    }
+    answer(asking.is_json, &paired, || {
+        format!(
+            "You and {} are related now.\nagent {}\nnode  {peer}",
+            text(&paired, "name"),
+            text(&paired, "agent")
+        )
+    });
+    Ok(())
+}
+
+async fn ask_same(code: &str) -> Result<bool, CliError> {
+    line(&format!("The code is {}.", spaced(code)));
+    line("Does the other side show the same code? [y/N]");
+    let read = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin()
+            .lock()
+            .read_line(&mut answer)
+            .map(|_| answer)
+    });
+    let answer = read.await.ok().and_then(Result::ok).unwrap_or_default();
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}

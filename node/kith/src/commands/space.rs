@@ -1,0 +1,64 @@
+//! `kith space`.
+
+use serde_json::{Value, json};
+
+use super::Asking;
+use crate::{
+    args::Space,
+    client::escape,
+    error::CliError,
+    show::{answer, list, number, table, text},
+};
+
+pub(super) async fn run(asking: &Asking<'_>, command: Space) -> Result<(), CliError> {
+    match command {
+        Space::New { name, reach } => {
+            let body = json!({"name": name, "reach": reach});
+            let space = asking.client.post("/api/v1/spaces", body).await?;
+            answer(asking.is_json, &space, || {
+                format!("{}  {}", text(&space, "name"), text(&space, "space"))
+            });
+        }
+        Space::List => {
+            let spaces = asking.client.get("/api/v1/spaces").await?;
+            answer(asking.is_json, &spaces, || {
+                let rows: Vec<_> = list(&spaces, "spaces").iter().map(row).collect();
+                table(&["NAME", "REACH", "ROLE", "MEMBERS", "SPACE"], &rows)
+            });
+        }
+        Space::Grant { space, agent, role } => {
+            let path = format!("/api/v1/spaces/{}/members", escape(&space));
+            let body = json!({"agent": agent, "role": role});
+            asking.client.post(&path, body.clone()).await?;
+            answer(asking.is_json, &body, || {
+                format!("{agent} is a {role} of {space} now")
+            });
+        }
+        Space::Members { space } => {
+            let path = format!("/api/v1/spaces/{}/members", escape(&space));
+            let members = asking.client.get(&path).await?;
+            answer(asking.is_json, &members, || {
+                let rows: Vec<_> = list(&members, "members")
+                    .iter()
+                    .map(|member| {
+                        ["name", "role", "agent"]
+                            .map(|key| text(member, key).to_owned())
+                            .to_vec()
+                    })
+                    .collect();
+                table(&["NAME", "ROLE", "AGENT"], &rows)
+            });
+        }
+    }
+    Ok(())
+}
+
+fn row(space: &Value) -> Vec<String> {
+    vec![
+        text(space, "name").to_owned(),
+        text(space, "reach").to_owned(),
+        text(space, "role").to_owned(),
+        number(space, "members").to_string(),
+        text(space, "space").to_owned(),
+    ]
+}

@@ -1,0 +1,85 @@
+//! `kith import` and `kith export`.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::Asking;
+use crate::{
+    args::{Export, Import},
+    client::escape,
+    error::CliError,
+    show::{Bar, answer, bytes, list, note, number, text},
+};
+
+pub(super) async fn import(asking: &Asking<'_>, args: Import) -> Result<(), CliError> {
+    let path = format!("/api/v1/spaces/{}/import", escape(&args.space));
+    let report = transfer(asking, "importing", &path, &args.path).await?;
+    answer(asking.is_json, &report, || {
+        format!(
+            "{} documents, {} files, {}{}",
+            number(&report, "documents"),
+            number(&report, "blobs"),
+            bytes(number(&report, "bytes")),
+            skipped(&report)
+        )
+    });
+    Ok(())
+}
+
+pub(super) async fn export(asking: &Asking<'_>, args: Export) -> Result<(), CliError> {
+    let path = format!("/api/v1/spaces/{}/export", escape(&args.space));
+    let report = transfer(asking, "exporting", &path, &args.dir).await?;
+    answer(asking.is_json, &report, || {
+        format!(
+            "{} files, {}{}",
+            number(&report, "files"),
+            bytes(number(&report, "bytes")),
+            skipped(&report)
+        )
+    });
+    Ok(())
+}
+
+async fn transfer(
+    asking: &Asking<'_>,
+    what: &str,
+    path: &str,
+    folder: &Path,
+) -> Result<Value, CliError> {
+    // The node may run in another folder.
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let Some(folder) = folder.to_str() else {
+        return Err(CliError::usage(
+            format!(
+                "{} is not a name that can be told to the node",
+                folder.display()
+            ),
+            "rename the folder",
+        ));
+    };
+    let bar = Bar::new(what, asking.is_json);
+    let done = asking
+        .client
+        .stream(path, json!({"path": folder}), |line| bar.update(line))
+        .await;
+    bar.finish();
+    let report = done?;
+    if !asking.is_json {
+        for left_out in list(&report, "skipped") {
+            note(&format!(
+                "left out: {}: {}",
+                text(left_out, "path"),
+                text(left_out, "why")
+            ));
+        }
+    }
+    Ok(report)
+}
+
+fn skipped(report: &Value) -> String {
+    match list(report, "skipped").len() {
+        0 => String::new(),
+        count => format!(", {count} left out"),
+    }
+}

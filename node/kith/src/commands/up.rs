@@ -1,0 +1,191 @@
+//! `kith up`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use node_core::{Request, Response};
+use node_runtime::{Handle, Network, NodeEvent, StartConfig, Started, start};
+use serde_json::json;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::{
+    args::{Global, Up},
+    client::{default_names, key_seal},
+    doorway::{Doorway, bind, bind_socket, local_token},
+    error::CliError,
+    home::{Home, Taken, load_or_create, take},
+    show::{line, note},
+};
+
+/// Where nodes listen unless told otherwise; a node that keeps its port is found
+/// again after a restart.
+const NODE_PORT: u16 = 4717;
+
+/// Where the doorway listens unless told otherwise.
+const DOORWAY_PORT: u16 = 4718;
+
+pub(super) async fn run(args: Up, global: &Global) -> Result<(), CliError> {
+    let home = Home::find(global.data_dir.as_deref())?;
+    home.prepare()?;
+    let lock = match take(&home).await? {
+        Taken::Lock(lock) => lock,
+        Taken::Running(holder, _) => {
+            let message = format!(
+                "a node runs on {} already (process {})",
+                home.root().display(),
+                holder.pid
+            );
+            let kind = node_core::FailureKind::Conflict;
+            return Err(node_core::Failure::new(kind, message, "kith status").into());
+        }
+    };
+    if global.plain_keys {
+        note(
+            "warning: the keys of this node are not sealed; whoever gets the disk gets everything",
+        );
+    }
+    let doorway_port = match args.doorway {
+        Some(address) => bind(address).await?,
+        None => bind_default().await?,
+    };
+    let (keys, is_new) = load_or_create(&home, key_seal(global))?;
+    let (user, device_name) = default_names();
+    let addresses = if args.listen.is_empty() {
+        default_addresses()
+    } else {
+        args.listen
+    };
+    let started = start(StartConfig {
+        data_dir: home.root().to_owned(),
+        keys,
+        agent_name: args.name.unwrap_or(user),
+        device_name,
+        sync_interval: args.sync_interval,
+        network: Network::Listen {
+            addresses,
+            mdns: !args.no_mdns,
+        },
+    })
+    .await
+    .map_err(|error| CliError::from(node_core::Failure::from(error)))?;
+
+    let path = home.socket();
+    let socket = bind_socket(&home, &path)?;
+    lock.announce(&path)
+        .map_err(|error| home.unusable(&error))?;
+    let token = local_token(&home)?;
+    let doorway = Doorway::open(&started.handle, doorway_port, token, Some(socket)).await?;
+    announce(&started, &doorway, global.json, is_new).await?;
+
+    let events = tokio::spawn(show_events(started.handle.clone(), global.json));
+    wait_for_end().await;
+    if !global.json {
+        line("stopping");
+    }
+    events.abort();
+    doorway.close().await;
+    started.stop().await;
+    // It would be in the way of nobody, but it is ours to tidy.
+    let _ = std::fs::remove_file(&path);
+    drop(lock);
+    Ok(())
+}
+
+async fn announce(
+    started: &Started,
+    doorway: &Doorway,
+    is_json: bool,
+    is_new: bool,
+) -> Result<(), CliError> {
+    let Response::Identity(identity) = started.handle.request(Request::Identity).await? else {
+        return Err(CliError::machine(
+            "the node does not know who it is",
+            "kith up -v",
+        ));
+    };
+    if is_json {
+        let ready = json!({
+            "ready": true, "node": identity.device.to_string(),
+            "agent": identity.agent.to_string(), "listen": started.listening,
+            "doorway": doorway.url, "entry": doorway.entry,
+        });
+        line(&ready.to_string());
+        return Ok(());
+    }
+    if is_new {
+        line(&format!("Welcome, {}. This node is new.", identity.name));
+    }
+    line(&format!("node     {}", identity.device));
+    line(&format!("agent    {}", identity.agent));
+    for address in &started.listening {
+        line(&format!("listen   {address}"));
+    }
+    line(&format!("doorway  {}", doorway.url));
+    line(&format!("enter    {}", doorway.entry));
+    line("ready");
+    Ok(())
+}
+
+async fn bind_default() -> Result<tokio::net::TcpListener, CliError> {
+    let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    match bind(at(DOORWAY_PORT)).await {
+        Ok(listener) => Ok(listener),
+        // Another node of this machine may have it; nobody asked for this port.
+        Err(_) => bind(at(0)).await,
+    }
+}
+
+fn default_addresses() -> Vec<String> {
+    let all = (Ipv4Addr::UNSPECIFIED, NODE_PORT);
+    let is_free =
+        std::net::TcpListener::bind(all).is_ok() && std::net::UdpSocket::bind(all).is_ok();
+    let port = if is_free { NODE_PORT } else { 0 };
+    vec![
+        format!("/ip4/0.0.0.0/tcp/{port}"),
+        format!("/ip4/0.0.0.0/udp/{port}/quic-v1"),
+    ]
+}
+
+/// Shows what somebody at this device needs to see.
+async fn show_events(handle: Handle, is_json: bool) {
+    let mut events = handle.events();
+    loop {
+        match events.recv().await {
+            Ok(NodeEvent::PairingCode { device, code }) => {
+                if is_json {
+                    let event =
+                        json!({"event": "pairing-code", "peer": device.to_string(), "code": code});
+                    line(&event.to_string());
+                } else {
+                    line(&format!(
+                        "Somebody came with your ticket. The code is {code}; they must see the same."
+                    ));
+                }
+            }
+            Ok(NodeEvent::Paired { device, name }) => {
+                if is_json {
+                    let event =
+                        json!({"event": "paired", "peer": device.to_string(), "name": name});
+                    line(&event.to_string());
+                } else {
+                    line(&format!("You and {name} are related now."));
+                }
+            }
+            Ok(NodeEvent::Changed { .. }) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Ctrl-C, or what a service manager sends.
+async fn wait_for_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        // Without a handler the signal ends us anyway.
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
