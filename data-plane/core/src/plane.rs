@@ -64,6 +64,8 @@ pub enum Command {
         /// The blobs.
         blobs: Vec<BlobId>,
     },
+    /// Ask peers again for what they did not have: it may have reached them since.
+    FetchAgain,
     /// Try every peer now, whatever the last failure.
     DialNow,
     /// Dial one device once, for pairing.
@@ -119,6 +121,8 @@ struct Peer {
     spaces: BTreeSet<SpaceId>,
     is_sought: bool,
     is_dialling: bool,
+    /// Addresses became known since the dial began.
+    dials_again: bool,
     failures: u32,
     dial_at: Duration,
     job: Option<Job>,
@@ -173,6 +177,12 @@ impl DataPlane {
                     self.held.insert(blob);
                 }
             }
+            Command::FetchAgain => {
+                for peer in self.peers.values_mut() {
+                    peer.lacks.clear();
+                }
+                self.connected().collect::<Vec<_>>().into_iter().for_each(|d| self.fetch(d));
+            }
             Command::DialNow => {
                 for peer in self.peers.values_mut().filter(|peer| peer.is_sought) {
                     peer.dial_at = now;
@@ -205,6 +215,7 @@ impl DataPlane {
                 peer.facts.is_connected = true;
                 peer.facts.last_failure = None;
                 peer.is_dialling = false;
+                peer.dials_again = false;
                 peer.failures = 0;
                 if outbound {
                     remember(&mut peer.facts.addresses, [address]);
@@ -223,6 +234,10 @@ impl DataPlane {
             NetEvent::DialFailed { device, reason } => {
                 let peer = self.peers.entry(device).or_default();
                 peer.is_dialling = false;
+                if std::mem::take(&mut peer.dials_again) {
+                    self.dial_due(now);
+                    return;
+                }
                 let wait = REDIAL_MIN
                     .saturating_mul(1 << peer.failures.min(6))
                     .min(REDIAL_MAX);
@@ -339,6 +354,7 @@ impl DataPlane {
         if remember(&mut peer.facts.addresses, addresses) {
             peer.failures = 0;
             peer.dial_at = now;
+            peer.dials_again = peer.is_dialling;
         }
         self.dial_due(now);
     }
@@ -643,5 +659,31 @@ mod tests {
             plane.on_timeout(now);
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn addresses_that_come_during_a_dial_are_tried_before_giving_up() {
+        let mut plane = DataPlane::default();
+        let know = |address: &str| Command::Know {
+            device: ADA,
+            addresses: vec![address.to_owned()],
+        };
+        plane.command(
+            Duration::ZERO,
+            Command::Seek {
+                devices: BTreeSet::from([ADA]),
+            },
+        );
+        plane.command(Duration::ZERO, know("/ip4/127.0.0.1/tcp/1"));
+        plane.command(Duration::ZERO, know("/ip4/127.0.0.1/tcp/2"));
+        let failed = || NetEvent::DialFailed {
+            device: ADA,
+            reason: "refused".to_owned(),
+        };
+        plane.on_net(Duration::ZERO, failed());
+        assert_eq!(plane.poll_event(), None);
+        assert_eq!(effects(&mut plane).len(), 2);
+        plane.on_net(Duration::ZERO, failed());
+        assert!(matches!(plane.poll_event(), Some(Event::Unreachable { .. })));
     }
 }

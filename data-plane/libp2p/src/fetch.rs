@@ -1,0 +1,307 @@
+//! The requester's side of the blob protocol: one job on one stream.
+
+use std::{collections::BTreeSet, io, pin::pin};
+
+use data_plane_core::net::NetEvent;
+use data_plane_store::{BlobError, Blobs};
+use node_model::{BlobId, DeviceId};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
+    sync::mpsc,
+};
+
+use crate::{
+    blob_wire::{FOLLOWS, REFUSED, REQUEST_BLOBS_MAX, Wanted, encode_request},
+    stall::{STALL_MAX, Watched},
+};
+
+/// Requests that are written before their answers are read: the provider never
+/// waits for us, and a lost connection costs little.
+const AHEAD_MAX: usize = 2;
+
+/// Small blobs come many to a read.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Bytes received before they are made durable, beyond which a batch is split.
+const UNSYNCED_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Why a job ended early. What was reported before stays; verified parts stay.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FetchError {
+    #[error("the node is stopping")]
+    Stopping,
+    #[error("asking {device} failed: {error}")]
+    Ask { device: DeviceId, error: io::Error },
+    #[error("the answer of {device} broke off: {error}")]
+    Answer { device: DeviceId, error: io::Error },
+    #[error("{device} answered with {byte}, which means nothing")]
+    Nonsense { device: DeviceId, byte: u8 },
+    #[error("blob {blob} from {device}: {error}")]
+    Blob {
+        blob: BlobId,
+        device: DeviceId,
+        error: BlobError,
+    },
+    #[error("storing blobs: {0}")]
+    Store(#[from] BlobError),
+}
+
+/// Blobs to fetch from one device.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) id: u64,
+    pub(crate) list: Vec<BlobId>,
+}
+
+/// A job and what it needs.
+pub(crate) struct Fetch {
+    pub(crate) job: Job,
+    pub(crate) device: DeviceId,
+    pub(crate) blobs: Blobs,
+    pub(crate) events: mpsc::Sender<NetEvent>,
+}
+
+/// A request that is under way, and what needed none.
+struct Batch {
+    here: Vec<BlobId>,
+    wanted: Vec<Wanted>,
+}
+
+/// Runs a job to its end.
+pub(crate) async fn run<S>(stream: S, fetch: Fetch) -> Result<(), FetchError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let (reader, writer) = tokio::io::split(Watched::new(stream, STALL_MAX));
+    let reader = BufReader::with_capacity(BUFFER_BYTES, reader);
+    let (asked, batches) = mpsc::channel(AHEAD_MAX);
+    let mut asking = pin!(fetch.ask(writer, asked));
+    let mut receiving = pin!(fetch.receive(reader, batches));
+    // Asking and receiving take turns: the provider may be waiting for us to
+    // read while we write. What was asked for is received even if asking fails.
+    tokio::select! {
+        received = &mut receiving => received,
+        asked = &mut asking => receiving.await.and(asked),
+    }
+}
+
+impl Fetch {
+    async fn ask<W: AsyncWrite + Unpin>(
+        &self,
+        mut to: W,
+        asked: mpsc::Sender<Batch>,
+    ) -> Result<(), FetchError> {
+        let failed = |error| FetchError::Ask {
+            device: self.device,
+            error,
+        };
+        let list: BTreeSet<BlobId> = self.job.list.iter().copied().collect();
+        let list: Vec<BlobId> = list.into_iter().collect();
+        for blobs in list.chunks(REQUEST_BLOBS_MAX) {
+            let mut batch = Batch {
+                here: Vec::new(),
+                wanted: Vec::new(),
+            };
+            for blob in blobs {
+                let ranges = self.blobs.missing(*blob).await?;
+                if ranges.is_empty() {
+                    batch.here.push(*blob);
+                } else {
+                    batch.wanted.push(Wanted {
+                        blob: *blob,
+                        ranges,
+                    });
+                }
+            }
+            if !batch.wanted.is_empty() {
+                to.write_all(&encode_request(&batch.wanted))
+                    .await
+                    .map_err(failed)?;
+                to.flush().await.map_err(failed)?;
+            }
+            if asked.send(batch).await.is_err() {
+                return Ok(());
+            }
+        }
+        to.shutdown().await.map_err(failed)
+    }
+
+    async fn receive<R: AsyncRead + Unpin + Send>(
+        &self,
+        mut from: R,
+        mut batches: mpsc::Receiver<Batch>,
+    ) -> Result<(), FetchError> {
+        while let Some(Batch { here, wanted }) = batches.recv().await {
+            let mut unsynced = here;
+            let received = self.receive_batch(&mut from, &wanted, &mut unsynced).await;
+            self.settle(&mut unsynced).await?;
+            received?;
+        }
+        Ok(())
+    }
+
+    async fn receive_batch<R: AsyncRead + Unpin + Send>(
+        &self,
+        from: &mut R,
+        wanted: &[Wanted],
+        unsynced: &mut Vec<BlobId>,
+    ) -> Result<(), FetchError> {
+        let device = self.device;
+        let mut unsynced_bytes = 0;
+        for Wanted { blob, ranges } in wanted {
+            let answer = from.read_u8().await;
+            match answer.map_err(|error| FetchError::Answer { device, error })? {
+                REFUSED => {
+                    self.tell(NetEvent::BlobRefused {
+                        job: self.job.id,
+                        blob: *blob,
+                    })
+                    .await?
+                }
+                FOLLOWS => {
+                    let size = self.blobs.receive(*blob, ranges, from).await;
+                    unsynced_bytes += size.map_err(|error| FetchError::Blob {
+                        blob: *blob,
+                        device,
+                        error,
+                    })?;
+                    unsynced.push(*blob);
+                }
+                byte => return Err(FetchError::Nonsense { device, byte }),
+            }
+            if unsynced_bytes >= UNSYNCED_BYTES_MAX {
+                self.settle(unsynced).await?;
+                unsynced_bytes = 0;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes blobs durable, then reports those that are complete. One that was
+    /// here before is synced too: the job that brought it may have been cut off.
+    async fn settle(&self, unsynced: &mut Vec<BlobId>) -> Result<(), FetchError> {
+        if unsynced.is_empty() {
+            return Ok(());
+        }
+        self.blobs.sync(unsynced).await?;
+        for blob in unsynced.drain(..) {
+            if let Some(bytes) = self.blobs.size(blob).await? {
+                self.tell(NetEvent::BlobFetched {
+                    job: self.job.id,
+                    blob,
+                    bytes,
+                })
+                .await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell(&self, event: NetEvent) -> Result<(), FetchError> {
+        self.events
+            .send(event)
+            .await
+            .map_err(|_| FetchError::Stopping)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tokio::io::DuplexStream;
+
+    use super::*;
+
+    const DEVICE: DeviceId = DeviceId([1; 32]);
+
+    /// Fetches one blob from a provider that answers with `answer`.
+    async fn fetch_from(answer: Vec<u8>, blob: BlobId) -> (FetchError, Blobs) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let blobs = Blobs::open(folder.path()).await.expect("a store");
+        let (events, _received) = mpsc::channel(8);
+        let job = Job {
+            id: 1,
+            list: vec![blob],
+        };
+        let fetch = Fetch {
+            job,
+            device: DEVICE,
+            blobs: blobs.clone(),
+            events,
+        };
+        let (near, far) = tokio::io::duplex(1 << 20);
+        let fetched = tokio::spawn(run(near, fetch));
+        provide(far, answer).await;
+        (
+            fetched
+                .await
+                .expect("no panic")
+                .expect_err("a bad provider"),
+            blobs,
+        )
+    }
+
+    async fn provide(mut far: DuplexStream, answer: Vec<u8>) {
+        let length = far.read_u32().await.expect("a request");
+        let mut request = vec![0; usize::try_from(length).expect("small")];
+        far.read_exact(&mut request).await.expect("a request");
+        // The requester may hang up before all is written.
+        let _ = far.write_all(&answer).await;
+        let _ = far.shutdown().await;
+    }
+
+    async fn encoded(content: &[u8]) -> (BlobId, Vec<u8>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let blobs = Blobs::open(folder.path()).await.expect("a store");
+        let blob = blobs
+            .add(Bytes::copy_from_slice(content))
+            .await
+            .expect("stored");
+        let mut bytes = vec![FOLLOWS];
+        let ranges = data_plane_store::Ranges::all();
+        blobs
+            .provide(blob, &ranges, &mut bytes)
+            .await
+            .expect("it is here");
+        (blob, bytes)
+    }
+
+    #[tokio::test]
+    async fn changed_bytes_end_the_job_and_name_the_provider() {
+        let (blob, mut answer) = encoded(&[7; 50_000]).await;
+        let last = answer.len() - 1;
+        answer[last] ^= 1;
+        let (error, blobs) = fetch_from(answer, blob).await;
+        assert!(
+            matches!(
+                error,
+                FetchError::Blob {
+                    error: BlobError::Damaged,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        assert!(error.to_string().contains(&DEVICE.to_string()));
+        assert_eq!(blobs.size(blob).await.expect("the store works"), None);
+    }
+
+    #[tokio::test]
+    async fn a_short_answer_ends_the_job() {
+        let (blob, mut answer) = encoded(&[7; 50_000]).await;
+        answer.truncate(20_000);
+        let (error, _) = fetch_from(answer, blob).await;
+        assert!(matches!(error, FetchError::Blob { .. }), "{error}");
+        let (error, _) = fetch_from(Vec::new(), blob).await;
+        assert!(matches!(error, FetchError::Answer { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_meaningless_answer_ends_the_job() {
+        let (error, _) = fetch_from(vec![2], BlobId([3; 32])).await;
+        assert!(
+            matches!(error, FetchError::Nonsense { byte: 2, .. }),
+            "{error}"
+        );
+    }
+}
