@@ -1,0 +1,252 @@
+//! Who may come in.
+//!
+//! Every website may make a browser knock at loopback, and a name can be made to
+//! point here (DNS rebinding). So the exact `Host` comes first, then `Origin` and
+//! `Sec-Fetch-Site`, and then the token or the session.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use crate::{
+    config::{Access, App, DoorwayConfig, is_same},
+    pages,
+    problem::Problem,
+};
+
+/// Whom a route is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Anyone on this device.
+    Anyone,
+    /// A person who may not have a session yet.
+    Visitors,
+    /// Programs with the token, browsers with a session.
+    Programs,
+    /// People with a session.
+    People,
+    /// Who can open the node's own socket.
+    Socket,
+}
+
+impl Audience {
+    /// Whether a link on another website may lead here.
+    fn may_be_linked_to(self) -> bool {
+        match self {
+            Self::Visitors | Self::People => true,
+            Self::Anyone | Self::Programs | Self::Socket => false,
+        }
+    }
+}
+
+/// What one route's guard knows.
+#[derive(Clone)]
+pub(crate) struct Guard {
+    pub(crate) app: App,
+    pub(crate) audience: Audience,
+}
+
+const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
+    media-src 'self'; object-src 'none'; form-action 'self'; base-uri 'none'; \
+    frame-ancestors 'none'";
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// Before every route and before "not found": is this request meant for us?
+pub(crate) async fn front_door(State(app): State<App>, request: Request, next: Next) -> Response {
+    let meant = match app.access {
+        Access::LocalSocket => Ok(()),
+        Access::Loopback => check_host(&app.config, request.uri(), request.headers())
+            .and_then(|host| check_origin(host, request.headers())),
+    };
+    let mut response = match meant {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    harden(response.headers_mut());
+    response
+}
+
+/// Before one route: may this request use it?
+pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    match check(&guard, &request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => refuse(guard.audience, problem),
+    }
+}
+
+fn check(guard: &Guard, request: &Request) -> Result<(), Problem> {
+    match guard.app.access {
+        Access::LocalSocket => return Ok(()),
+        Access::Loopback => check_site(guard.audience, request)?,
+    }
+    match guard.audience {
+        Audience::Anyone | Audience::Visitors => Ok(()),
+        Audience::Programs | Audience::People => check_right(&guard.app.config, request),
+        Audience::Socket => {
+            check_right(&guard.app.config, request)?;
+            let detail = "this is possible only over the node's own socket";
+            Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "socket-only",
+                detail,
+                "kith import --help",
+            ))
+        }
+    }
+}
+
+fn refuse(audience: Audience, problem: Problem) -> Response {
+    let is_for_people = match audience {
+        Audience::People | Audience::Visitors => true,
+        Audience::Anyone | Audience::Programs | Audience::Socket => false,
+    };
+    if is_for_people && problem.status == StatusCode::UNAUTHORIZED {
+        return pages::enter::sign_in(None).into_response();
+    }
+    problem.into_response()
+}
+
+fn check_host<'a>(
+    config: &DoorwayConfig,
+    uri: &Uri,
+    headers: &'a HeaderMap,
+) -> Result<&'a str, Problem> {
+    let is_known = |host: &str| config.hosts.iter().any(|known| known == host);
+    let host = only(headers, &header::HOST).filter(|host| is_known(host));
+    let authority_fits = uri
+        .authority()
+        .is_none_or(|authority| is_known(authority.as_str()));
+    host.filter(|_| authority_fits).ok_or_else(|| {
+        let detail = "this address is not one of this doorway's";
+        let fix = "use the address that `kith up` printed";
+        Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", detail, fix)
+    })
+}
+
+fn check_origin(host: &str, headers: &HeaderMap) -> Result<(), Problem> {
+    if !headers.contains_key(header::ORIGIN) {
+        return Ok(());
+    }
+    let origin = only(headers, &header::ORIGIN).and_then(|origin| origin.strip_prefix("http://"));
+    if origin == Some(host) {
+        Ok(())
+    } else {
+        Err(foreign())
+    }
+}
+
+/// Another port of this device is the same site to a browser, but not us.
+fn check_site(audience: Audience, request: &Request) -> Result<(), Problem> {
+    let headers = request.headers();
+    let site = headers.get(FETCH_SITE).map(HeaderValue::as_bytes);
+    if matches!(site, None | Some(b"same-origin" | b"none")) {
+        return Ok(());
+    }
+    let is = |name, value: &str| headers.get(name).is_some_and(|found| found == value);
+    let is_followed_link = [Method::GET, Method::HEAD].contains(request.method())
+        && is(FETCH_MODE, "navigate")
+        && is(FETCH_DEST, "document");
+    if is_followed_link && audience.may_be_linked_to() {
+        Ok(())
+    } else {
+        Err(foreign())
+    }
+}
+
+fn foreign() -> Problem {
+    let detail = "another website may not use this doorway";
+    let fix = "open the doorway in its own tab";
+    Problem::new(StatusCode::FORBIDDEN, "foreign-origin", detail, fix)
+}
+
+/// The token suffices. With a session, a change must also say where it comes
+/// from; that it is from here, [`check_origin`] has seen.
+fn check_right(config: &DoorwayConfig, request: &Request) -> Result<(), Problem> {
+    let headers = request.headers();
+    if bearer(headers).is_some_and(|offered| config.token.is(offered)) {
+        return Ok(());
+    }
+    let has_session = session(headers).is_some_and(|offered| is_same(&config.session, offered));
+    if !has_session {
+        let detail = "this needs the node's token or a session";
+        let fix = "send `Authorization: Bearer` with the text of the file local-token, \
+                   or open the link that `kith up` printed";
+        return Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "not-signed-in",
+            detail,
+            fix,
+        ));
+    }
+    if request.method().is_safe() || headers.contains_key(header::ORIGIN) {
+        return Ok(());
+    }
+    Err(foreign())
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = only(headers, &header::AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn session(headers: &HeaderMap) -> Option<&str> {
+    let name = cookie_name(headers);
+    let lines = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let mut cookies = lines.flat_map(|line| line.split(';')).map(str::trim);
+    cookies.find_map(|cookie| cookie.strip_prefix(&name)?.strip_prefix('='))
+}
+
+/// Browsers share cookies between ports; two nodes on one device must not sign
+/// each other out.
+fn cookie_name(headers: &HeaderMap) -> String {
+    let host = only(headers, &header::HOST).unwrap_or_default();
+    let port = host.rsplit_once(':').map_or("80", |(_, port)| port);
+    format!("kith_{port}")
+}
+
+/// The cookie that lets a browser in.
+pub(crate) fn session_cookie(headers: &HeaderMap, session: &str) -> String {
+    format!(
+        "{}={session}; HttpOnly; SameSite=Strict; Path=/",
+        cookie_name(headers)
+    )
+}
+
+/// The value of a header that must stand there once.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    if values.next().is_some() {
+        None
+    } else {
+        value.to_str().ok()
+    }
+}
+
+fn harden(headers: &mut HeaderMap) {
+    // `no-referrer` would make a browser send `Origin: null` with our own forms.
+    let all = [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::CACHE_CONTROL, "no-store"),
+        (OPENER_POLICY, "same-origin"),
+        (RESOURCE_POLICY, "same-origin"),
+    ];
+    for (name, value) in all {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+}

@@ -1,0 +1,372 @@
+use axum::{Json, extract::State, http::StatusCode};
+use node_core::{
+    Request,
+    request::{
+        DocumentView, Meta, PatchOp, SpaceInfo, Summary, WriteDocument, content_document,
+        path_document,
+    },
+};
+use node_model::{DocumentId, SpaceId, random_bytes};
+use node_runtime::OsEntropy;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Answer;
+use crate::{
+    ask,
+    config::App,
+    extract::{JsonBody, Params, Search},
+    problem::Problem,
+};
+
+/// Most documents in one answer; 5 MB of JSON.
+const PAGE_MAX: usize = 10_000;
+
+/// Most operations in one patch, as the sync engine has it.
+const PATCH_OPS_MAX: usize = 10_000;
+
+/// The type of a document that nobody gave one.
+const TYPE: &str = "json";
+
+/// A line in a list of documents.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Line {
+    doc: String,
+    r#type: String,
+    title: String,
+    path: Option<String>,
+    id: Option<String>,
+    /// When it last changed, where that is known without loading it.
+    updated_at: Option<String>,
+}
+
+impl From<Summary> for Line {
+    fn from(summary: Summary) -> Self {
+        Self {
+            doc: summary.document.to_string(),
+            r#type: summary.kind,
+            title: summary.title,
+            path: summary.path,
+            id: summary.content_id,
+            updated_at: None,
+        }
+    }
+}
+
+/// Documents of a space.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Lines {
+    docs: Vec<Line>,
+    /// Where the next answer goes on, as `after`; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// Which documents.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Which {
+    /// Only of this type.
+    r#type: Option<String>,
+    /// At most so many, and at most 10,000.
+    limit: Option<usize>,
+    /// Only those after this document.
+    after: Option<String>,
+}
+
+/// Which documents are there?
+#[utoipa::path(get, path = "/api/v1/spaces/{space}/docs", params(Which), responses((status = 200, body = Lines, description = "By id")))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    Params(space): Params<String>,
+    Search(which): Search<Which>,
+) -> Answer<Lines> {
+    let space = ask::space(&app.handle, &space).await?.space;
+    let after: Option<DocumentId> = which
+        .after
+        .as_deref()
+        .map(|after| super::parse("after", after))
+        .transpose()?;
+    let mut found = ask::documents(&app.handle, space).await?;
+    found.retain(|it| which.r#type.as_ref().is_none_or(|kind| *kind == it.kind));
+    found.retain(|it| after.is_none_or(|after| it.document > after));
+    found.sort_by_key(|it| it.document);
+    let limit = which.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
+    let is_more = found.len() > limit;
+    found.truncate(limit);
+    let next = found
+        .last()
+        .filter(|_| is_more)
+        .map(|it| it.document.to_string());
+    Ok(Json(Lines {
+        docs: found.into_iter().map(Line::from).collect(),
+        next,
+    }))
+}
+
+/// A document to write.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct NewDocument {
+    /// `json` unless said.
+    r#type: Option<String>,
+    /// The id of its content; makes the document findable by it.
+    id: Option<String>,
+    /// A file path; makes the document findable by it.
+    path: Option<String>,
+    /// Stands in `value` as `title` if there is none.
+    title: Option<String>,
+    /// A JSON object.
+    value: Map<String, Value>,
+}
+
+/// A document after a change.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Changed {
+    doc: String,
+    heads: Vec<String>,
+    /// `local`: on this device's disk.
+    durability: &'static str,
+}
+
+impl From<(DocumentId, Vec<String>)> for Changed {
+    fn from((document, heads): (DocumentId, Vec<String>)) -> Self {
+        Self {
+            doc: document.to_string(),
+            heads,
+            durability: "local",
+        }
+    }
+}
+
+/// Write a new document.
+#[utoipa::path(post, path = "/api/v1/spaces/{space}/docs", request_body = NewDocument, responses((status = 201, body = Changed, description = "Written")))]
+pub(crate) async fn create(
+    State(app): State<App>,
+    Params(space): Params<String>,
+    JsonBody(new): JsonBody<NewDocument>,
+) -> Result<(StatusCode, Json<Changed>), Problem> {
+    let space = ask::space(&app.handle, &space).await?.space;
+    let document = new_id(space, &new);
+    let is_named = new.id.is_some() || new.path.is_some();
+    if is_named
+        && ask::read_if_there(&app.handle, space, document)
+            .await?
+            .is_some()
+    {
+        let detail = format!("this document exists already: {document}");
+        let fix = "change it with PATCH, or take another id";
+        return Err(Problem::new(StatusCode::CONFLICT, "conflict", detail, fix));
+    }
+    let mut value = new.value;
+    for (key, text) in [("id", new.id), ("title", new.title)] {
+        if let Some(text) = text {
+            value.entry(key).or_insert(Value::String(text));
+        }
+    }
+    let kind = new.r#type.unwrap_or_else(|| TYPE.to_owned());
+    let meta = Meta {
+        kind,
+        path: new.path,
+        source: None,
+    };
+    let document = WriteDocument {
+        document,
+        meta,
+        value: Value::Object(value),
+    };
+    let written = ask::write_document(&app.handle, space, document).await?;
+    Ok((StatusCode::CREATED, Json(written.into())))
+}
+
+fn new_id(space: SpaceId, new: &NewDocument) -> DocumentId {
+    match (&new.id, &new.path) {
+        (Some(id), _) => content_document(space, id),
+        (None, Some(path)) => path_document(space, path),
+        (None, None) => DocumentId(random_bytes(&mut OsEntropy)),
+    }
+}
+
+/// Which part of a document.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Where {
+    /// A JSON Pointer, or a key of the root.
+    path: Option<String>,
+}
+
+/// A document with its state.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Document {
+    doc: String,
+    heads: Vec<String>,
+    r#type: String,
+    title: String,
+    path: Option<String>,
+    /// All of it, or what is at the given path.
+    value: Value,
+}
+
+/// What does a document hold?
+#[utoipa::path(get, path = "/api/v1/spaces/{space}/docs/{doc}", params(Where), responses((status = 200, body = Document, description = "The document")))]
+pub(crate) async fn read(
+    State(app): State<App>,
+    Params((space, doc)): Params<(String, String)>,
+    Search(part): Search<Where>,
+) -> Answer<Document> {
+    let (_, view) = ask::read_by_name(&app.handle, &space, &doc).await?;
+    let title = title(&view);
+    let value = match part.path.as_deref() {
+        None | Some("") => view.value,
+        Some(path) => at(&view.value, path).ok_or_else(|| {
+            Problem::not_found(
+                format!("there is nothing at {path}"),
+                "kith doc get SPACE DOC",
+            )
+        })?,
+    };
+    let meta = view.meta;
+    let doc = view.document.to_string();
+    Ok(Json(Document {
+        doc,
+        heads: view.heads,
+        r#type: meta.kind,
+        title,
+        path: meta.path,
+        value,
+    }))
+}
+
+/// What people call a document, as lists have it.
+pub(crate) fn title(view: &DocumentView) -> String {
+    let root = |key: &str| {
+        view.value
+            .get(key)
+            .and_then(Value::as_str)
+            .filter(|it| !it.is_empty())
+    };
+    let file_name = || {
+        view.meta
+            .path
+            .as_deref()
+            .and_then(|path| path.rsplit('/').next())
+    };
+    root("title")
+        .or_else(|| root("name"))
+        .or_else(file_name)
+        .unwrap_or("Untitled")
+        .to_owned()
+}
+
+fn at(value: &Value, path: &str) -> Option<Value> {
+    let found = if path.starts_with('/') {
+        value.pointer(path)
+    } else {
+        value.get(path)
+    };
+    found.cloned()
+}
+
+/// Change a document by a JSON Patch.
+#[utoipa::path(patch, path = "/api/v1/spaces/{space}/docs/{doc}",
+    request_body(content = Vec<Value>, content_type = "application/json-patch+json", description = "RFC 6902"),
+    responses((status = 200, body = Changed, description = "One change, with all operations or none")))]
+pub(crate) async fn patch(
+    State(app): State<App>,
+    Params((space, doc)): Params<(String, String)>,
+    JsonBody(operations): JsonBody<Vec<PatchOp>>,
+) -> Answer<Changed> {
+    if operations.len() > PATCH_OPS_MAX {
+        let detail = format!("a patch has at most {PATCH_OPS_MAX} operations");
+        return Err(Problem::invalid(detail));
+    }
+    let (space, document) = find(&app, &space, &doc).await?;
+    let space = space.space;
+    let request = Request::Patch {
+        space,
+        document,
+        operations,
+    };
+    Ok(Json(ask::write(&app.handle, request).await?.into()))
+}
+
+/// A value to set.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct NewValue {
+    /// A JSON Pointer, or a key of the root.
+    path: String,
+    value: Value,
+}
+
+/// Set one value.
+#[utoipa::path(put, path = "/api/v1/spaces/{space}/docs/{doc}/value", request_body = NewValue, responses((status = 200, body = Changed, description = "Set")))]
+pub(crate) async fn set(
+    State(app): State<App>,
+    Params((space, doc)): Params<(String, String)>,
+    JsonBody(new): JsonBody<NewValue>,
+) -> Answer<Changed> {
+    let (space, document) = find(&app, &space, &doc).await?;
+    let place = (space.space, document);
+    Ok(Json(
+        ask::set(&app.handle, place, new.path, new.value)
+            .await?
+            .into(),
+    ))
+}
+
+/// Remove a document.
+#[utoipa::path(delete, path = "/api/v1/spaces/{space}/docs/{doc}", responses((status = 200, body = Changed, description = "Removed")))]
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Params((space, doc)): Params<(String, String)>,
+) -> Answer<Changed> {
+    let (space, document) = find(&app, &space, &doc).await?;
+    let request = Request::RemoveDocument {
+        space: space.space,
+        document,
+    };
+    Ok(Json(ask::write(&app.handle, request).await?.into()))
+}
+
+/// One change of a document.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Change {
+    entry: String,
+    change: String,
+    /// By the writer's clock.
+    at: String,
+    operations: usize,
+}
+
+/// The changes of a document.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Changes {
+    doc: String,
+    history: Vec<Change>,
+}
+
+/// How did a document come about?
+#[utoipa::path(get, path = "/api/v1/spaces/{space}/docs/{doc}/history", responses((status = 200, body = Changes, description = "Oldest first")))]
+pub(crate) async fn history(
+    State(app): State<App>,
+    Params((space, doc)): Params<(String, String)>,
+) -> Answer<Changes> {
+    let (space, document) = find(&app, &space, &doc).await?;
+    let history = ask::history(&app.handle, space.space, document).await?;
+    let history = history.into_iter().map(|item| Change {
+        entry: item.entry.to_string(),
+        change: item.change,
+        at: item.at.rfc3339(),
+        operations: item.operations,
+    });
+    Ok(Json(Changes {
+        doc: document.to_string(),
+        history: history.collect(),
+    }))
+}
+
+async fn find(app: &App, space: &str, doc: &str) -> Result<(SpaceInfo, DocumentId), Problem> {
+    let space = ask::space(&app.handle, space).await?;
+    let document = ask::find(&app.handle, space.space, doc).await?;
+    Ok((space, document))
+}

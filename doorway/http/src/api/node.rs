@@ -1,0 +1,286 @@
+use std::time::Duration;
+
+use axum::{Json, extract::State, http::StatusCode};
+use node_core::{
+    Request,
+    request::{PeerInfo, SpaceStatus, Status},
+};
+use node_model::DeviceId;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+
+use super::{Answer, Done, parse};
+use crate::{
+    ask,
+    config::App,
+    extract::{JsonBody, Params},
+    openapi::openapi,
+    problem::Problem,
+};
+
+/// A node that takes longer to say its own name is not ready.
+const READY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// That the doorway is alive.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Health {
+    status: &'static str,
+}
+
+/// Is the process alive?
+#[utoipa::path(get, path = "/health", responses((status = 200, body = Health, description = "It is")))]
+pub(crate) async fn health() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Does the node answer?
+#[utoipa::path(get, path = "/ready", responses((status = 200, body = Health, description = "It does")))]
+pub(crate) async fn ready(State(app): State<App>) -> Answer<Health> {
+    match timeout(READY_TIMEOUT, ask::identity(&app.handle)).await {
+        Ok(Ok(_)) => Ok(Json(Health { status: "ready" })),
+        Ok(Err(_)) | Err(_) => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not-ready",
+            "the node does not answer",
+            "kith status",
+        )),
+    }
+}
+
+/// Which program this is.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Version {
+    name: &'static str,
+    version: &'static str,
+    /// Of this interface.
+    api: u32,
+}
+
+/// Which version runs?
+#[utoipa::path(get, path = "/version", responses((status = 200, body = Version, description = "The version")))]
+pub(crate) async fn version(State(app): State<App>) -> Json<Version> {
+    Json(Version {
+        name: "kith",
+        version: app.handle.version(),
+        api: 1,
+    })
+}
+
+/// This description.
+#[utoipa::path(get, path = "/api/v1/openapi.json", responses((status = 200, body = Value, description = "OpenAPI 3.1")))]
+pub(crate) async fn description() -> Json<Value> {
+    Json(openapi())
+}
+
+/// Who and where a node is.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Info {
+    node: String,
+    agent: String,
+    device: String,
+    name: String,
+    device_name: String,
+    listen: Vec<String>,
+}
+
+/// Who and where is this node?
+#[utoipa::path(get, path = "/api/v1/info", responses((status = 200, body = Info, description = "This node")))]
+pub(crate) async fn info(State(app): State<App>) -> Answer<Info> {
+    let identity = ask::identity(&app.handle).await?;
+    Ok(Json(Info {
+        node: identity.device.to_string(),
+        agent: identity.agent.to_string(),
+        device: identity.device.to_string(),
+        name: identity.name,
+        device_name: identity.device_name,
+        listen: identity.listen,
+    }))
+}
+
+/// Another node.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Peer {
+    peer: String,
+    agent: Option<String>,
+    name: String,
+    /// The layer of the relationship, if there is one.
+    relation: Option<&'static str>,
+    connected: bool,
+    /// How it is reached.
+    path: &'static str,
+    /// `synced`, `syncing`, `behind` or `unreachable`.
+    state: &'static str,
+    /// When both last confirmed that everything shared is equal.
+    last_sync: Option<String>,
+    addresses: Vec<String>,
+    last_failure: Option<String>,
+}
+
+impl From<PeerInfo> for Peer {
+    fn from(peer: PeerInfo) -> Self {
+        Self {
+            peer: peer.device.to_string(),
+            agent: peer.agent.map(|agent| agent.to_string()),
+            name: peer.name,
+            relation: peer.layer.map(|layer| layer.word()),
+            connected: peer.is_connected,
+            path: "direct",
+            state: peer.state.word(),
+            last_sync: peer.last_sync.map(|at| at.rfc3339()),
+            addresses: peer.addresses,
+            last_failure: peer.last_failure,
+        }
+    }
+}
+
+/// A space with its numbers.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SpaceNumbers {
+    space: String,
+    name: String,
+    reach: &'static str,
+    role: &'static str,
+    members: usize,
+    /// Whether it is the person's own, for progress and notes.
+    home: bool,
+    documents: u64,
+    entries: u64,
+    blobs: usize,
+    blobs_missing: usize,
+    bytes: u64,
+    /// `local`, `synced`, `syncing`, `behind` or `offline`.
+    state: &'static str,
+}
+
+impl From<SpaceStatus> for SpaceNumbers {
+    fn from(status: SpaceStatus) -> Self {
+        Self {
+            space: status.info.space.to_string(),
+            name: status.info.name,
+            reach: status.info.reach.word(),
+            role: status.info.role.word(),
+            members: status.info.members,
+            home: status.info.is_home,
+            documents: status.documents,
+            entries: status.entries,
+            blobs: status.blobs,
+            blobs_missing: status.blobs_missing,
+            bytes: status.bytes,
+            state: status.state.word(),
+        }
+    }
+}
+
+/// What the node keeps, over all spaces.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Storage {
+    documents: u64,
+    entries: u64,
+    entry_bytes: u64,
+    blobs: usize,
+    blobs_missing: usize,
+    blobs_wanted: usize,
+    attestations: usize,
+}
+
+/// Everything at a glance.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Overview {
+    node: String,
+    agent: String,
+    version: &'static str,
+    name: String,
+    device: String,
+    device_name: String,
+    listen: Vec<String>,
+    peers: Vec<Peer>,
+    spaces: Vec<SpaceNumbers>,
+    storage: Storage,
+}
+
+/// How does everything stand?
+#[utoipa::path(get, path = "/api/v1/status", responses((status = 200, body = Overview, description = "Node, peers, spaces, storage")))]
+pub(crate) async fn status(State(app): State<App>) -> Answer<Overview> {
+    let status = ask::status(&app.handle).await?;
+    let storage = storage(&status);
+    let identity = status.identity;
+    Ok(Json(Overview {
+        node: identity.device.to_string(),
+        agent: identity.agent.to_string(),
+        version: app.handle.version(),
+        name: identity.name,
+        device: identity.device.to_string(),
+        device_name: identity.device_name,
+        listen: identity.listen,
+        peers: status.peers.into_iter().map(Peer::from).collect(),
+        spaces: status.spaces.into_iter().map(SpaceNumbers::from).collect(),
+        storage,
+    }))
+}
+
+fn storage(status: &Status) -> Storage {
+    let spaces = &status.spaces;
+    Storage {
+        documents: spaces.iter().map(|space| space.documents).sum(),
+        entries: spaces.iter().map(|space| space.entries).sum(),
+        entry_bytes: spaces.iter().map(|space| space.bytes).sum(),
+        blobs: spaces.iter().map(|space| space.blobs).sum(),
+        blobs_missing: spaces.iter().map(|space| space.blobs_missing).sum(),
+        blobs_wanted: status.blobs_wanted,
+        attestations: status.attestations,
+    }
+}
+
+/// Other nodes.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Peers {
+    peers: Vec<Peer>,
+}
+
+/// Which other nodes do we know?
+#[utoipa::path(get, path = "/api/v1/peers", responses((status = 200, body = Peers, description = "Other nodes")))]
+pub(crate) async fn peers(State(app): State<App>) -> Answer<Peers> {
+    let peers = ask::peers(&app.handle).await?;
+    Ok(Json(Peers {
+        peers: peers.into_iter().map(Peer::from).collect(),
+    }))
+}
+
+/// Where a peer may be found.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct NewPeer {
+    peer: String,
+    /// Multiaddrs.
+    addresses: Vec<String>,
+}
+
+/// Remember where a peer may be found, and dial it.
+#[utoipa::path(post, path = "/api/v1/peers", request_body = NewPeer, responses((status = 200, body = Done, description = "Remembered")))]
+pub(crate) async fn add_peer(
+    State(app): State<App>,
+    JsonBody(new): JsonBody<NewPeer>,
+) -> Answer<Done> {
+    let device: DeviceId = parse("peer", &new.peer)?;
+    ask::done(
+        &app.handle,
+        Request::AddPeer {
+            device,
+            addresses: new.addresses,
+        },
+    )
+    .await?;
+    Ok(Done::YES)
+}
+
+/// Forget where a peer may be found.
+#[utoipa::path(delete, path = "/api/v1/peers/{peer}", responses((status = 200, body = Done, description = "Forgotten")))]
+pub(crate) async fn remove_peer(
+    State(app): State<App>,
+    Params(peer): Params<String>,
+) -> Answer<Done> {
+    let device = parse("peer", &peer)?;
+    ask::done(&app.handle, Request::RemovePeer { device }).await?;
+    Ok(Done::YES)
+}

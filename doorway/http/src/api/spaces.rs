@@ -1,0 +1,169 @@
+use axum::{Json, extract::State, http::StatusCode};
+use node_core::{
+    Request, Response,
+    request::{Reach, SpaceInfo},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Answer, node::SpaceNumbers, parse};
+use crate::{
+    ask,
+    config::App,
+    extract::{JsonBody, Params},
+    problem::Problem,
+};
+
+/// A space.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Space {
+    space: String,
+    name: String,
+    reach: &'static str,
+    role: &'static str,
+    members: usize,
+    /// Whether it is the person's own, for progress and notes.
+    home: bool,
+}
+
+impl From<SpaceInfo> for Space {
+    fn from(info: SpaceInfo) -> Self {
+        Self {
+            space: info.space.to_string(),
+            name: info.name,
+            reach: info.reach.word(),
+            role: info.role.word(),
+            members: info.members,
+            home: info.is_home,
+        }
+    }
+}
+
+/// Spaces.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Spaces {
+    spaces: Vec<Space>,
+}
+
+/// Which spaces are we a member of?
+#[utoipa::path(get, path = "/api/v1/spaces", responses((status = 200, body = Spaces, description = "Spaces")))]
+pub(crate) async fn list(State(app): State<App>) -> Answer<Spaces> {
+    let spaces = ask::spaces(&app.handle).await?;
+    Ok(Json(Spaces {
+        spaces: spaces.into_iter().map(Space::from).collect(),
+    }))
+}
+
+/// A space to found.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct NewSpace {
+    name: String,
+    /// How far it may travel; `private` unless said.
+    reach: Option<String>,
+}
+
+/// Found a space.
+#[utoipa::path(post, path = "/api/v1/spaces", request_body = NewSpace, responses((status = 201, body = Space, description = "Founded")))]
+pub(crate) async fn found(
+    State(app): State<App>,
+    JsonBody(new): JsonBody<NewSpace>,
+) -> Result<(StatusCode, Json<Space>), Problem> {
+    let reach = new
+        .reach
+        .as_deref()
+        .map_or(Ok(Reach::Private), |reach| parse("reach", reach))?;
+    let answer = app
+        .handle
+        .request(Request::FoundSpace {
+            name: new.name,
+            reach,
+        })
+        .await?;
+    let Response::Space(info) = answer else {
+        return Err(ask::unexpected().into());
+    };
+    Ok((StatusCode::CREATED, Json(info.into())))
+}
+
+/// How does a space stand?
+#[utoipa::path(get, path = "/api/v1/spaces/{space}", responses((status = 200, body = SpaceNumbers, description = "The space")))]
+pub(crate) async fn show(
+    State(app): State<App>,
+    Params(space): Params<String>,
+) -> Answer<SpaceNumbers> {
+    let space = ask::space(&app.handle, &space).await?.space;
+    let status = ask::status(&app.handle).await?;
+    let found = status
+        .spaces
+        .into_iter()
+        .find(|status| status.info.space == space);
+    let found = found.ok_or_else(node_core::Failure::no_such_space)?;
+    Ok(Json(found.into()))
+}
+
+/// A member of a space.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Member {
+    agent: String,
+    name: String,
+    role: &'static str,
+}
+
+/// Members of a space.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Members {
+    members: Vec<Member>,
+}
+
+/// Who is a member?
+#[utoipa::path(get, path = "/api/v1/spaces/{space}/members", responses((status = 200, body = Members, description = "Members")))]
+pub(crate) async fn members(
+    State(app): State<App>,
+    Params(space): Params<String>,
+) -> Answer<Members> {
+    let space = ask::space(&app.handle, &space).await?.space;
+    let members = ask::members(&app.handle, space)
+        .await?
+        .into_iter()
+        .map(|member| Member {
+            agent: member.agent.to_string(),
+            name: member.name,
+            role: member.role.word(),
+        });
+    Ok(Json(Members {
+        members: members.collect(),
+    }))
+}
+
+/// Whom to admit.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct NewMember {
+    agent: String,
+    /// `custodian`, `reader`, `writer` or `admin`.
+    role: String,
+}
+
+/// That somebody was admitted.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Granted {
+    space: String,
+    agent: String,
+    role: String,
+}
+
+/// Admit somebody.
+#[utoipa::path(post, path = "/api/v1/spaces/{space}/members", request_body = NewMember, responses((status = 200, body = Granted, description = "Admitted")))]
+pub(crate) async fn grant(
+    State(app): State<App>,
+    Params(space): Params<String>,
+    JsonBody(new): JsonBody<NewMember>,
+) -> Answer<Granted> {
+    let space = ask::space(&app.handle, &space).await?.space;
+    let (agent, role) = (parse("agent", &new.agent)?, parse("role", &new.role)?);
+    ask::done(&app.handle, Request::Grant { space, agent, role }).await?;
+    Ok(Json(Granted {
+        space: space.to_string(),
+        agent: new.agent,
+        role: new.role,
+    }))
+}

@@ -1,0 +1,167 @@
+//! Questions to the node, each with the one kind of answer that it can have.
+
+use node_core::{
+    Failure, FailureKind, Request, Response,
+    request::{
+        DocumentView, HistoryItem, Identity, MemberInfo, Pairing, PeerInfo, SpaceInfo, Status,
+        Summary, WriteDocument,
+    },
+};
+use node_model::{DocumentId, SpaceId};
+use node_runtime::Handle;
+use serde_json::Value;
+
+macro_rules! answer {
+    ($handle:expr, $request:expr, $pattern:pat => $value:expr) => {{
+        let $pattern = $handle.request($request).await? else {
+            return Err(unexpected());
+        };
+        Ok($value)
+    }};
+}
+
+/// A mistake of ours: the answer is not one that this question has.
+pub(crate) fn unexpected() -> Failure {
+    tracing::error!("the node answered another question");
+    Failure::new(
+        FailureKind::Storage,
+        "the node gave an unexpected answer",
+        "kith status",
+    )
+}
+
+pub(crate) async fn identity(node: &Handle) -> Result<Identity, Failure> {
+    answer!(node, Request::Identity, Response::Identity(identity) => identity)
+}
+
+pub(crate) async fn status(node: &Handle) -> Result<Status, Failure> {
+    answer!(node, Request::Status, Response::Status(status) => status)
+}
+
+pub(crate) async fn peers(node: &Handle) -> Result<Vec<PeerInfo>, Failure> {
+    answer!(node, Request::Peers, Response::Peers(peers) => peers)
+}
+
+pub(crate) async fn pairings(node: &Handle) -> Result<Vec<Pairing>, Failure> {
+    answer!(node, Request::Pairings, Response::Pairings(pairings) => pairings)
+}
+
+pub(crate) async fn spaces(node: &Handle) -> Result<Vec<SpaceInfo>, Failure> {
+    answer!(node, Request::Spaces, Response::Spaces(spaces) => spaces)
+}
+
+/// A space by id, beginning of an id, or name.
+pub(crate) async fn space(node: &Handle, text: &str) -> Result<SpaceInfo, Failure> {
+    let request = Request::FindSpace {
+        text: text.to_owned(),
+    };
+    answer!(node, request, Response::Space(space) => space)
+}
+
+pub(crate) async fn members(node: &Handle, space: SpaceId) -> Result<Vec<MemberInfo>, Failure> {
+    answer!(node, Request::Members { space }, Response::Members(members) => members)
+}
+
+pub(crate) async fn documents(node: &Handle, space: SpaceId) -> Result<Vec<Summary>, Failure> {
+    answer!(node, Request::Documents { space }, Response::Documents(documents) => documents)
+}
+
+/// A document by id, beginning of an id, content id or path.
+pub(crate) async fn find(node: &Handle, space: SpaceId, text: &str) -> Result<DocumentId, Failure> {
+    let request = Request::FindDocument {
+        space,
+        text: text.to_owned(),
+    };
+    answer!(node, request, Response::Found(document) => document)
+}
+
+pub(crate) async fn read(
+    node: &Handle,
+    space: SpaceId,
+    document: DocumentId,
+) -> Result<DocumentView, Failure> {
+    let request = Request::ReadDocument { space, document };
+    answer!(node, request, Response::Document(view) => view)
+}
+
+/// Like [`read()`], but nothing there is `None`.
+pub(crate) async fn read_if_there(
+    node: &Handle,
+    space: SpaceId,
+    document: DocumentId,
+) -> Result<Option<DocumentView>, Failure> {
+    match read(node, space, document).await {
+        Ok(view) => Ok(Some(view)),
+        Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// A space and a document in it, by what they are called.
+pub(crate) async fn read_by_name(
+    node: &Handle,
+    space: &str,
+    document: &str,
+) -> Result<(SpaceInfo, DocumentView), Failure> {
+    let space = self::space(node, space).await?;
+    let document = find(node, space.space, document).await?;
+    Ok((space.clone(), read(node, space.space, document).await?))
+}
+
+pub(crate) async fn history(
+    node: &Handle,
+    space: SpaceId,
+    document: DocumentId,
+) -> Result<Vec<HistoryItem>, Failure> {
+    let request = Request::History { space, document };
+    answer!(node, request, Response::History(history) => history)
+}
+
+/// Changes one document.
+pub(crate) async fn write(
+    node: &Handle,
+    request: Request,
+) -> Result<(DocumentId, Vec<String>), Failure> {
+    let Response::Written(written) = node.request(request).await? else {
+        return Err(unexpected());
+    };
+    written.into_iter().next().ok_or_else(unexpected)
+}
+
+pub(crate) async fn write_document(
+    node: &Handle,
+    space: SpaceId,
+    document: WriteDocument,
+) -> Result<(DocumentId, Vec<String>), Failure> {
+    write(
+        node,
+        Request::WriteDocuments {
+            space,
+            documents: vec![document],
+        },
+    )
+    .await
+}
+
+pub(crate) async fn set(
+    node: &Handle,
+    (space, document): (SpaceId, DocumentId),
+    path: String,
+    value: Value,
+) -> Result<(DocumentId, Vec<String>), Failure> {
+    write(
+        node,
+        Request::SetValue {
+            space,
+            document,
+            path,
+            value,
+        },
+    )
+    .await
+}
+
+/// Does something that has no answer but that it is done.
+pub(crate) async fn done(node: &Handle, request: Request) -> Result<(), Failure> {
+    answer!(node, request, Response::Done => ())
+}

@@ -1,0 +1,46 @@
+use axum::extract::State;
+use maud::html;
+use serde_json::Value;
+
+use super::{Page, content, home, layout, path, shelf::Shelf, words};
+use crate::{api::documents, ask, config::App, extract::Params, links};
+
+/// The type of learning paths.
+pub(crate) const LEARNING_PATH: &str = "learning-path";
+
+/// A document.
+#[utoipa::path(get, path = "/s/{space}/d/{doc}", responses((status = 200, body = String, content_type = "text/html", description = "A page")))]
+pub(crate) async fn show(
+    State(app): State<App>,
+    Params((space, doc)): Params<(String, String)>,
+) -> Page {
+    let (space, view) = ask::read_by_name(&app.handle, &space, &doc).await?;
+    let shelf = Shelf::of(&app, space.space).await?;
+    let title = documents::title(&view);
+    let is_path = view.meta.kind == LEARNING_PATH;
+    let body = if is_path {
+        path::overview(&app, &shelf, &view).await?
+    } else {
+        content::render(&app, &shelf, &view).await?
+    };
+    let has_content = view.value.get("content").is_some();
+    let text = |key: &str| {
+        view.value
+            .get(key)
+            .and_then(Value::as_str)
+            .filter(|_| has_content)
+    };
+    let minutes = view.value.get("estimated_minutes").and_then(Value::as_u64);
+    let main = html! {
+        h1 { (title) }
+        @if let Some(text) = text("description") { p.lead { (text) } }
+        @if let Some(minutes) = minutes.filter(|_| has_content) {
+            p.quiet { "About " (words::minutes(minutes)) }
+        }
+        article.content { (body) }
+        @if let Some(path) = &view.meta.path { p.quiet { "From the file " code { (path) } } }
+    };
+    let space_at = links::space(space.space);
+    let trail = [(home::name(&space.name), &*space_at)];
+    Ok(layout::page(&title, &trail, &main))
+}

@@ -1,0 +1,102 @@
+use axum::extract::State;
+use maud::{Markup, html};
+use node_core::request::{Identity, PeerInfo, SpaceStatus};
+
+use super::{Page, layout, words};
+use crate::{ask, config::App, links};
+
+/// This node, its people, its spaces.
+#[utoipa::path(get, path = "/", responses((status = 200, body = String, content_type = "text/html", description = "A page")))]
+pub(crate) async fn show(State(app): State<App>) -> Page {
+    let mut status = ask::status(&app.handle).await?;
+    status.spaces.sort_by_key(|space| space.info.is_home);
+    let content = html! {
+        h1 { (status.identity.name) }
+        p.lead { "On " (status.identity.device_name) ". Everything you see here is on this device." }
+        section aria-labelledby="spaces" {
+            h2 id="spaces" { "Spaces" }
+            @if status.spaces.is_empty() {
+                p { "There is no space yet. Make one with " code { "kith space new NAME" } "." }
+            }
+            ul.cards { @for space in &status.spaces { li { (space_card(space)) } } }
+        }
+        section aria-labelledby="people" {
+            h2 id="people" { "People" }
+            @if status.peers.is_empty() {
+                p { "Nobody yet. To invite somebody, run " code { "kith ticket" } " and give them what it prints." }
+            }
+            ul.cards { @for peer in &status.peers { li { (peer_card(peer)) } } }
+        }
+        section aria-labelledby="node" {
+            h2 id="node" { "This node" }
+            (node_details(&status.identity, app.handle.version()))
+        }
+    };
+    let title = status.identity.name.clone();
+    Ok(layout::page(&title, &[], &content))
+}
+
+fn space_card(space: &SpaceStatus) -> Markup {
+    let info = &space.info;
+    let members = u64::try_from(info.members).unwrap_or(u64::MAX);
+    let blobs = u64::try_from(space.blobs).unwrap_or(u64::MAX);
+    let missing = u64::try_from(space.blobs_missing).unwrap_or(u64::MAX);
+    html! {
+        article.card {
+            h3 { a href=(links::space(info.space)) { (name(&info.name)) } }
+            p { (words::count(space.documents, "document", "documents")) ", "
+                (words::count(blobs, "file", "files")) ", "
+                (words::count(members, "person", "people")) }
+            p.state { (words::space_state(space.state)) }
+            @if missing > 0 {
+                p.note { (words::count(missing, "file has", "files have")) " not arrived yet" }
+            }
+            p.quiet {
+                @if info.is_home { "Yours alone: your progress and notes" }
+                @else { "For " (words::reach(info.reach)) "; " (words::role(info.role)) }
+            }
+        }
+    }
+}
+
+/// What a space is called; one whose key we lack has no name.
+pub(crate) fn name(name: &str) -> &str {
+    if name.is_empty() {
+        "A locked space"
+    } else {
+        name
+    }
+}
+
+fn peer_card(peer: &PeerInfo) -> Markup {
+    let name = if peer.name.is_empty() {
+        "Somebody"
+    } else {
+        &peer.name
+    };
+    html! {
+        article.card {
+            h3 { (name) }
+            p.state { (words::peer_state(peer.state)) }
+            @if let Some(at) = peer.last_sync { p { "Last synced " (words::moment(at)) } }
+            p.quiet { (words::layer(peer.layer)) }
+            (words::id(&peer.device.to_string()))
+        }
+    }
+}
+
+fn node_details(identity: &Identity, version: &str) -> Markup {
+    html! {
+        dl.facts {
+            dt { "Device" } dd { (identity.device_name) }
+            dt { "Node" } dd { (words::id(&identity.device.to_string())) }
+            dt { "Person" } dd { (words::id(&identity.agent.to_string())) }
+            dt { "Addresses" }
+            dd {
+                @if identity.listen.is_empty() { "none: this node does not listen" }
+                ul.plain { @for address in &identity.listen { li { code { (address) } } } }
+            }
+            dt { "Version" } dd { (version) }
+        }
+    }
+}

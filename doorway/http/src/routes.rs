@@ -1,0 +1,159 @@
+//! The one table of routes.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    handler::Handler,
+    http::{HeaderMap, Method, StatusCode, header},
+    middleware::from_fn_with_state,
+    response::{IntoResponse, Response},
+    routing::{MethodFilter, MethodRouter, on},
+};
+use node_runtime::Handle;
+
+use crate::{
+    access::{
+        self,
+        Audience::{self, Anyone, People, Programs, Socket, Visitors},
+        Guard,
+    },
+    api::{blobs, documents, events, node, pairing, spaces, transfer},
+    config::{Access, App, DoorwayConfig},
+    extract::FORM_BYTES_MAX,
+    pages,
+    problem::Problem,
+};
+
+/// One route: what it is, whom it is for, and who answers.
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) audience: Audience,
+    answer: MethodRouter<App>,
+}
+
+fn route<H, T>(method: Method, path: &'static str, audience: Audience, handler: H) -> Route
+where
+    H: Handler<T, App>,
+    T: 'static,
+{
+    let filter = MethodFilter::try_from(method.clone()).expect("the table has usual methods");
+    Route {
+        method,
+        path,
+        audience,
+        answer: on(filter, handler),
+    }
+}
+
+/// All routes.
+#[rustfmt::skip] // It is a table.
+pub(crate) fn table() -> Vec<Route> {
+    const GET: Method = Method::GET;
+    const HEAD: Method = Method::HEAD;
+    const POST: Method = Method::POST;
+    const PUT: Method = Method::PUT;
+    const PATCH: Method = Method::PATCH;
+    const DELETE: Method = Method::DELETE;
+    vec![
+        route(GET,    "/health",                                Anyone,   node::health),
+        route(GET,    "/ready",                                 Anyone,   node::ready),
+        route(GET,    "/version",                               Anyone,   node::version),
+
+        route(GET,    "/api/v1/openapi.json",                   Programs, node::description),
+        route(GET,    "/api/v1/status",                         Programs, node::status),
+        route(GET,    "/api/v1/info",                           Programs, node::info),
+        route(GET,    "/api/v1/peers",                          Programs, node::peers),
+        route(POST,   "/api/v1/peers",                          Programs, node::add_peer),
+        route(DELETE, "/api/v1/peers/{peer}",                   Programs, node::remove_peer),
+        route(POST,   "/api/v1/tickets",                        Programs, pairing::issue),
+        route(GET,    "/api/v1/pairings",                       Programs, pairing::list),
+        route(POST,   "/api/v1/pair",                           Programs, pairing::accept),
+        route(POST,   "/api/v1/pair/{peer}",                    Programs, pairing::confirm),
+        route(POST,   "/api/v1/sync",                           Programs, pairing::sync),
+        route(GET,    "/api/v1/events",                         Programs, events::follow),
+
+        route(GET,    "/api/v1/spaces",                         Programs, spaces::list),
+        route(POST,   "/api/v1/spaces",                         Programs, spaces::found),
+        route(GET,    "/api/v1/spaces/{space}",                 Programs, spaces::show),
+        route(GET,    "/api/v1/spaces/{space}/members",         Programs, spaces::members),
+        route(POST,   "/api/v1/spaces/{space}/members",         Programs, spaces::grant),
+        route(GET,    "/api/v1/spaces/{space}/docs",            Programs, documents::list),
+        route(POST,   "/api/v1/spaces/{space}/docs",            Programs, documents::create),
+        route(GET,    "/api/v1/spaces/{space}/docs/{doc}",      Programs, documents::read),
+        route(PATCH,  "/api/v1/spaces/{space}/docs/{doc}",      Programs, documents::patch),
+        route(DELETE, "/api/v1/spaces/{space}/docs/{doc}",      Programs, documents::remove),
+        route(PUT,    "/api/v1/spaces/{space}/docs/{doc}/value", Programs, documents::set),
+        route(GET,    "/api/v1/spaces/{space}/docs/{doc}/history", Programs, documents::history),
+        route(GET,    "/api/v1/spaces/{space}/blobs",           Programs, blobs::list),
+        route(POST,   "/api/v1/spaces/{space}/blobs",           Programs, blobs::put),
+        route(PUT,    "/api/v1/spaces/{space}/blobs",           Programs, blobs::put_again),
+        route(GET,    "/api/v1/spaces/{space}/blobs/{hash}",    Programs, blobs::get),
+        route(HEAD,   "/api/v1/spaces/{space}/blobs/{hash}",    Programs, blobs::head),
+        route(POST,   "/api/v1/spaces/{space}/import",          Socket,   transfer::import),
+        route(POST,   "/api/v1/spaces/{space}/export",          Socket,   transfer::export),
+
+        route(GET,    "/assets/kith.css",                       Anyone,   pages::layout::stylesheet),
+        route(GET,    "/enter/{code}",                          Visitors, pages::enter::by_code),
+        route(POST,   "/enter",                                 Visitors, pages::enter::by_token),
+        route(GET,    "/",                                      People,   pages::home::show),
+        route(GET,    "/s/{space}",                             People,   pages::space::show),
+        route(GET,    "/s/{space}/",                            People,   pages::space::redirect),
+        route(GET,    "/s/{space}/d/{doc}",                     People,   pages::document::show),
+        route(GET,    "/s/{space}/p/{doc}/{step}",              People,   pages::step::show),
+        route(POST,   "/s/{space}/p/{doc}/{step}",              People,   pages::step::mark),
+        route(GET,    "/s/{space}/b/{hash}/{name}",             People,   pages::files::serve),
+    ]
+}
+
+/// The doorway of a node.
+pub fn router(handle: Handle, access: Access, config: Arc<DoorwayConfig>) -> Router {
+    let app = App {
+        handle,
+        config,
+        access,
+    };
+    let mut router = Router::new();
+    for Route {
+        path,
+        audience,
+        answer,
+        ..
+    } in table()
+    {
+        let guard = Guard {
+            app: app.clone(),
+            audience,
+        };
+        let answer = answer.layer(from_fn_with_state(guard, access::guard));
+        router = router.route(path, answer);
+    }
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(from_fn_with_state(app.clone(), access::front_door))
+        .with_state(app)
+}
+
+async fn not_found(headers: HeaderMap, request: Request) -> Response {
+    let problem = Problem::not_found("there is nothing at this address", "start at /");
+    let is_for_people = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.contains("text/html"))
+        && !request.uri().path().starts_with("/api/");
+    if is_for_people {
+        pages::PageError(problem).into_response()
+    } else {
+        problem.into_response()
+    }
+}
+
+async fn wrong_method() -> Problem {
+    let detail = "this address has no such method";
+    let fix = "look at /api/v1/openapi.json";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", detail, fix)
+}

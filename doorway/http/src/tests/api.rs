@@ -1,0 +1,272 @@
+use serde_json::json;
+
+use super::*;
+
+#[tokio::test]
+async fn open_routes_need_only_the_right_host() {
+    let house = House::new().await;
+    for (path, key, value) in [
+        ("/health", "status", "ok"),
+        ("/ready", "status", "ready"),
+        ("/version", "name", "kith"),
+    ] {
+        let reply = house
+            .send(stranger(Method::GET, path).body(Body::empty()).expect("it"))
+            .await;
+        assert_eq!(reply.status, StatusCode::OK);
+        assert_eq!(reply.json()[key], value);
+    }
+}
+
+#[tokio::test]
+async fn status_has_its_shape() {
+    let house = House::new().await;
+    house.found("family").await;
+    let status = house.get("/api/v1/status").await.json();
+    for key in ["node", "agent", "version", "name", "device"] {
+        assert!(status[key].is_string(), "{key}");
+    }
+    for key in ["listen", "peers", "spaces"] {
+        assert!(status[key].is_array(), "{key}");
+    }
+    assert!(status["storage"].is_object());
+    let space = status["spaces"]
+        .as_array()
+        .expect("spaces")
+        .iter()
+        .find(|it| it["name"] == "family");
+    let space = space.expect("the space");
+    assert_eq!(
+        (&space["reach"], &space["role"]),
+        (&json!("private"), &json!("admin"))
+    );
+    let info = house.get("/api/v1/info").await.json();
+    assert_eq!(info["node"], status["node"]);
+    assert_eq!(info["name"], "Ada");
+}
+
+#[tokio::test]
+async fn a_document_lives() {
+    let house = House::new().await;
+    house.found("family").await;
+    let docs = "/api/v1/spaces/family/docs";
+    let new = json!({ "type": "note", "title": "T", "value": { "list": [1, 2], "who": "ada" } });
+    let made = house.post(docs, &new).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text());
+    let doc = made.json()["doc"].as_str().expect("an id").to_owned();
+    let at = format!("{docs}/{doc}");
+
+    let read = house.get(&at).await.json();
+    assert_eq!(
+        read["value"],
+        json!({ "list": [1, 2], "who": "ada", "title": "T" })
+    );
+    assert_eq!(
+        (&read["type"], &read["title"]),
+        (&json!("note"), &json!("T"))
+    );
+    assert_eq!(
+        house.get(&format!("{at}?path=/list/1")).await.json()["value"],
+        2
+    );
+    assert_eq!(
+        house.get(&format!("{at}?path=who")).await.json()["value"],
+        "ada"
+    );
+    assert_eq!(
+        house.get(&format!("{at}?path=/nothing")).await.status,
+        StatusCode::NOT_FOUND
+    );
+
+    let patch = json!([{ "op": "test", "path": "/who", "value": "ada" },
+        { "op": "add", "path": "/list/-", "value": 3 }]);
+    let patched = house.with_json(Method::PATCH, &at, &patch).await;
+    assert_eq!(patched.status, StatusCode::OK, "{}", patched.text());
+    assert_eq!(patched.json()["durability"], "local");
+    assert_ne!(patched.json()["heads"], made.json()["heads"]);
+    let stale = json!([{ "op": "test", "path": "/who", "value": "bob" }]);
+    let refused = house.with_json(Method::PATCH, &at, &stale).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert_eq!(refused.json()["code"], "conflict");
+    assert_eq!(
+        refused.header(header::CONTENT_TYPE),
+        "application/problem+json"
+    );
+
+    let set = json!({ "path": "/who", "value": "eve" });
+    let reply = house
+        .with_json(Method::PUT, &format!("{at}/value"), &set)
+        .await;
+    assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
+    assert_eq!(house.get(&at).await.json()["value"]["who"], "eve");
+    let history = house.get(&format!("{at}/history")).await.json();
+    assert_eq!(history["history"].as_array().map(Vec::len), Some(3));
+
+    let removed = house
+        .send(
+            by_token(Method::DELETE, &at)
+                .body(Body::empty())
+                .expect("it"),
+        )
+        .await;
+    assert_eq!(removed.status, StatusCode::OK);
+    assert_eq!(house.get(&at).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn documents_have_names_and_pages() {
+    let house = House::new().await;
+    house.found("family").await;
+    let docs = "/api/v1/spaces/family/docs";
+    for at in 0..5 {
+        let new = json!({ "id": format!("n{at}"), "type": "note", "value": {} });
+        assert_eq!(house.post(docs, &new).await.status, StatusCode::CREATED);
+    }
+    let named = json!({ "path": "a/b.json", "value": {} });
+    assert_eq!(house.post(docs, &named).await.status, StatusCode::CREATED);
+    let again = house.post(docs, &json!({ "id": "n1", "value": {} })).await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    assert_eq!(
+        house.get(&format!("{docs}/n1")).await.json()["value"]["id"],
+        "n1"
+    );
+    assert_eq!(
+        house.get(&format!("{docs}/a%2Fb.json")).await.json()["type"],
+        "json"
+    );
+
+    let mut found = Vec::new();
+    let mut next = format!("{docs}?type=note&limit=2");
+    loop {
+        let page = house.get(&next).await.json();
+        let lines = page["docs"].as_array().expect("docs");
+        found.extend(
+            lines
+                .iter()
+                .map(|line| line["id"].as_str().expect("an id").to_owned()),
+        );
+        let Some(after) = page["next"].as_str() else {
+            break;
+        };
+        next = format!("{docs}?type=note&limit=2&after={after}");
+    }
+    found.sort();
+    assert_eq!(found, ["n0", "n1", "n2", "n3", "n4"]);
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_a_problem() {
+    let house = House::new().await;
+    house.found("family").await;
+    let docs = "/api/v1/spaces/family/docs";
+    let send = async |kind: &str, body: Body| {
+        let request = by_token(Method::POST, docs).header(header::CONTENT_TYPE, kind);
+        house.send(request.body(body).expect("a request")).await
+    };
+    let not_json = send("text/plain", Body::from("{}")).await;
+    assert_eq!(not_json.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(
+        send("application/json", Body::from("{")).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(
+        send("application/json", Body::from("[]")).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    let large = send(
+        "application/json",
+        Body::from(vec![b' '; 10 * 1024 * 1024 + 1]),
+    )
+    .await;
+    assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
+
+    let announced = by_token(Method::POST, docs)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::CONTENT_LENGTH, "99999999999")
+        .body(Body::from("{}"));
+    let reply = house.send(announced.expect("a request")).await;
+    assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
+
+    for path in [
+        "/api/v1/spaces/none",
+        "/api/v1/spaces/family/docs/none",
+        "/api/v1/none",
+        "/x",
+    ] {
+        let reply = house.get(path).await;
+        assert_eq!(reply.status, StatusCode::NOT_FOUND, "{path}");
+        let problem = reply.json();
+        for key in ["type", "title", "code", "detail", "state", "fix"] {
+            assert!(problem[key].is_string(), "{path} {key}");
+        }
+        assert_eq!(problem["status"], 404);
+    }
+    let reply = house
+        .with_json(Method::PATCH, "/api/v1/spaces", &json!([]))
+        .await;
+    assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(reply.json()["code"], "wrong-method");
+    let nobody = json!({ "agent": "x", "role": "reader" });
+    let members = house.post("/api/v1/spaces/family/members", &nobody).await;
+    assert_eq!(members.status, StatusCode::BAD_REQUEST);
+    let ticket = house
+        .post(
+            "/api/v1/tickets",
+            &json!({ "role": "owner", "space": "family" }),
+        )
+        .await;
+    assert_eq!(ticket.status, StatusCode::BAD_REQUEST);
+    let pair = house
+        .post("/api/v1/pair", &json!({ "ticket": "hello" }))
+        .await;
+    assert_eq!(pair.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn people_and_spaces_are_listed() {
+    let house = House::new().await;
+    let space = house.found("family").await;
+    let spaces = house.get("/api/v1/spaces").await.json();
+    assert!(
+        spaces["spaces"]
+            .as_array()
+            .expect("spaces")
+            .iter()
+            .any(|it| it["name"] == "family")
+    );
+    let shown = house.get(&format!("/api/v1/spaces/{space}")).await.json();
+    assert_eq!(
+        (&shown["name"], &shown["documents"]),
+        (&json!("family"), &json!(0))
+    );
+    let members = house.get("/api/v1/spaces/family/members").await.json();
+    assert_eq!(members["members"][0]["role"], "admin");
+    assert!(house.get("/api/v1/peers").await.json()["peers"].is_array());
+    assert!(house.get("/api/v1/pairings").await.json()["pairings"].is_array());
+    let ticket = house
+        .post(
+            "/api/v1/tickets",
+            &json!({ "space": "family", "role": "writer" }),
+        )
+        .await;
+    assert!(
+        ticket.json()["ticket"]
+            .as_str()
+            .expect("a ticket")
+            .starts_with("kith1")
+    );
+    assert!(
+        ticket.json()["expires_at"]
+            .as_str()
+            .expect("a time")
+            .ends_with('Z')
+    );
+    let synced = house
+        .send(
+            by_token(Method::POST, "/api/v1/sync")
+                .body(Body::empty())
+                .expect("it"),
+        )
+        .await;
+    assert_eq!(synced.json()["pulled"], 0, "{}", synced.text());
+}
