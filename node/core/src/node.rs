@@ -133,6 +133,8 @@ pub enum OpenError {
 pub(crate) struct Acquaintance {
     /// Attestations that it has, as far as we know.
     pub(crate) knows: BTreeSet<AttestationId>,
+    /// Attestations that it said it has and that did not come yet.
+    pub(crate) lacking: BTreeSet<AttestationId>,
     /// Whether it said what it has.
     pub(crate) has_spoken: bool,
     /// Whether we said what we have.
@@ -329,6 +331,7 @@ impl Node {
     }
 
     pub(crate) fn send(&mut self, device: DeviceId, lane: Lane, frame: Vec<u8>) {
+        tracing::trace!(%device, ?lane, bytes = frame.len(), "send");
         let frame = frame.into();
         self.effects.push_back(Effect::Net(NetCommand::Send {
             device,

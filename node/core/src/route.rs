@@ -77,6 +77,7 @@ impl Node {
     /// Takes a frame, by lane. The transport opens the lanes other than pairing
     /// only to admitted devices; the decision is asked again all the same.
     pub(crate) fn receive(&mut self, now: Now, device: DeviceId, lane: Lane, frame: &[u8]) {
+        tracing::trace!(%device, ?lane, bytes = frame.len(), "frame");
         match lane {
             Lane::Pair => self.receive_pairing(now, device, frame),
             Lane::Trust if self.may(device, Action::Connect) => {
@@ -235,9 +236,13 @@ impl Node {
         match message {
             Message::Here { addresses } => self.learn_addresses(now, device, addresses),
             Message::Have { ids } => {
+                let ids: BTreeSet<_> = exchange::ids(&ids).collect();
+                let unknown = |id: &&_| self.trust.attestation(**id).is_none();
+                let lacking: BTreeSet<_> = ids.iter().filter(unknown).copied().collect();
                 let acquaintance = self.acquaintances.entry(device).or_default();
                 acquaintance.has_spoken = true;
-                acquaintance.knows.extend(exchange::ids(&ids));
+                acquaintance.lacking = lacking;
+                acquaintance.knows.extend(ids);
                 if let Some(agent) = self.trust.graph().agent_of(device) {
                     self.pass_on(device, agent);
                 }
@@ -257,6 +262,11 @@ impl Node {
                 }
                 if let Some(acquaintance) = self.acquaintances.get_mut(&device) {
                     acquaintance.knows.extend(&received.new);
+                }
+                for acquaintance in self.acquaintances.values_mut() {
+                    received.new.iter().for_each(|id| {
+                        acquaintance.lacking.remove(id);
+                    });
                 }
                 if !received.new.is_empty() {
                     self.trust_changed(now);
@@ -305,14 +315,16 @@ impl Node {
         }
     }
 
-    /// Whether a connected peer and we have told each other what we have.
+    /// Whether a connected peer and we have told each other what we have, and it
+    /// came.
     pub(crate) fn is_acquainted(&self, device: DeviceId) -> bool {
         self.acquaintances.get(&device).is_some_and(
             |Acquaintance {
+                 knows: _,
+                 lacking,
                  has_spoken,
                  was_told,
-                 ..
-             }| *has_spoken && *was_told,
+             }| { *has_spoken && *was_told && lacking.is_empty() },
         )
     }
 }

@@ -390,7 +390,8 @@ impl Session {
 
     /// Both have read each other to the end, and still differ.
     fn cursors_lie(&self, theirs: Head, own: StoreHead) -> bool {
-        theirs.seen == Some((own.epoch, own.arrivals))
+        // Nobody reads an empty copy, so nobody says to have seen it.
+        (own.arrivals == 0 || theirs.seen == Some((own.epoch, own.arrivals)))
             && self.listed_at != Some((own.arrivals, theirs.arrivals))
     }
 
@@ -545,6 +546,8 @@ impl Session {
     pub fn on_denied(&mut self) {
         self.step = Step::Idle;
         self.is_denied = true;
+        // It did not take what we told; should it learn of the space, tell again.
+        self.told = None;
     }
 
     /// Forgets what was told and what is under way, to start over.
@@ -618,4 +621,34 @@ pub fn answer_get(
         }
     }
     Ok(Message::Entries { space, entries })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    const SPACE: SpaceId = SpaceId([1; 32]);
+    const PEER: DeviceId = DeviceId([2; 32]);
+
+    #[test]
+    fn a_peer_that_learns_of_a_space_late_is_told_again() {
+        let store = MemoryStore::new(StoreEpoch([3; 16]));
+        let mut session = Session::new(SPACE, PEER);
+        assert!(session.announce(&store).expect("reads").is_some());
+        assert!(session.announce(&store).expect("reads").is_none());
+        session.on_denied();
+        assert_eq!(session.state(store.head()), PeerState::Denied);
+        let theirs = MemoryStore::new(StoreEpoch([4; 16])).head();
+        let head = Head {
+            space: SPACE,
+            store: theirs.epoch,
+            arrivals: theirs.arrivals,
+            digest: theirs.digest,
+            seen: None,
+        };
+        session.on_head(head, &store).expect("reads");
+        assert!(session.announce(&store).expect("reads").is_some());
+        assert_eq!(session.state(store.head()), PeerState::Equal);
+    }
 }

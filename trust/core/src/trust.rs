@@ -116,9 +116,7 @@ impl Trust {
         };
         trust.load()?;
         trust.refresh(now);
-        if trust.graph.agent_of(trust.device()).is_none() {
-            trust.introduce(entropy, now, agent_name, device_name)?;
-        }
+        trust.introduce(entropy, now, agent_name, device_name)?;
         Ok(trust)
     }
 
@@ -215,6 +213,18 @@ impl Trust {
         name: &str,
         reach: Reach,
     ) -> Result<SpaceId, TrustError> {
+        let (space, drafts) = self.draft_space(entropy, now, name, reach);
+        self.commit(drafts, &[], now)?;
+        Ok(space)
+    }
+
+    fn draft_space(
+        &self,
+        entropy: &mut Entropy,
+        now: Timestamp,
+        name: &str,
+        reach: Reach,
+    ) -> (SpaceId, Vec<Attestation>) {
         let keys = EpochKeys::random(entropy);
         let label = keys.entries.seal(entropy, LABEL_BINDING, name.as_bytes());
         let founding = Claim::SpaceFounding { nonce: random_bytes(entropy), reach, label };
@@ -223,8 +233,7 @@ impl Trust {
         let own = self.agent();
         let mut drafts = vec![founding];
         self.draft_epoch(entropy, now, (space, Epoch::FIRST, &keys), own, &mut drafts);
-        self.commit(drafts, &[], now)?;
-        Ok(space)
+        (space, drafts)
     }
 
     /// Admits an agent to a space and wraps the space's keys to its devices.
@@ -368,6 +377,8 @@ impl Trust {
         Ok(())
     }
 
+    /// Says who this is, where that was not said yet: the power may have gone
+    /// between the two commits of an earlier start.
     fn introduce(
         &mut self,
         entropy: &mut Entropy,
@@ -376,18 +387,22 @@ impl Trust {
         device_name: &str,
     ) -> Result<(), TrustError> {
         let (agent, device) = (self.agent(), self.device());
-        let link = Claim::DeviceLink {
-            device,
-            hpke: self.keys.hpke_public(),
-            name: device_name.to_owned(),
-            consent: self.keys.device.sign(Domain::DeviceLink, &agent.0),
-        };
-        let link = Attestation::issue(&self.keys.root, agent, link, now, None);
-        self.commit(vec![link], &[], now)?;
-        let profile = self.draft(Claim::Profile { name: agent_name.to_owned() }, now, &[]);
-        self.commit(vec![profile], &[], now)?;
-        let home = self.found_space(entropy, now, "Private", Reach::Private)?;
-        self.put_note(HOME_NOTE, &home)
+        if self.graph.agent_of(device).is_none() {
+            let link = Claim::DeviceLink {
+                device,
+                hpke: self.keys.hpke_public(),
+                name: device_name.to_owned(),
+                consent: self.keys.device.sign(Domain::DeviceLink, &agent.0),
+            };
+            let link = Attestation::issue(&self.keys.root, agent, link, now, None);
+            let profile = self.draft(Claim::Profile { name: agent_name.to_owned() }, now, &[]);
+            self.commit(vec![link, profile], &[], now)?;
+        }
+        if self.home_space().is_none() {
+            let (home, drafts) = self.draft_space(entropy, now, "Private", Reach::Private);
+            self.commit(drafts, &[(HOME_NOTE.to_owned(), cbor::encode(&home))], now)?;
+        }
+        Ok(())
     }
 
     /// Signs a claim as this device; `before` are drafts of the same batch.
