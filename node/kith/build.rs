@@ -1,9 +1,6 @@
 //! Lists the files of the bundled guide, so that the binary carries them.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "this is how a build script talks to cargo"
-)]
+#![expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
 
 use std::{env, error::Error, fmt::Write, fs, path::Path};
 

@@ -154,11 +154,7 @@ impl DataPlane {
         match command {
             Command::Know { device, addresses } => self.know(now, device, addresses),
             Command::Seek { devices } => self.seek(now, &devices),
-            Command::Share {
-                device,
-                spaces,
-                is_admitted,
-            } => {
+            Command::Share { device, spaces, is_admitted } => {
                 let net = if is_admitted {
                     NetCommand::Admit { device }
                 } else {
@@ -196,8 +192,7 @@ impl DataPlane {
                     self.events.push_back(Event::Connected { device });
                 } else if !peer.is_dialling {
                     peer.is_dialling = true;
-                    self.effects
-                        .push_back(NetCommand::Dial { device, addresses });
+                    self.effects.push_back(NetCommand::Dial { device, addresses });
                 }
             }
         }
@@ -206,11 +201,7 @@ impl DataPlane {
     /// Takes an event of the transport. Frames are not for this plane.
     pub fn on_net(&mut self, now: Duration, event: NetEvent) {
         match event {
-            NetEvent::Connected {
-                device,
-                address,
-                outbound,
-            } => {
+            NetEvent::Connected { device, address, outbound } => {
                 let peer = self.peers.entry(device).or_default();
                 peer.facts.is_connected = true;
                 peer.facts.last_failure = None;
@@ -238,9 +229,7 @@ impl DataPlane {
                     self.dial_due(now);
                     return;
                 }
-                let wait = REDIAL_MIN
-                    .saturating_mul(1 << peer.failures.min(6))
-                    .min(REDIAL_MAX);
+                let wait = REDIAL_MIN.saturating_mul(1 << peer.failures.min(6)).min(REDIAL_MAX);
                 peer.failures += 1;
                 peer.dial_at = now + wait;
                 peer.facts.last_failure = Some(reason.clone());
@@ -253,17 +242,9 @@ impl DataPlane {
                     self.know(now, device, addresses);
                 }
             }
-            NetEvent::BlobsRequested {
-                request,
-                device,
-                blobs,
-            } => {
-                let allowed = blobs
-                    .iter()
-                    .map(|blob| self.may_provide(device, *blob))
-                    .collect();
-                self.effects
-                    .push_back(NetCommand::Answer { request, allowed });
+            NetEvent::BlobsRequested { request, device, blobs } => {
+                let allowed = blobs.iter().map(|blob| self.may_provide(device, *blob)).collect();
+                self.effects.push_back(NetCommand::Answer { request, allowed });
             }
             NetEvent::BlobFetched { blob, .. } => {
                 self.held.insert(blob);
@@ -289,11 +270,7 @@ impl DataPlane {
     /// When [`DataPlane::on_timeout`] is due next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
-        self.peers
-            .values()
-            .filter(|peer| peer.wants_dial())
-            .map(|peer| peer.dial_at)
-            .min()
+        self.peers.values().filter(|peer| peer.wants_dial()).map(|peer| peer.dial_at).min()
     }
 
     /// The next thing for the transport to do.
@@ -314,10 +291,7 @@ impl DataPlane {
 
     /// Peers with a connection.
     pub fn connected(&self) -> impl Iterator<Item = DeviceId> {
-        self.peers
-            .iter()
-            .filter(|(_, peer)| peer.facts.is_connected)
-            .map(|(device, _)| *device)
+        self.peers.iter().filter(|(_, peer)| peer.facts.is_connected).map(|(device, _)| *device)
     }
 
     /// Blobs that entries of a space refer to, and whether each is here.
@@ -344,9 +318,7 @@ impl DataPlane {
     /// Whether blobs are being fetched from a peer, or could be.
     #[must_use]
     pub fn is_fetching(&self, device: DeviceId) -> bool {
-        self.peers
-            .get(&device)
-            .is_some_and(|peer| peer.job.is_some())
+        self.peers.get(&device).is_some_and(|peer| peer.job.is_some())
     }
 
     fn know(&mut self, now: Duration, device: DeviceId, addresses: Vec<String>) {
@@ -374,10 +346,7 @@ impl DataPlane {
             if peer.wants_dial() && peer.dial_at <= now {
                 peer.is_dialling = true;
                 let addresses = peer.facts.addresses.clone();
-                self.effects.push_back(NetCommand::Dial {
-                    device: *device,
-                    addresses,
-                });
+                self.effects.push_back(NetCommand::Dial { device: *device, addresses });
             }
         }
     }
@@ -409,22 +378,15 @@ impl DataPlane {
             return;
         }
         let under_way = |blob: &BlobId| {
-            self.peers.values().any(|other| {
-                other
-                    .job
-                    .as_ref()
-                    .is_some_and(|job| job.blobs.contains(blob))
-            })
+            self.peers
+                .values()
+                .any(|other| other.job.as_ref().is_some_and(|job| job.blobs.contains(blob)))
         };
         let blobs: BTreeSet<BlobId> = self
             .wanted
             .iter()
             .filter(|blob| !peer.lacks.contains(*blob))
-            .filter(|blob| {
-                self.referred
-                    .get(*blob)
-                    .is_some_and(|s| !s.is_disjoint(&peer.spaces))
-            })
+            .filter(|blob| self.referred.get(*blob).is_some_and(|s| !s.is_disjoint(&peer.spaces)))
             .filter(|blob| !under_way(blob))
             .take(JOB_BLOBS_MAX)
             .copied()
@@ -438,11 +400,7 @@ impl DataPlane {
         if let Some(peer) = self.peers.get_mut(&device) {
             peer.job = Some(Job { id, blobs });
         }
-        self.effects.push_back(NetCommand::Fetch {
-            job: id,
-            device,
-            blobs: list,
-        });
+        self.effects.push_back(NetCommand::Fetch { job: id, device, blobs: list });
     }
 
     fn fetch_ended(&mut self, job: u64, error: Option<String>) {
@@ -504,186 +462,4 @@ fn remember(known: &mut Vec<String>, addresses: impl IntoIterator<Item = String>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ADA: DeviceId = DeviceId([1; 32]);
-    const BOB: DeviceId = DeviceId([2; 32]);
-    const SPACE: SpaceId = SpaceId([3; 32]);
-    const BLOB: BlobId = BlobId([4; 32]);
-
-    fn effects(plane: &mut DataPlane) -> Vec<NetCommand> {
-        std::iter::from_fn(|| plane.poll_effect()).collect()
-    }
-
-    fn sharing(plane: &mut DataPlane, device: DeviceId) {
-        let spaces = BTreeSet::from([SPACE]);
-        plane.command(
-            Duration::ZERO,
-            Command::Share {
-                device,
-                spaces,
-                is_admitted: true,
-            },
-        );
-    }
-
-    fn connected(plane: &mut DataPlane, device: DeviceId) {
-        let address = "/ip4/127.0.0.1/tcp/1".to_owned();
-        plane.on_net(
-            Duration::ZERO,
-            NetEvent::Connected {
-                device,
-                address,
-                outbound: true,
-            },
-        );
-    }
-
-    #[test]
-    fn a_blob_is_fetched_from_who_shares_the_space_and_then_from_the_next() {
-        let mut plane = DataPlane::default();
-        for device in [ADA, BOB] {
-            sharing(&mut plane, device);
-            connected(&mut plane, device);
-        }
-        effects(&mut plane);
-        plane.command(
-            Duration::ZERO,
-            Command::Refer {
-                space: SPACE,
-                blobs: BTreeSet::from([BLOB]),
-            },
-        );
-        let fetch = |job, device| NetCommand::Fetch {
-            job,
-            device,
-            blobs: vec![BLOB],
-        };
-        assert_eq!(effects(&mut plane), [fetch(0, ADA)]);
-        plane.on_net(Duration::ZERO, NetEvent::BlobRefused { job: 0, blob: BLOB });
-        plane.on_net(
-            Duration::ZERO,
-            NetEvent::FetchEnded {
-                job: 0,
-                error: None,
-            },
-        );
-        assert_eq!(effects(&mut plane), [fetch(1, BOB)]);
-        plane.on_net(
-            Duration::ZERO,
-            NetEvent::BlobFetched {
-                job: 1,
-                blob: BLOB,
-                bytes: 9,
-            },
-        );
-        plane.on_net(
-            Duration::ZERO,
-            NetEvent::FetchEnded {
-                job: 1,
-                error: None,
-            },
-        );
-        assert_eq!(effects(&mut plane), []);
-        assert_eq!(plane.wanted_count(), 0);
-    }
-
-    #[test]
-    fn only_who_shares_the_space_is_provided_with_its_blobs() {
-        let mut plane = DataPlane::default();
-        sharing(&mut plane, ADA);
-        plane.command(Duration::ZERO, Command::Hold { blobs: vec![BLOB] });
-        plane.command(
-            Duration::ZERO,
-            Command::Refer {
-                space: SPACE,
-                blobs: BTreeSet::from([BLOB]),
-            },
-        );
-        effects(&mut plane);
-        let unknown = BlobId([9; 32]);
-        for (device, expected) in [(ADA, [true, false]), (BOB, [false, false])] {
-            let blobs = vec![BLOB, unknown];
-            plane.on_net(
-                Duration::ZERO,
-                NetEvent::BlobsRequested {
-                    request: 7,
-                    device,
-                    blobs,
-                },
-            );
-            let allowed = expected.to_vec();
-            assert_eq!(
-                effects(&mut plane),
-                [NetCommand::Answer {
-                    request: 7,
-                    allowed
-                }]
-            );
-        }
-    }
-
-    #[test]
-    fn failed_dials_are_repeated_ever_more_rarely() {
-        let mut plane = DataPlane::default();
-        let addresses = vec!["/ip4/127.0.0.1/tcp/1".to_owned()];
-        plane.command(
-            Duration::ZERO,
-            Command::Know {
-                device: ADA,
-                addresses,
-            },
-        );
-        plane.command(
-            Duration::ZERO,
-            Command::Seek {
-                devices: BTreeSet::from([ADA]),
-            },
-        );
-        let mut now = Duration::ZERO;
-        let mut waits = Vec::new();
-        for _ in 0..9 {
-            assert_eq!(effects(&mut plane).len(), 1);
-            let reason = "refused".to_owned();
-            plane.on_net(
-                now,
-                NetEvent::DialFailed {
-                    device: ADA,
-                    reason,
-                },
-            );
-            let due = plane.poll_timeout().expect("tries again");
-            waits.push((due - now).as_secs());
-            now = due;
-            plane.on_timeout(now);
-        }
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-    }
-
-    #[test]
-    fn addresses_that_come_during_a_dial_are_tried_before_giving_up() {
-        let mut plane = DataPlane::default();
-        let know = |address: &str| Command::Know {
-            device: ADA,
-            addresses: vec![address.to_owned()],
-        };
-        plane.command(
-            Duration::ZERO,
-            Command::Seek {
-                devices: BTreeSet::from([ADA]),
-            },
-        );
-        plane.command(Duration::ZERO, know("/ip4/127.0.0.1/tcp/1"));
-        plane.command(Duration::ZERO, know("/ip4/127.0.0.1/tcp/2"));
-        let failed = || NetEvent::DialFailed {
-            device: ADA,
-            reason: "refused".to_owned(),
-        };
-        plane.on_net(Duration::ZERO, failed());
-        assert_eq!(plane.poll_event(), None);
-        assert_eq!(effects(&mut plane).len(), 2);
-        plane.on_net(Duration::ZERO, failed());
-        assert!(matches!(plane.poll_event(), Some(Event::Unreachable { .. })));
-    }
-}
+mod tests;

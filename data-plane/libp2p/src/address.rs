@@ -88,6 +88,15 @@ fn ip_of(part: &Protocol<'_>) -> Option<IpAddr> {
     }
 }
 
+/// Whether others can use an address that we listen on: link-local IPv6
+/// addresses mean nothing without the interface, which a multiaddr here lacks.
+pub(crate) fn is_shareable(address: &Multiaddr) -> bool {
+    !address.iter().any(|part| match ip_of(&part) {
+        Some(IpAddr::V6(ip)) => ip.is_unicast_link_local(),
+        Some(IpAddr::V4(_)) | None => false,
+    })
+}
+
 /// Takes the peer id off the end.
 pub(crate) fn without_peer(mut address: Multiaddr) -> Multiaddr {
     if matches!(address.iter().last(), Some(Protocol::P2p(_))) {
@@ -248,6 +257,21 @@ mod tests {
         let peer = peer_of(&DeviceId([3; 32]));
         let (address, _) = parse(&format!("/ip4/10.0.0.1/tcp/9/p2p/{peer}")).expect("fine");
         assert_eq!(address.to_string(), "/ip4/10.0.0.1/tcp/9");
+    }
+
+    #[test]
+    fn link_local_ipv6_is_not_shared() {
+        for (text, expected) in [
+            ("/ip6/fe80::1/tcp/1", false),
+            ("/ip6/fd00::1/tcp/1", true),
+            ("/ip4/169.254.0.1/udp/1/quic-v1", true),
+        ] {
+            assert_eq!(
+                is_shareable(&parse(text).expect("fine").0),
+                expected,
+                "{text}"
+            );
+        }
     }
 
     #[test]

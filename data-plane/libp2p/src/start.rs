@@ -21,7 +21,7 @@ use libp2p::{
 use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
-    address::{Endpoint, chain, parse, plain, without_peer},
+    address::{Endpoint, chain, is_shareable, parse, plain, without_peer},
     behaviour::{Behaviour, BehaviourEvent, Streams},
     config::{NetConfig, Network, StartError},
     muxer,
@@ -237,8 +237,9 @@ async fn listen(
         } = event
         {
             waiting.retain(|(listener, _)| *listener != listener_id);
+            let is_useful = is_shareable(&address);
             let address = without_peer(address).to_string();
-            if !listening.contains(&address) {
+            if is_useful && !listening.contains(&address) {
                 listening.push(address);
             }
         } else if let SwarmEvent::ListenerClosed {

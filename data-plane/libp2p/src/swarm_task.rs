@@ -14,7 +14,7 @@ use data_plane_core::net::{Lane, NetCommand, NetEvent};
 use data_plane_store::Blobs;
 use futures::StreamExt;
 use libp2p::{
-    Stream, Swarm, mdns, ping,
+    Multiaddr, Stream, Swarm, mdns, ping,
     swarm::{ConnectionId, SwarmEvent},
 };
 use node_model::DeviceId;
@@ -26,7 +26,7 @@ use tokio::{
 use tokio_util::sync::PollSender;
 
 use crate::{
-    address::{ADDRESSES_MAX, device_of, without_peer},
+    address::{ADDRESSES_MAX, device_of, is_shareable, without_peer},
     behaviour::{Behaviour, BehaviourEvent, StreamEvent},
     dial::Dial,
     fetch::{FetchError, Job},
@@ -246,11 +246,7 @@ impl SwarmTask {
             } => {
                 self.dial_failed(connection_id, &error);
             }
-            SwarmEvent::NewListenAddr { address, .. } => {
-                self.tell(NetEvent::Listening {
-                    address: without_peer(address).to_string(),
-                });
-            }
+            SwarmEvent::NewListenAddr { address, .. } => self.on_listening(address),
             SwarmEvent::ListenerClosed {
                 addresses, reason, ..
             } => {
@@ -274,6 +270,13 @@ impl SwarmTask {
             | SwarmEvent::ExternalAddrExpired { .. }
             | SwarmEvent::NewExternalAddrOfPeer { .. } => {}
             _ => {}
+        }
+    }
+
+    fn on_listening(&mut self, address: Multiaddr) {
+        if is_shareable(&address) {
+            let address = without_peer(address).to_string();
+            self.tell(NetEvent::Listening { address });
         }
     }
 

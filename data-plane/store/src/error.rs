@@ -39,28 +39,17 @@ impl BlobError {
         }
         let text = error.to_string();
         // redb and irpc pass some causes on as text only.
-        if text.contains("No space left on device") {
-            Self::Full
-        } else {
-            Self::Io(text)
-        }
+        if text.contains("No space left on device") { Self::Full } else { Self::Io(text) }
     }
 }
 
 fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 impl From<io::Error> for BlobError {
     fn from(error: io::Error) -> Self {
-        if is_full(&error) {
-            Self::Full
-        } else {
-            Self::from_chain(&error)
-        }
+        if is_full(&error) { Self::Full } else { Self::from_chain(&error) }
     }
 }
 

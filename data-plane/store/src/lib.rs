@@ -61,10 +61,7 @@ impl Blobs {
         let store = FsStore::load_with_opts(folder.join("blobs.db"), options)
             .await
             .map_err(|error| BlobError::from_chain(&error))?;
-        Ok(Self {
-            store: store.into(),
-            files,
-        })
+        Ok(Self { store: store.into(), files })
     }
 
     /// Adds one blob; held only after [`Self::sync`].
@@ -84,13 +81,7 @@ impl Blobs {
         &self,
         pieces: impl Stream<Item = std::io::Result<Bytes>> + Send + Sync + 'static,
     ) -> Result<BlobId, BlobError> {
-        let tag = self
-            .store
-            .blobs()
-            .add_stream(pieces)
-            .await
-            .temp_tag()
-            .await?;
+        let tag = self.store.blobs().add_stream(pieces).await.temp_tag().await?;
         Ok(id(tag.hash()))
     }
 
@@ -112,11 +103,7 @@ impl Blobs {
     }
 
     async fn sync_files(&self, blob: BlobId) -> Result<bool, BlobError> {
-        if self
-            .size(blob)
-            .await?
-            .is_none_or(|size| size <= INLINE_BYTES_MAX)
-        {
+        if self.size(blob).await?.is_none_or(|size| size <= INLINE_BYTES_MAX) {
             return Ok(false);
         }
         let hash = hash(blob);
@@ -149,11 +136,7 @@ impl Blobs {
     /// within the blob.
     pub async fn read(&self, blob: BlobId, start: u64, len: usize) -> Result<Vec<u8>, BlobError> {
         let end = start.saturating_add(len as u64);
-        let items = self
-            .store
-            .blobs()
-            .export_ranges(hash(blob), start..end)
-            .stream();
+        let items = self.store.blobs().export_ranges(hash(blob), start..end).stream();
         let mut items = std::pin::pin!(items);
         let mut bytes = Vec::with_capacity(len);
         while let Some(item) = items.next().await {
@@ -162,20 +145,14 @@ impl Blobs {
                 ExportRangesItem::Data(leaf) => {
                     // Leaves are whole chunk groups: cut what was not asked for.
                     let skip = start.saturating_sub(leaf.offset);
-                    let skip = usize::try_from(skip)
-                        .unwrap_or(usize::MAX)
-                        .min(leaf.data.len());
+                    let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(leaf.data.len());
                     let take = (leaf.data.len() - skip).min(len - bytes.len());
                     bytes.extend_from_slice(&leaf.data[skip..skip + take]);
                 }
                 ExportRangesItem::Error(error) => return Err(BlobError::from_chain(&error)),
             }
         }
-        if bytes.len() == len {
-            Ok(bytes)
-        } else {
-            Err(BlobError::NotHere)
-        }
+        if bytes.len() == len { Ok(bytes) } else { Err(BlobError::NotHere) }
     }
 
     /// All complete blobs.

@@ -25,11 +25,7 @@ impl Ranges {
     /// boundaries means up to the end of the blob.
     #[must_use]
     pub fn boundaries(&self) -> Vec<u64> {
-        self.0
-            .boundaries()
-            .iter()
-            .map(|boundary| boundary.0)
-            .collect()
+        self.0.boundaries().iter().map(|boundary| boundary.0).collect()
     }
 
     /// From [`Self::boundaries`]; `None` when they do not ascend or are too many.
@@ -44,11 +40,7 @@ impl Ranges {
 
     /// At most as many boundaries as a request may carry, and nothing less.
     pub(crate) fn widened(ranges: ChunkRanges) -> Self {
-        if ranges.boundaries().len() > BOUNDARIES_MAX {
-            Self::all()
-        } else {
-            Self(ranges)
-        }
+        if ranges.boundaries().len() > BOUNDARIES_MAX { Self::all() } else { Self(ranges) }
     }
 }
 

@@ -9,17 +9,12 @@ async fn store() -> (tempfile::TempDir, Blobs) {
 }
 
 fn bytes(len: usize) -> Bytes {
-    (0..len)
-        .map(|index| (index * 7 + index / 251) as u8)
-        .collect()
+    (0..len).map(|index| (index * 7 + index / 251) as u8).collect()
 }
 
 async fn encoded(blobs: &Blobs, blob: BlobId, ranges: &Ranges) -> Vec<u8> {
     let mut encoded = Vec::new();
-    blobs
-        .provide(blob, ranges, &mut encoded)
-        .await
-        .expect("is here");
+    blobs.provide(blob, ranges, &mut encoded).await.expect("is here");
     encoded
 }
 
@@ -30,10 +25,7 @@ async fn blobs_survive_closing_and_opening() {
     for len in [1, 1_024, 40_000, 3_000_000] {
         ids.push((len, blobs.add(bytes(len)).await.expect("stored")));
     }
-    blobs
-        .sync(&ids.iter().map(|(_, id)| *id).collect::<Vec<_>>())
-        .await
-        .expect("synced");
+    blobs.sync(&ids.iter().map(|(_, id)| *id).collect::<Vec<_>>()).await.expect("synced");
     blobs.close().await;
     drop(blobs);
     let blobs = Blobs::open(folder.path()).await.expect("opens again");
@@ -64,10 +56,7 @@ async fn a_blob_travels_verified() {
         let id = from.add(bytes(len)).await.expect("stored");
         let missing = to.missing(id).await.expect("asks");
         let mut wire = Cursor::new(encoded(&from, id, &missing).await);
-        assert_eq!(
-            to.receive(id, &missing, &mut wire).await.expect("arrives"),
-            len as u64
-        );
+        assert_eq!(to.receive(id, &missing, &mut wire).await.expect("arrives"), len as u64);
         to.sync(&[id]).await.expect("synced");
         assert!(to.missing(id).await.expect("asks").is_empty());
         assert_eq!(to.read(id, 0, len).await.expect("reads"), bytes(len));
@@ -81,17 +70,11 @@ async fn a_broken_transfer_goes_on_where_it_stopped() {
     let id = from.add(bytes(len)).await.expect("stored");
     let mut wire = encoded(&from, id, &Ranges::all()).await;
     wire.truncate(len / 2);
-    assert!(
-        to.receive(id, &Ranges::all(), &mut Cursor::new(wire))
-            .await
-            .is_err()
-    );
+    assert!(to.receive(id, &Ranges::all(), &mut Cursor::new(wire)).await.is_err());
     let missing = to.missing(id).await.expect("asks");
     let rest = encoded(&from, id, &missing).await;
     assert!(rest.len() < len * 2 / 3, "{} bytes again", rest.len());
-    to.receive(id, &missing, &mut Cursor::new(rest))
-        .await
-        .expect("arrives");
+    to.receive(id, &missing, &mut Cursor::new(rest)).await.expect("arrives");
     assert_eq!(to.size(id).await.expect("asks"), Some(len as u64));
 }
 

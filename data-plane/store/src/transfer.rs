@@ -50,11 +50,7 @@ impl Blobs {
         ranges: &Ranges,
         to: &mut W,
     ) -> Result<u64, BlobError> {
-        let items = self
-            .store
-            .blobs()
-            .export_bao(hash(blob), ranges.0.clone())
-            .stream();
+        let items = self.store.blobs().export_bao(hash(blob), ranges.0.clone()).stream();
         let mut items = std::pin::pin!(items);
         let mut written = 0;
         while let Some(item) = items.next().await {
@@ -98,11 +94,7 @@ impl Blobs {
         let tree = BaoTree::new(size.get(), IROH_BLOCK_SIZE);
         let reader = TokioStreamReader::new(from);
         let mut decoder = ResponseDecoder::new(hash(blob).into(), ranges.0.clone(), tree, reader);
-        let import = self
-            .store
-            .blobs()
-            .import_bao(hash(blob), size, PENDING_MAX)
-            .await;
+        let import = self.store.blobs().import_bao(hash(blob), size, PENDING_MAX).await;
         let import = import.map_err(|error| BlobError::from_chain(&error))?;
         let sender = import.tx;
         let decode = async move {

@@ -66,6 +66,7 @@ use crate::{
         transfer::import,
         transfer::export,
         pages::layout::stylesheet,
+        pages::layout::icon,
         pages::enter::by_code,
         pages::enter::by_token,
         pages::home::show,

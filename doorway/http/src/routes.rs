@@ -96,6 +96,7 @@ pub(crate) fn table() -> Vec<Route> {
         route(POST,   "/api/v1/spaces/{space}/export",          Socket,   transfer::export),
 
         route(GET,    "/assets/kith.css",                       Anyone,   pages::layout::stylesheet),
+        route(GET,    "/assets/kith.svg",                       Anyone,   pages::layout::icon),
         route(GET,    "/enter/{code}",                          Visitors, pages::enter::by_code),
         route(POST,   "/enter",                                 Visitors, pages::enter::by_token),
         route(GET,    "/",                                      People,   pages::home::show),

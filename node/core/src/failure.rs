@@ -61,12 +61,7 @@ impl Failure {
     #[must_use]
     pub fn new(kind: FailureKind, message: impl Into<String>, fix: impl Into<String>) -> Self {
         let state = "nothing was changed".to_owned();
-        Self {
-            kind,
-            message: message.into(),
-            state,
-            fix: fix.into(),
-        }
+        Self { kind, message: message.into(), state, fix: fix.into() }
     }
 }
 
@@ -75,14 +70,12 @@ impl From<StoreError> for Failure {
         let (kind, fix) = match &error {
             StoreError::Full => (FailureKind::DiskFull, "free some space and try again"),
             StoreError::Newer { .. } => (FailureKind::Storage, "install the newest kith"),
-            StoreError::Damaged(_) => (
-                FailureKind::Storage,
-                "restore the data directory from a backup",
-            ),
-            StoreError::Storage(_) => (
-                FailureKind::Storage,
-                "look at the disk and its permissions, then try again",
-            ),
+            StoreError::Damaged(_) => {
+                (FailureKind::Storage, "restore the data directory from a backup")
+            }
+            StoreError::Storage(_) => {
+                (FailureKind::Storage, "look at the disk and its permissions, then try again")
+            }
         };
         Self::new(kind, error.to_string(), fix)
     }
@@ -92,33 +85,25 @@ impl From<TrustError> for Failure {
     fn from(error: TrustError) -> Self {
         let message = error.to_string();
         match error {
-            TrustError::Ledger(LedgerError::Full) => Self::new(
-                FailureKind::DiskFull,
-                message,
-                "free some space and try again",
-            ),
+            TrustError::Ledger(LedgerError::Full) => {
+                Self::new(FailureKind::DiskFull, message, "free some space and try again")
+            }
             TrustError::Ledger(LedgerError::Newer { .. }) => {
                 Self::new(FailureKind::Storage, message, "install the newest kith")
             }
-            TrustError::Ledger(LedgerError::Storage(_)) | TrustError::Damaged => Self::new(
-                FailureKind::Storage,
-                message,
-                "restore the data directory from a backup",
-            ),
+            TrustError::Ledger(LedgerError::Storage(_)) | TrustError::Damaged => {
+                Self::new(FailureKind::Storage, message, "restore the data directory from a backup")
+            }
             TrustError::NoSuchSpace => Self::no_such_space(),
-            TrustError::NotAdmin => Self::new(
-                FailureKind::NotAllowed,
-                message,
-                "ask an admin: kith space members S",
-            ),
+            TrustError::NotAdmin => {
+                Self::new(FailureKind::NotAllowed, message, "ask an admin: kith space members S")
+            }
             TrustError::NoDevice(_) => {
                 Self::new(FailureKind::NotFound, message, "kith pair TICKET")
             }
-            TrustError::TooMany => Self::new(
-                FailureKind::TooLarge,
-                message,
-                "leave a space that you do not need",
-            ),
+            TrustError::TooMany => {
+                Self::new(FailureKind::TooLarge, message, "leave a space that you do not need")
+            }
         }
     }
 }

@@ -206,8 +206,7 @@ impl Node {
             effects: VecDeque::new(),
         };
         for space in node.trust.spaces().collect::<Vec<_>>() {
-            node.open_space(space)
-                .map_err(|error| OpenError::Space { space, error })?;
+            node.open_space(space).map_err(|error| OpenError::Space { space, error })?;
         }
         node.recall_peers(now);
         node.trust_changed(now);
@@ -219,11 +218,7 @@ impl Node {
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
             Input::Request(id, request) => self.serve(now, id, request),
-            Input::Net(NetEvent::Frame {
-                device,
-                lane,
-                frame,
-            }) => {
+            Input::Net(NetEvent::Frame { device, lane, frame }) => {
                 self.receive(now, device, lane, &frame);
             }
             Input::Net(NetEvent::Listening { address }) => {
@@ -286,8 +281,13 @@ impl Node {
         if now.monotonic >= self.compare_at {
             self.compare_at = now.monotonic + self.config.sync_interval;
             self.data.command(now.monotonic, Command::FetchAgain);
+            if self.trust.spaces().any(|space| !self.sync.has_space(space)) {
+                // Its store could not be opened before.
+                self.trust_changed(now);
+            }
             for device in self.data.connected().collect::<Vec<_>>() {
                 self.log_store_error(|node| node.sync.restart(device, false));
+                self.greet(now, device);
             }
         }
     }
@@ -299,14 +299,7 @@ impl Node {
 
     pub(crate) fn writer(&mut self, now: Now) -> (&mut SyncEngine, Writer<'_>) {
         let signer = self.trust.signer();
-        (
-            &mut self.sync,
-            Writer {
-                signer,
-                entropy: self.entropy.as_mut(),
-                now: now.wall,
-            },
-        )
+        (&mut self.sync, Writer { signer, entropy: self.entropy.as_mut(), now: now.wall })
     }
 
     pub(crate) fn open_space(&mut self, space: SpaceId) -> Result<(), StoreError> {
@@ -333,11 +326,7 @@ impl Node {
     pub(crate) fn send(&mut self, device: DeviceId, lane: Lane, frame: Vec<u8>) {
         tracing::trace!(%device, ?lane, bytes = frame.len(), "send");
         let frame = frame.into();
-        self.effects.push_back(Effect::Net(NetCommand::Send {
-            device,
-            lane,
-            frame,
-        }));
+        self.effects.push_back(Effect::Net(NetCommand::Send { device, lane, frame }));
     }
 
     pub(crate) fn reply(&mut self, id: RequestId, answer: Result<Response, Failure>) {

@@ -128,8 +128,7 @@ impl Node {
             bound_to: None,
             is_used: false,
         };
-        self.trust
-            .put_note(&ticket_note(ticket_key(ticket.secret)), &issued)?;
+        self.trust.put_note(&ticket_note(ticket_key(ticket.secret)), &issued)?;
         Ok(Response::Ticket(ticket))
     }
 
@@ -139,10 +138,7 @@ impl Node {
         if device == self.trust.device() || ticket.agent == self.trust.agent() {
             let message = "this ticket was made by this very node";
             let fix = "make the ticket on one device and accept it on the other";
-            self.reply(
-                request,
-                Err(Failure::new(FailureKind::Invalid, message, fix)),
-            );
+            self.reply(request, Err(Failure::new(FailureKind::Invalid, message, fix)));
             return;
         }
         if now.wall >= ticket.expires_at {
@@ -152,12 +148,7 @@ impl Node {
             return;
         }
         if ticket.addresses.is_empty() {
-            self.reply(
-                request,
-                Err(lost(
-                    "the ticket names no address: its node was not running",
-                )),
-            );
+            self.reply(request, Err(lost("the ticket names no address: its node was not running")));
             return;
         }
         let addresses = ticket.addresses.clone();
@@ -174,8 +165,7 @@ impl Node {
         {
             self.reply(request, Err(lost("the pairing was begun again")));
         }
-        self.data
-            .command(now.monotonic, Command::Dial { device, addresses });
+        self.data.command(now.monotonic, Command::Dial { device, addresses });
     }
 
     pub(crate) fn pairing_connected(&mut self, now: Now, device: DeviceId) {
@@ -204,9 +194,7 @@ impl Node {
     }
 
     pub(crate) fn expire_pairings(&mut self, now: Now) {
-        self.pairings
-            .invited
-            .retain(|_, pairing| now.monotonic < pairing.ends_at);
+        self.pairings.invited.retain(|_, pairing| now.monotonic < pairing.ends_at);
         let over: Vec<DeviceId> = self
             .pairings
             .accepting
@@ -262,19 +250,9 @@ impl Node {
         }
         let own_nonce = random_bytes(self.entropy.as_mut());
         let ends_at = now.monotonic + PAIRING_MAX;
-        let invited = Invited {
-            ticket,
-            commitment,
-            own_nonce,
-            is_proven: false,
-            ends_at,
-        };
+        let invited = Invited { ticket, commitment, own_nonce, is_proven: false, ends_at };
         self.pairings.invited.insert(device, invited);
-        self.send(
-            device,
-            Lane::Pair,
-            Message::Challenge { nonce: own_nonce }.encode(),
-        );
+        self.send(device, Lane::Pair, Message::Challenge { nonce: own_nonce }.encode());
     }
 
     fn on_challenge(&mut self, now: Now, device: DeviceId, inviter_nonce: [u8; 32]) {
@@ -340,12 +318,7 @@ impl Node {
             return;
         }
         let code = transcript.code();
-        self.pairings.show(Pairing {
-            device,
-            code: code.clone(),
-            agent: None,
-            name: None,
-        });
+        self.pairings.show(Pairing { device, code: code.clone(), agent: None, name: None });
         self.effects.push_back(Effect::PairingCode { device, code });
     }
 
@@ -365,22 +338,15 @@ impl Node {
         let Some(accepting) = ready else {
             let fix = "begin again: kith pair TICKET";
             let message = "no pairing with this device is waiting for the codes to be compared";
-            self.reply(
-                request,
-                Err(Failure::new(FailureKind::NotFound, message, fix)),
-            );
+            self.reply(request, Err(Failure::new(FailureKind::NotFound, message, fix)));
             return;
         };
         if !is_same {
             self.pairings.accepting.remove(&device);
-            self.effects
-                .push_back(Effect::Net(NetCommand::Disconnect { device }));
+            self.effects.push_back(Effect::Net(NetCommand::Disconnect { device }));
             let message = "the codes differ: somebody may be in between; nothing was shared";
             let fix = "ask for a new ticket over a channel that you trust";
-            self.reply(
-                request,
-                Err(Failure::new(FailureKind::NotAllowed, message, fix)),
-            );
+            self.reply(request, Err(Failure::new(FailureKind::NotAllowed, message, fix)));
             return;
         }
         accepting.is_confirmed = true;
@@ -390,11 +356,7 @@ impl Node {
         match self.trust.relate(now.wall, inviter, Layer::Reciprocal, &[]) {
             Ok(()) => {
                 let attestations = self.introduction(self.trust.visible_to(inviter));
-                self.send(
-                    device,
-                    Lane::Pair,
-                    Message::Confirm { attestations }.encode(),
-                );
+                self.send(device, Lane::Pair, Message::Confirm { attestations }.encode());
             }
             Err(error) => self.fail_accepting(device, error.into()),
         }
@@ -409,11 +371,7 @@ impl Node {
     }
 
     fn on_confirm(&mut self, now: Now, device: DeviceId, attestations: &[ByteBuf]) {
-        let proven = self
-            .pairings
-            .invited
-            .remove(&device)
-            .filter(|invited| invited.is_proven);
+        let proven = self.pairings.invited.remove(&device).filter(|invited| invited.is_proven);
         let Some(invited) = proven else {
             self.refuse(device, Refusal::Unverified);
             return;
@@ -443,37 +401,21 @@ impl Node {
             self.refuse(device, Refusal::Unverified);
             return Ok(());
         };
-        self.trust
-            .receive(attestations.iter().map(|bytes| bytes.as_slice()), now.wall)?;
+        self.trust.receive(attestations.iter().map(|bytes| bytes.as_slice()), now.wall)?;
         issued.is_used = true;
         let notes = [(note, cbor::encode(&issued))];
-        self.trust
-            .relate(now.wall, agent, Layer::Reciprocal, &notes)?;
+        self.trust.relate(now.wall, agent, Layer::Reciprocal, &notes)?;
         if let Some((space, role)) = issued.grant {
-            self.trust
-                .grant(self.entropy.as_mut(), now.wall, space, agent, role)?;
+            self.trust.grant(self.entropy.as_mut(), now.wall, space, agent, role)?;
         }
         // The doors open before the other side hears that it may come in.
         self.trust_changed(now);
         let attestations = self.introduction(self.essentials(agent));
-        self.send(
-            device,
-            Lane::Pair,
-            Message::Complete { attestations }.encode(),
-        );
+        self.send(device, Lane::Pair, Message::Complete { attestations }.encode());
         let name = self.trust.name_of(agent);
-        let code = self
-            .pairings
-            .shown
-            .iter()
-            .find(|pairing| pairing.device == device);
+        let code = self.pairings.shown.iter().find(|pairing| pairing.device == device);
         let code = code.map(|pairing| pairing.code.clone()).unwrap_or_default();
-        let pairing = Pairing {
-            device,
-            code,
-            agent: Some(agent),
-            name: Some(name.clone()),
-        };
+        let pairing = Pairing { device, code, agent: Some(agent), name: Some(name.clone()) };
         self.pairings.show(pairing);
         self.effects.push_back(Effect::Paired { device, name });
         Ok(())
@@ -484,16 +426,14 @@ impl Node {
         let own = self.trust.agent();
         let mut ids = self.trust.visible_to(agent);
         ids.retain(|id| {
-            self.trust
-                .attestation(*id)
-                .is_some_and(|attestation| match attestation.claim {
-                    Claim::DeviceLink { .. } | Claim::Profile { .. } => attestation.issuer == own,
-                    Claim::Relationship { .. } => true,
-                    Claim::SpaceFounding { .. }
-                    | Claim::SpaceGrant { .. }
-                    | Claim::SpaceEpoch { .. }
-                    | Claim::Unknown { .. } => false,
-                })
+            self.trust.attestation(*id).is_some_and(|attestation| match attestation.claim {
+                Claim::DeviceLink { .. } | Claim::Profile { .. } => attestation.issuer == own,
+                Claim::Relationship { .. } => true,
+                Claim::SpaceFounding { .. }
+                | Claim::SpaceGrant { .. }
+                | Claim::SpaceEpoch { .. }
+                | Claim::Unknown { .. } => false,
+            })
         });
         ids
     }
@@ -519,25 +459,13 @@ impl Node {
             self.fail_accepting(device, error.into());
             return;
         }
-        let request = self
-            .pairings
-            .accepting
-            .remove(&device)
-            .and_then(|done| done.request);
+        let request = self.pairings.accepting.remove(&device).and_then(|done| done.request);
         self.learn_addresses(now, device, ticket.addresses);
         self.trust_changed(now);
         if let Some(request) = request {
             let name = self.trust.name_of(ticket.agent);
             let (agent, layer) = (ticket.agent, Layer::Reciprocal);
-            self.reply(
-                request,
-                Ok(Response::Paired {
-                    device,
-                    agent,
-                    name,
-                    layer,
-                }),
-            );
+            self.reply(request, Ok(Response::Paired { device, agent, name, layer }));
         }
     }
 }
@@ -552,26 +480,22 @@ fn introduced(
     us: node_model::AgentId,
     attestations: &[ByteBuf],
 ) -> Option<node_model::AgentId> {
-    let read: Vec<Attestation> = attestations
-        .iter()
-        .filter_map(|bytes| Attestation::read(bytes).ok())
-        .collect();
-    let owner = read
-        .iter()
-        .find_map(|attestation| match &attestation.claim {
-            Claim::DeviceLink { device: linked, .. }
-                if *linked == device && attestation.is_rooted() =>
-            {
-                Some(attestation.issuer)
-            }
-            Claim::DeviceLink { .. }
-            | Claim::Profile { .. }
-            | Claim::Relationship { .. }
-            | Claim::SpaceFounding { .. }
-            | Claim::SpaceGrant { .. }
-            | Claim::SpaceEpoch { .. }
-            | Claim::Unknown { .. } => None,
-        })?;
+    let read: Vec<Attestation> =
+        attestations.iter().filter_map(|bytes| Attestation::read(bytes).ok()).collect();
+    let owner = read.iter().find_map(|attestation| match &attestation.claim {
+        Claim::DeviceLink { device: linked, .. }
+            if *linked == device && attestation.is_rooted() =>
+        {
+            Some(attestation.issuer)
+        }
+        Claim::DeviceLink { .. }
+        | Claim::Profile { .. }
+        | Claim::Relationship { .. }
+        | Claim::SpaceFounding { .. }
+        | Claim::SpaceGrant { .. }
+        | Claim::SpaceEpoch { .. }
+        | Claim::Unknown { .. } => None,
+    })?;
     let is_related = read.iter().any(|attestation| {
         attestation.issuer == owner
             && matches!(attestation.claim, Claim::Relationship { with, .. } if with == us)

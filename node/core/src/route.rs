@@ -49,8 +49,7 @@ impl Node {
                 self.effects.push_back(Effect::Changed { space, documents });
             }
             Output::Referenced { space, blobs } => {
-                self.data
-                    .command(now.monotonic, Command::Refer { space, blobs });
+                self.data.command(now.monotonic, Command::Refer { space, blobs });
             }
         }
     }
@@ -85,14 +84,8 @@ impl Node {
             }
             Lane::Sync if self.may(device, Action::Connect) => {
                 let trust = &self.trust;
-                let may_hold = |space| {
-                    trust
-                        .decide(Question {
-                            device,
-                            action: Action::Hold(space),
-                        })
-                        .allowed
-                };
+                let may_hold =
+                    |space| trust.decide(Question { device, action: Action::Hold(space) }).allowed;
                 if let Err(error) = self.sync.on_frame(device, frame, &may_hold) {
                     tracing::warn!(%device, %error, "bad sync frame");
                 }
@@ -104,12 +97,7 @@ impl Node {
     pub(crate) fn verified(&mut self, job: JobId, results: Vec<Result<VerifiedEntry, EntryError>>) {
         let trust = &self.trust;
         self.sync.on_verified(job, results, &|space, author| {
-            trust
-                .decide(Question {
-                    device: author,
-                    action: Action::Write(space),
-                })
-                .allowed
+            trust.decide(Question { device: author, action: Action::Write(space) }).allowed
         });
     }
 
@@ -120,14 +108,8 @@ impl Node {
             self.log_store_error(|node| node.open_space(space));
         }
         let own = self.trust.device();
-        let devices: Vec<DeviceId> = self
-            .trust
-            .graph()
-            .devices
-            .keys()
-            .copied()
-            .filter(|device| *device != own)
-            .collect();
+        let devices: Vec<DeviceId> =
+            self.trust.graph().devices.keys().copied().filter(|device| *device != own).collect();
         let mut sought = BTreeSet::new();
         for device in devices {
             let share = self.share_of(device);
@@ -135,23 +117,12 @@ impl Node {
                 sought.insert(device);
             }
             if self.shares.get(&device) != Some(&share) {
-                let Share {
-                    is_admitted,
-                    spaces,
-                } = share.clone();
+                let Share { is_admitted, spaces } = share.clone();
                 self.shares.insert(device, share);
-                self.data.command(
-                    now.monotonic,
-                    Command::Share {
-                        device,
-                        spaces,
-                        is_admitted,
-                    },
-                );
+                self.data.command(now.monotonic, Command::Share { device, spaces, is_admitted });
             }
         }
-        self.data
-            .command(now.monotonic, Command::Seek { devices: sought });
+        self.data.command(now.monotonic, Command::Seek { devices: sought });
         for device in self.data.connected().collect::<Vec<_>>() {
             self.greet(now, device);
         }
@@ -164,33 +135,20 @@ impl Node {
         if !self.may(device, Action::Connect) {
             return Share::default();
         }
-        let spaces = self
-            .trust
-            .spaces()
-            .filter(|space| self.may(device, Action::Hold(*space)));
-        Share {
-            is_admitted: true,
-            spaces: spaces.collect(),
-        }
+        let spaces = self.trust.spaces().filter(|space| self.may(device, Action::Hold(*space)));
+        Share { is_admitted: true, spaces: spaces.collect() }
     }
 
     /// Tells a connected, admitted device what concerns it, as far as it was not
     /// told, and shares its spaces.
-    fn greet(&mut self, now: Now, device: DeviceId) {
+    pub(crate) fn greet(&mut self, now: Now, device: DeviceId) {
         let share = self.shares.get(&device).cloned().unwrap_or_default();
-        let Some(agent) = self
-            .trust
-            .graph()
-            .agent_of(device)
-            .filter(|_| share.is_admitted)
-        else {
+        let Some(agent) = self.trust.graph().agent_of(device).filter(|_| share.is_admitted) else {
             return;
         };
         if !self.acquaintances.entry(device).or_default().was_told {
             self.acquaintances.entry(device).or_default().was_told = true;
-            let here = Message::Here {
-                addresses: self.own_addresses(),
-            };
+            let here = Message::Here { addresses: self.own_addresses() };
             self.send(device, Lane::Trust, here.encode());
             let have = Message::have(&self.trust.visible_to(agent));
             self.send(device, Lane::Trust, have.encode());
@@ -218,9 +176,7 @@ impl Node {
             .map(|attestation| ByteBuf::from(attestation.bytes()))
             .collect();
         for some in lacking.chunks(ATTESTATIONS_PER_MESSAGE_MAX) {
-            let message = Message::Attestations {
-                attestations: some.to_vec(),
-            };
+            let message = Message::Attestations { attestations: some.to_vec() };
             self.send(device, Lane::Trust, message.encode());
         }
     }
@@ -242,7 +198,8 @@ impl Node {
                 let acquaintance = self.acquaintances.entry(device).or_default();
                 acquaintance.has_spoken = true;
                 acquaintance.lacking = lacking;
-                acquaintance.knows.extend(ids);
+                // What it could not keep is not among them: it gets that again.
+                acquaintance.knows = ids;
                 if let Some(agent) = self.trust.graph().agent_of(device) {
                     self.pass_on(device, agent);
                 }
@@ -272,18 +229,18 @@ impl Node {
                     self.trust_changed(now);
                 }
             }
-            Err(error) => tracing::error!(%device, %error, "could not keep attestations"),
+            Err(error) => {
+                tracing::error!(%device, %error, "could not keep attestations");
+                // Says again what is here, with the next comparison.
+                self.acquaintances.entry(device).or_default().was_told = false;
+            }
         }
     }
 
     /// Addresses worth telling others: loopback ones only to somebody on this
     /// machine are left to the ticket.
     pub(crate) fn own_addresses(&self) -> Vec<String> {
-        self.listen
-            .iter()
-            .take(exchange::ADDRESSES_MAX)
-            .cloned()
-            .collect()
+        self.listen.iter().take(exchange::ADDRESSES_MAX).cloned().collect()
     }
 
     pub(crate) fn learn_addresses(&mut self, now: Now, device: DeviceId, addresses: Vec<String>) {
@@ -294,23 +251,16 @@ impl Node {
         {
             tracing::error!(%device, %error, "could not remember addresses");
         }
-        self.data
-            .command(now.monotonic, Command::Know { device, addresses });
+        self.data.command(now.monotonic, Command::Know { device, addresses });
     }
 
     pub(crate) fn recall_peers(&mut self, now: Now) {
-        let keys: Vec<String> = self
-            .trust
-            .note_keys(ADDRESSES_NOTE)
-            .map(ToOwned::to_owned)
-            .collect();
+        let keys: Vec<String> =
+            self.trust.note_keys(ADDRESSES_NOTE).map(ToOwned::to_owned).collect();
         for key in keys {
-            let device = key
-                .strip_prefix(ADDRESSES_NOTE)
-                .and_then(|text| text.parse().ok());
+            let device = key.strip_prefix(ADDRESSES_NOTE).and_then(|text| text.parse().ok());
             if let (Some(device), Some(addresses)) = (device, self.trust.note(&key)) {
-                self.data
-                    .command(now.monotonic, Command::Know { device, addresses });
+                self.data.command(now.monotonic, Command::Know { device, addresses });
             }
         }
     }
@@ -319,12 +269,9 @@ impl Node {
     /// came.
     pub(crate) fn is_acquainted(&self, device: DeviceId) -> bool {
         self.acquaintances.get(&device).is_some_and(
-            |Acquaintance {
-                 knows: _,
-                 lacking,
-                 has_spoken,
-                 was_told,
-             }| { *has_spoken && *was_told && lacking.is_empty() },
+            |Acquaintance { knows: _, lacking, has_spoken, was_told }| {
+                *has_spoken && *was_told && lacking.is_empty()
+            },
         )
     }
 }

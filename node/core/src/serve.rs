@@ -46,23 +46,14 @@ impl Node {
                     write_documents(engine, writer, space, documents)
                 });
             }
-            Request::SetValue {
-                space,
-                document,
-                path,
-                value,
-            } => {
+            Request::SetValue { space, document, path, value } => {
                 return self.serve_write(now, id, space, |engine, writer| {
                     let pointer = Pointer::parse(&path).map_err(EngineError::from)?;
                     engine.set(writer, space, document, (&pointer, &value))?;
                     Ok(vec![document])
                 });
             }
-            Request::Patch {
-                space,
-                document,
-                operations,
-            } => {
+            Request::Patch { space, document, operations } => {
                 return self.serve_write(now, id, space, |engine, writer| {
                     if operations.len() > PATCH_OPS_MAX {
                         return Err(EngineError::TooLarge.into());
@@ -116,17 +107,13 @@ impl Node {
             Request::History { space, document } => {
                 Ok(Response::History(self.sync.history(space, document)?))
             }
-            Request::Documents { space } => Ok(Response::Documents(
-                self.sync.documents(space)?.values().cloned().collect(),
-            )),
+            Request::Documents { space } => {
+                Ok(Response::Documents(self.sync.documents(space)?.values().cloned().collect()))
+            }
             Request::BlobSecret { space, is_write } => {
                 let needed = if is_write { Role::Writer } else { Role::Reader };
                 self.need_role(space, needed)?;
-                let (_, keys) = self
-                    .trust
-                    .keyring()
-                    .newest(space)
-                    .ok_or(EngineError::NoKey)?;
+                let (_, keys) = self.trust.keyring().newest(space).ok_or(EngineError::NoKey)?;
                 Ok(Response::BlobSecret(keys.blobs.clone()))
             }
             Request::Blobs { space } => {
@@ -135,19 +122,12 @@ impl Node {
             }
             Request::FindBlob { space, blob } => {
                 self.need_role(space, Role::Reader)?;
-                let found = self
-                    .data
-                    .blob_of(space, blob)
-                    .map(|is_here| (blob, is_here));
+                let found = self.data.blob_of(space, blob).map(|is_here| (blob, is_here));
                 Ok(Response::Blobs(found.into_iter().collect()))
             }
             other => {
                 tracing::error!(?other, "not a question about content");
-                Err(Failure::new(
-                    FailureKind::Invalid,
-                    "not understood",
-                    "kith --help",
-                ))
+                Err(Failure::new(FailureKind::Invalid, "not understood", "kith --help"))
             }
         }
     }
@@ -166,11 +146,7 @@ impl Node {
         let (engine, mut writer) = self.writer(now);
         match engine.atomically(space, |engine| write(engine, &mut writer)) {
             Ok(documents) => {
-                let pending = PendingWrite {
-                    id,
-                    space,
-                    documents,
-                };
+                let pending = PendingWrite { id, space, documents };
                 #[cfg(feature = "planted-bugs")]
                 if node_model::planted::active(node_model::planted::Bug::AcknowledgedBeforeCommit) {
                     self.answer_write(pending);
@@ -196,10 +172,7 @@ impl Node {
         let with_heads = write.documents.len() == 1;
         let written = write.documents.into_iter().map(|document| {
             let heads = if with_heads {
-                self.sync
-                    .document(write.space, document)
-                    .map(|d| d.heads())
-                    .unwrap_or_default()
+                self.sync.document(write.space, document).map(|d| d.heads()).unwrap_or_default()
             } else {
                 vec![]
             };
@@ -223,12 +196,7 @@ impl Node {
 
     fn identity(&self) -> Identity {
         let device = self.trust.device();
-        let device_name = self
-            .trust
-            .graph()
-            .devices
-            .get(&device)
-            .map(|own| own.name.clone());
+        let device_name = self.trust.graph().devices.get(&device).map(|own| own.name.clone());
         Identity {
             device,
             agent: self.trust.agent(),
@@ -242,11 +210,7 @@ impl Node {
         let mut spaces = Vec::new();
         for info in self.space_infos() {
             let counts = self.sync.counts(info.space)?;
-            let blobs: Vec<bool> = self
-                .data
-                .blobs_of(info.space)
-                .map(|(_, here)| here)
-                .collect();
+            let blobs: Vec<bool> = self.data.blobs_of(info.space).map(|(_, here)| here).collect();
             spaces.push(SpaceStatus {
                 documents: counts.documents,
                 entries: counts.entries,
@@ -270,20 +234,12 @@ impl Node {
         let name = name.trim();
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
             let message = format!("a space's name has 1 to {NAME_BYTES_MAX} bytes");
-            return Err(Failure::new(
-                FailureKind::Invalid,
-                message,
-                "kith space new NAME",
-            ));
+            return Err(Failure::new(FailureKind::Invalid, message, "kith space new NAME"));
         }
-        let space = self
-            .trust
-            .found_space(self.entropy.as_mut(), now.wall, name, reach)?;
+        let space = self.trust.found_space(self.entropy.as_mut(), now.wall, name, reach)?;
         self.open_space(space)?;
         self.trust_changed(now);
-        self.space_info(space)
-            .map(Response::Space)
-            .ok_or_else(Failure::no_such_space)
+        self.space_info(space).map(Response::Space).ok_or_else(Failure::no_such_space)
     }
 
     fn grant(
@@ -293,17 +249,13 @@ impl Node {
         agent: AgentId,
         role: Role,
     ) -> Result<Response, Failure> {
-        self.trust
-            .grant(self.entropy.as_mut(), now.wall, space, agent, role)?;
+        self.trust.grant(self.entropy.as_mut(), now.wall, space, agent, role)?;
         self.trust_changed(now);
         Ok(Response::Done)
     }
 
     fn space_infos(&self) -> Vec<SpaceInfo> {
-        self.trust
-            .spaces()
-            .filter_map(|space| self.space_info(space))
-            .collect()
+        self.trust.spaces().filter_map(|space| self.space_info(space)).collect()
     }
 
     fn space_info(&self, space: SpaceId) -> Option<SpaceInfo> {
@@ -311,10 +263,7 @@ impl Node {
         let is_home = self.trust.home_space() == Some(space);
         Some(SpaceInfo {
             space,
-            name: self
-                .trust
-                .label_of(space)
-                .unwrap_or_else(|| "(sealed)".to_owned()),
+            name: self.trust.label_of(space).unwrap_or_else(|| "(sealed)".to_owned()),
             reach: facts.reach,
             role: self.trust.role_in(space)?,
             members: facts.members.len(),
@@ -332,40 +281,23 @@ impl Node {
         let begins = |info: &&SpaceInfo| {
             text.len() >= PREFIX_MIN && info.space.to_string().starts_with(text)
         };
-        let found = if named.is_empty() {
-            infos.iter().filter(begins).collect()
-        } else {
-            named
-        };
+        let found = if named.is_empty() { infos.iter().filter(begins).collect() } else { named };
         match found.as_slice() {
             [one] => Ok((*one).clone()),
             [] => {
                 let message = format!("there is no space {text:?} here");
-                Err(Failure::new(
-                    FailureKind::NotFound,
-                    message,
-                    "kith space list",
-                ))
+                Err(Failure::new(FailureKind::NotFound, message, "kith space list"))
             }
             [_, ..] => {
                 let message = format!("{} spaces are called {text:?}; use the id", found.len());
-                Err(Failure::new(
-                    FailureKind::Invalid,
-                    message,
-                    "kith space list",
-                ))
+                Err(Failure::new(FailureKind::Invalid, message, "kith space list"))
             }
         }
     }
 
     fn members(&self, space: SpaceId) -> Result<Response, Failure> {
         self.need_role(space, Role::Custodian)?;
-        let facts = self
-            .trust
-            .graph()
-            .spaces
-            .get(&space)
-            .ok_or(TrustError::NoSuchSpace)?;
+        let facts = self.trust.graph().spaces.get(&space).ok_or(TrustError::NoSuchSpace)?;
         let members = facts.members.iter().map(|(agent, member)| MemberInfo {
             agent: *agent,
             name: self.trust.name_of(*agent),
@@ -376,9 +308,7 @@ impl Node {
 
     fn peers(&self) -> Vec<PeerInfo> {
         let admitted = self.shares.iter().filter(|(_, share)| share.is_admitted);
-        admitted
-            .map(|(device, _)| self.peer_info(*device))
-            .collect()
+        admitted.map(|(device, _)| self.peer_info(*device)).collect()
     }
 
     fn peer_info(&self, device: DeviceId) -> PeerInfo {
@@ -389,9 +319,7 @@ impl Node {
         PeerInfo {
             device,
             agent,
-            name: agent
-                .map(|agent| self.trust.name_of(agent))
-                .unwrap_or_default(),
+            name: agent.map(|agent| self.trust.name_of(agent)).unwrap_or_default(),
             layer: relationship.map(|(mine, _)| mine.layer),
             is_connected: facts.is_connected,
             state: self.peer_sync_state(device),
@@ -432,18 +360,11 @@ impl Node {
             .map(|summary| summary.document)
             .collect();
         match found.len() {
-            1 => found
-                .first()
-                .copied()
-                .ok_or_else(|| EngineError::NoSuchDocument.into()),
+            1 => found.first().copied().ok_or_else(|| EngineError::NoSuchDocument.into()),
             0 => Err(EngineError::NoSuchDocument.into()),
             count => {
                 let message = format!("{count} documents are called {text:?}; use the id");
-                Err(Failure::new(
-                    FailureKind::Invalid,
-                    message,
-                    "kith doc list SPACE",
-                ))
+                Err(Failure::new(FailureKind::Invalid, message, "kith doc list SPACE"))
             }
         }
     }
@@ -459,12 +380,7 @@ fn write_documents(
         return Err(EngineError::TooLarge.into());
     }
     let mut written = Vec::with_capacity(documents.len());
-    for WriteDocument {
-        document,
-        meta,
-        value,
-    } in documents
-    {
+    for WriteDocument { document, meta, value } in documents {
         engine.write_document(writer, space, document, &meta, &value)?;
         written.push(document);
     }

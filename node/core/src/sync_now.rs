@@ -49,14 +49,7 @@ impl Node {
             Some(device) if admitted.contains(&device) => vec![device],
             Some(device) => {
                 let message = format!("{device} is not a peer of this node");
-                self.reply(
-                    id,
-                    Err(Failure::new(
-                        FailureKind::NotFound,
-                        message,
-                        "kith peer list",
-                    )),
-                );
+                self.reply(id, Err(Failure::new(FailureKind::NotFound, message, "kith peer list")));
                 return;
             }
             None => admitted,
@@ -67,13 +60,7 @@ impl Node {
         }
         let peers = targets.into_iter().map(|device| (device, None)).collect();
         let deadline = now.monotonic + PATIENCE;
-        self.sync_waits.push(SyncWait {
-            id,
-            peers,
-            before,
-            seen: before,
-            deadline,
-        });
+        self.sync_waits.push(SyncWait { id, peers, before, seen: before, deadline });
         self.data.command(now.monotonic, Command::DialNow);
         self.data.command(now.monotonic, Command::FetchAgain);
         for wait in self.sync_waits.last_mut().into_iter() {
@@ -120,11 +107,7 @@ impl Node {
             if all_settled || is_over {
                 let pushed = traffic.0.saturating_sub(wait.before.0);
                 let pulled = traffic.1.saturating_sub(wait.before.1);
-                let report = SyncReport {
-                    pushed,
-                    pulled,
-                    peers: states,
-                };
+                let report = SyncReport { pushed, pulled, peers: states };
                 self.reply(wait.id, Ok(Response::Synced(report)));
             } else {
                 self.sync_waits.push(wait);
@@ -143,11 +126,7 @@ impl Node {
 
     /// How it stands with a peer over everything that we share.
     pub(crate) fn peer_sync_state(&self, device: DeviceId) -> PeerSyncState {
-        if !self
-            .data
-            .peer(device)
-            .is_some_and(|facts| facts.is_connected)
-        {
+        if !self.data.peer(device).is_some_and(|facts| facts.is_connected) {
             return PeerSyncState::Unreachable;
         }
         if !self.is_acquainted(device) || self.data.is_fetching(device) {
@@ -186,10 +165,7 @@ impl Node {
             SpaceState::Offline
         } else if states.iter().all(|state| *state == PeerState::Equal) {
             SpaceState::Synced
-        } else if states
-            .iter()
-            .any(|s| matches!(s, PeerState::Pulling | PeerState::Unknown))
-        {
+        } else if states.iter().any(|s| matches!(s, PeerState::Pulling | PeerState::Unknown)) {
             SpaceState::Syncing
         } else {
             SpaceState::Behind

@@ -58,23 +58,14 @@ struct Opened {
 /// The seal that the options ask for.
 #[must_use]
 pub fn key_seal(global: &Global) -> KeySeal {
-    if global.plain_keys {
-        KeySeal::Plain
-    } else {
-        KeySeal::Ask
-    }
+    if global.plain_keys { KeySeal::Plain } else { KeySeal::Ask }
 }
 
 /// What a new identity is called: the person's login name and the machine's.
 #[must_use]
 pub fn default_names() -> (String, String) {
-    let user = ["USER", "LOGNAME", "USERNAME"]
-        .iter()
-        .find_map(|key| std::env::var(key).ok());
-    let host = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
+    let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|key| std::env::var(key).ok());
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     (user.unwrap_or_else(|| "somebody".to_owned()), host)
 }
 
@@ -88,9 +79,7 @@ impl Client {
         home.prepare()?;
         let lock = match take(&home).await? {
             Taken::Running(_, socket) => {
-                return Ok(Self {
-                    way: Way::Socket(socket),
-                });
+                return Ok(Self { way: Way::Socket(socket) });
             }
             Taken::Lock(lock) => lock,
         };
@@ -117,14 +106,8 @@ impl Client {
         .map_err(|error| CliError::from(node_core::Failure::from(error)))?;
         let config = Arc::new(no_secrets());
         let router = doorway_http::router(started.handle.clone(), Access::LocalSocket, config);
-        let opened = Opened {
-            router,
-            started,
-            _lock: lock,
-        };
-        Ok(Self {
-            way: Way::InProcess(Box::new(opened)),
-        })
+        let opened = Opened { router, started, _lock: lock };
+        Ok(Self { way: Way::InProcess(Box::new(opened)) })
     }
 
     /// Whether a node runs here beyond this command.
@@ -254,10 +237,7 @@ impl Client {
         path: &str,
         body: Option<Value>,
     ) -> Result<Response<Body>, CliError> {
-        let builder = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "kith");
+        let builder = Request::builder().method(method).uri(path).header(header::HOST, "kith");
         let request = match body {
             Some(value) => builder
                 .header(header::CONTENT_TYPE, "application/json")
@@ -280,20 +260,13 @@ impl Client {
         }
         let status = response.status();
         let body = axum::body::to_bytes(response.into_body(), ANSWER_BYTES_MAX).await;
-        let problem = body
-            .ok()
-            .and_then(|body| serde_json::from_slice(&body).ok());
-        Err(CliError::from_problem(
-            &problem.unwrap_or(Value::Null),
-            StatusCode::as_u16(&status),
-        ))
+        let problem = body.ok().and_then(|body| serde_json::from_slice(&body).ok());
+        Err(CliError::from_problem(&problem.unwrap_or(Value::Null), StatusCode::as_u16(&status)))
     }
 }
 
 async fn over_socket(path: &Path, request: Request<Body>) -> Result<Response<Body>, CliError> {
-    let stream = UnixStream::connect(path)
-        .await
-        .map_err(|error| lost(&error))?;
+    let stream = UnixStream::connect(path).await.map_err(|error| lost(&error))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| lost(&error))?;
@@ -302,10 +275,7 @@ async fn over_socket(path: &Path, request: Request<Body>) -> Result<Response<Bod
             tracing::debug!(%error, "the connection to the node ended");
         }
     });
-    let response = sender
-        .send_request(request)
-        .await
-        .map_err(|error| lost(&error))?;
+    let response = sender.send_request(request).await.map_err(|error| lost(&error))?;
     Ok(response.map(|body| Body::new(body.map_err(axum::Error::new))))
 }
 

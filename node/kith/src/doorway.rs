@@ -51,22 +51,13 @@ impl Doorway {
         };
         let (stop, stopped) = watch::channel(false);
         let web = router(handle.clone(), Access::Loopback, Arc::new(config));
-        let mut serving = vec![tokio::spawn(serve_tcp(
-            listener,
-            web,
-            wait(stopped.clone()),
-        ))];
+        let mut serving = vec![tokio::spawn(serve_tcp(listener, web, wait(stopped.clone())))];
         if let Some(socket) = socket {
             let local = router(handle.clone(), Access::LocalSocket, Arc::new(no_secrets()));
             serving.push(tokio::spawn(serve_unix(socket, local, wait(stopped))));
         }
         let url = format!("http://{host}");
-        Ok(Self {
-            entry: format!("{url}/enter/{entry_code}"),
-            url,
-            stop,
-            serving,
-        })
+        Ok(Self { entry: format!("{url}/enter/{entry_code}"), url, stop, serving })
     }
 
     /// Lets answers under way finish, and closes.
@@ -103,10 +94,7 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
     }
     TcpListener::bind(address).await.map_err(|error| {
         let message = if error.kind() == std::io::ErrorKind::AddrInUse {
-            format!(
-                "another program uses port {}, perhaps a second node",
-                address.port()
-            )
+            format!("another program uses port {}, perhaps a second node", address.port())
         } else {
             format!("the doorway cannot listen on {address}: {error}")
         };
@@ -119,11 +107,8 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
 pub(crate) fn local_token(home: &Home) -> Result<String, CliError> {
     let path = home.local_token();
     let fits = std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= TOKEN_BYTES_MAX);
-    let token = if fits {
-        std::fs::read_to_string(&path).unwrap_or_default()
-    } else {
-        String::new()
-    };
+    let token =
+        if fits { std::fs::read_to_string(&path).unwrap_or_default() } else { String::new() };
     let token = token.trim();
     if token.len() >= 32 && token.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Ok(token.to_owned());

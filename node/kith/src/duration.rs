@@ -16,13 +16,8 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         'd' => 86_400,
         _ => return Err(wrong()),
     };
-    let number: u64 = text[..text.len() - unit.len_utf8()]
-        .parse()
-        .map_err(|_| wrong())?;
-    let seconds = number
-        .checked_mul(seconds)
-        .filter(|seconds| *seconds > 0)
-        .ok_or_else(wrong)?;
+    let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
+    let seconds = number.checked_mul(seconds).filter(|seconds| *seconds > 0).ok_or_else(wrong)?;
     Ok(Duration::from_secs(seconds))
 }
 
@@ -34,16 +29,7 @@ mod tests {
     fn times_are_read() {
         assert_eq!(parse("15m"), Ok(Duration::from_secs(900)));
         assert_eq!(parse("2d"), Ok(Duration::from_secs(172_800)));
-        for wrong in [
-            "",
-            "m",
-            "0s",
-            "15",
-            "-1m",
-            "1.5h",
-            "99999999999999999999s",
-            "9ü",
-        ] {
+        for wrong in ["", "m", "0s", "15", "-1m", "1.5h", "99999999999999999999s", "9ü"] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }

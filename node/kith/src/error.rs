@@ -31,16 +31,9 @@ impl CliError {
 
     /// From the problem document of an HTTP answer.
     pub fn from_problem(problem: &Value, status: u16) -> Self {
-        let text = |key: &str| {
-            problem
-                .get(key)
-                .and_then(Value::as_str)
-                .map(ToOwned::to_owned)
-        };
+        let text = |key: &str| problem.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
         let code = text("code").unwrap_or_else(|| "failed".to_owned());
-        let message = text("detail")
-            .or_else(|| text("message"))
-            .or_else(|| text("title"));
+        let message = text("detail").or_else(|| text("message")).or_else(|| text("title"));
         Self {
             exit: exit_of(&code),
             code,
@@ -53,13 +46,7 @@ impl CliError {
     /// For `--json`.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let Self {
-            code,
-            message,
-            state,
-            fix,
-            exit: _,
-        } = self;
+        let Self { code, message, state, fix, exit: _ } = self;
         json!({"error": {"code": code, "message": message, "state": state, "fix": fix}})
     }
 }
@@ -77,31 +64,15 @@ fn exit_of(code: &str) -> u8 {
 
 impl From<Failure> for CliError {
     fn from(failure: Failure) -> Self {
-        let Failure {
-            kind,
-            message,
-            state,
-            fix,
-        } = failure;
+        let Failure { kind, message, state, fix } = failure;
         let code = kind.code().to_owned();
-        Self {
-            exit: exit_of(&code),
-            code,
-            message,
-            state,
-            fix,
-        }
+        Self { exit: exit_of(&code), code, message, state, fix }
     }
 }
 
 impl std::fmt::Display for CliError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            message,
-            state,
-            fix,
-            ..
-        } = self;
+        let Self { message, state, fix, .. } = self;
         write!(f, "error: {message}\n  state: {state}\n  to mend it: {fix}")
     }
 }

@@ -7,10 +7,7 @@ const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/guide.rs"));
 
 /// Files of the guide that a reader sees: everything but the authors' notes.
 pub(crate) fn files() -> impl Iterator<Item = (&'static str, &'static [u8])> {
-    FILES
-        .iter()
-        .copied()
-        .filter(|(path, _)| *path != "README.md")
+    FILES.iter().copied().filter(|(path, _)| *path != "README.md")
 }
 
 /// Writes the guide to a folder.

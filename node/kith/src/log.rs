@@ -11,13 +11,7 @@ pub fn start(verbose: u8, is_json: bool) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_env("KITH_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start, as in tests, changes nothing.
-    let _ = if is_json {
-        builder.json().try_init()
-    } else {
-        builder.with_target(false).try_init()
-    };
+    let _ = if is_json { builder.json().try_init() } else { builder.with_target(false).try_init() };
 }

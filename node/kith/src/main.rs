@@ -12,9 +12,7 @@ fn main() -> ExitCode {
     };
     let is_json = cli.global.json;
     kith::log::start(cli.global.verbose, is_json);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = match runtime {
         Ok(runtime) => runtime.block_on(commands::run(cli)),
         Err(error) => Err(CliError::machine(error.to_string(), "restart the machine")),
@@ -26,11 +24,7 @@ fn main() -> ExitCode {
 }
 
 fn fail(error: &CliError, is_json: bool) -> ExitCode {
-    let text = if is_json {
-        error.to_json().to_string()
-    } else {
-        error.to_string()
-    };
+    let text = if is_json { error.to_json().to_string() } else { error.to_string() };
     show::note(&text);
     ExitCode::from(error.exit)
 }
@@ -42,11 +36,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
         _ if is_json => {
             let text = error.to_string();
-            let message = text
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .trim_start_matches("error: ");
+            let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
             let name = Cli::command().get_name().to_owned();
             fail(&CliError::usage(message, format!("{name} --help")), true)
         }

@@ -33,25 +33,16 @@ pub fn answer(is_json: bool, value: &Value, human: impl FnOnce() -> String) {
 #[must_use]
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let width = |at: usize| {
-        let cells = rows
-            .iter()
-            .filter_map(|row| row.get(at))
-            .map(|cell| cell.chars().count());
+        let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count());
         cells.chain([header[at].chars().count()]).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..header.len()).map(width).collect();
     let row = |cells: Vec<&str>| {
-        let padded = cells
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"));
+        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     let mut lines = vec![row(header.to_vec())];
-    lines.extend(
-        rows.iter()
-            .map(|cells| row(cells.iter().map(String::as_str).collect())),
-    );
+    lines.extend(rows.iter().map(|cells| row(cells.iter().map(String::as_str).collect())));
     lines.join("\n")
 }
 
@@ -64,10 +55,7 @@ pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 /// A list in an answer, or nothing.
 #[must_use]
 pub fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
-    value
-        .get(key)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// A number in an answer, or 0.
@@ -90,11 +78,8 @@ impl Bar {
     #[must_use]
     pub fn new(what: &str, is_json: bool) -> Self {
         let is_visible = !is_json && std::io::stderr().is_terminal();
-        let target = if is_visible {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
+        let target =
+            if is_visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(0), target);
         let style =
             ProgressStyle::with_template("{msg} [{wide_bar}] {human_pos}/{human_len} {eta}");

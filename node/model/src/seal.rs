@@ -1,10 +1,7 @@
 //! Sealing: XChaCha20-Poly1305 with a random 192-bit nonce in front
 //! (draft-irtf-cfrg-xchacha-03). A sealed byte string is `nonce ‖ ciphertext ‖ tag`.
 
-use chacha20poly1305::{
-    KeyInit, XChaCha20Poly1305,
-    aead::AeadInOut,
-};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, aead::AeadInOut};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{Entropy, random_bytes};

@@ -66,15 +66,7 @@ pub enum TicketError {
 const VERSION: u8 = 1;
 
 #[derive(Serialize, Deserialize)]
-struct Wire(
-    u8,
-    AgentId,
-    DeviceId,
-    Vec<String>,
-    Option<SpaceId>,
-    Timestamp,
-    TicketSecret,
-);
+struct Wire(u8, AgentId, DeviceId, Vec<String>, Option<SpaceId>, Timestamp, TicketSecret);
 
 impl fmt::Display for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs::File, io, ops::Range, path::PathBuf, sync::
 
 use bytes::Bytes;
 use data_plane_store::Blobs;
-use futures::{Stream, StreamExt, TryStreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 use node_core::{
     Failure, FailureKind, Request, Response,
     request::{Meta, WriteDocument, content_document},
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use sync_engine_core::blob::{BlobCipher, CHUNK_BYTES, HEADER_BYTES};
 
 use crate::{
-    handle::{Handle, Progress, ProgressSender, unexpected},
+    handle::{Handle, unexpected},
     seal_file::{self, Source, Spool, blob_failure, read_failure},
 };
 
@@ -29,9 +29,6 @@ const READ_CHUNKS: u64 = 16;
 
 /// Files sealed at the same time.
 pub(crate) const CONCURRENT_FILES: usize = 4;
-
-/// Files noted in one change: an entry refers to at most 1,024 blobs.
-const FILES_A_CHANGE: usize = 1_000;
 
 /// A file that was put into a space.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,11 +80,7 @@ impl BlobReader {
         let end = range.end.min(self.size());
         let chunk = CHUNK_BYTES as u64;
         let first = range.start / chunk;
-        let count = if range.start < end {
-            end.div_ceil(chunk) - first
-        } else {
-            0
-        };
+        let count = if range.start < end { end.div_ceil(chunk) - first } else { 0 };
         let groups = (0..count.div_ceil(READ_CHUNKS)).map(move |group| {
             let from = first + group * READ_CHUNKS;
             from..(from + READ_CHUNKS).min(first + count)
@@ -126,16 +119,12 @@ fn open_chunks(
         let (offset, len) = cipher.place(index);
         let at = usize::try_from(offset - base).map_err(|_| damaged())?;
         let mut chunk = sealed.get(at..at + len).ok_or_else(damaged)?.to_vec();
-        cipher
-            .open_chunk(index, &mut chunk)
-            .map_err(|_| damaged())?;
+        cipher.open_chunk(index, &mut chunk).map_err(|_| damaged())?;
         plain.extend_from_slice(&chunk);
     }
     let plain = Bytes::from(plain);
     let within = |place: u64| {
-        usize::try_from(place.saturating_sub(plain_start))
-            .unwrap_or(usize::MAX)
-            .min(plain.len())
+        usize::try_from(place.saturating_sub(plain_start)).unwrap_or(usize::MAX).min(plain.len())
     };
     Ok(plain.slice(within(range.start)..within(range.end)))
 }
@@ -167,44 +156,10 @@ impl Handle {
             let written = written.await.map_err(seal_file::stopped)?;
             spool = written.map_err(|error| read_failure(&error))?;
         }
-        let source = spool
-            .finish(self.spool())
-            .map_err(|error| read_failure(&error))?;
+        let source = spool.finish(self.spool()).map_err(|error| read_failure(&error))?;
         let stored = self.seal(secret, source, name, mime).await?;
         self.keep(std::slice::from_ref(&stored)).await?;
-        self.list_files(space, std::slice::from_ref(&stored))
-            .await?;
-        Ok(stored)
-    }
-
-    /// Puts files from this machine into a space.
-    ///
-    /// # Errors
-    /// [`Failure`]; files before the one that failed may be stored, and nothing
-    /// refers to them.
-    pub async fn put_files(
-        &self,
-        space: SpaceId,
-        paths: Vec<PathBuf>,
-        progress: &ProgressSender,
-    ) -> Result<Vec<StoredBlob>, Failure> {
-        let secret = self.write_secret(space).await?;
-        let total = paths.len() as u64;
-        let sealed = stream::iter(paths).map(|path| self.seal_path(secret.clone(), path));
-        let mut sealed = sealed.buffered(CONCURRENT_FILES);
-        let mut stored = Vec::new();
-        while let Some(file) = sealed.try_next().await? {
-            stored.push(file);
-            progress.send_replace(Progress {
-                done: stored.len() as u64,
-                total,
-                unit: "files",
-            });
-        }
-        for some in stored.chunks(FILES_A_CHANGE) {
-            self.keep(some).await?;
-            self.list_files(space, some).await?;
-        }
+        self.list_files(space, std::slice::from_ref(&stored)).await?;
         Ok(stored)
     }
 
@@ -213,9 +168,7 @@ impl Handle {
         secret: SealKey,
         path: PathBuf,
     ) -> Result<StoredBlob, Failure> {
-        let name = path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned());
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let opened = File::open(&path).map_err(|error| read_failure(&error))?;
         self.seal(secret, opened, name, None).await
     }
@@ -229,15 +182,9 @@ impl Handle {
     ) -> Result<StoredBlob, Failure> {
         let (blob, size) = seal_file::store(self.blob_store(), secret, source).await?;
         let name = name.map(|name| shortened(&name));
-        let mime = mime
-            .filter(|mime| is_telling(mime))
-            .unwrap_or_else(|| guess_mime(name.as_deref()));
-        Ok(StoredBlob {
-            blob,
-            size,
-            mime,
-            name,
-        })
+        let mime =
+            mime.filter(|mime| is_telling(mime)).unwrap_or_else(|| guess_mime(name.as_deref()));
+        Ok(StoredBlob { blob, size, mime, name })
     }
 
     /// Makes blobs durable and tells the node that they are here.
@@ -248,40 +195,22 @@ impl Handle {
         self.tell_held(blobs).await
     }
 
-    /// Notes files in the space's list, so that they travel and have names.
-    async fn list_files(&self, space: SpaceId, stored: &[StoredBlob]) -> Result<(), Failure> {
+    /// Notes a file in the space's list, so that it travels and has a name.
+    async fn list_file(&self, space: SpaceId, stored: &StoredBlob) -> Result<(), Failure> {
         let document = content_document(space, FILES);
+        let StoredBlob { blob, size, mime, name } = stored;
+        let file = json!({"blob": blob.to_string(), "size": size, "mime": mime, "name": name});
         let mut list = self.files_document(space).await?;
-        for StoredBlob {
-            blob,
-            size,
-            mime,
-            name,
-        } in stored
-        {
-            let file = json!({"blob": blob.to_string(), "size": size, "mime": mime, "name": name});
-            list.insert(blob.to_string(), file);
-        }
-        let meta = Meta {
-            kind: FILES_KIND.to_owned(),
-            ..Meta::default()
-        };
-        let documents = vec![WriteDocument {
-            document,
-            meta,
-            value: Value::Object(list),
-        }];
-        self.request(Request::WriteDocuments { space, documents })
-            .await?;
+        list.insert(blob.to_string(), file);
+        let meta = Meta { kind: FILES_KIND.to_owned(), ..Meta::default() };
+        let documents = vec![WriteDocument { document, meta, value: Value::Object(list) }];
+        self.request(Request::WriteDocuments { space, documents }).await?;
         Ok(())
     }
 
     async fn files_document(&self, space: SpaceId) -> Result<Map<String, Value>, Failure> {
         let document = content_document(space, FILES);
-        match self
-            .request(Request::ReadDocument { space, document })
-            .await
-        {
+        match self.request(Request::ReadDocument { space, document }).await {
             Ok(Response::Document(view)) => match view.value {
                 Value::Object(map) => Ok(map),
                 Value::Null
@@ -302,10 +231,7 @@ impl Handle {
     }
 
     async fn secret(&self, space: SpaceId, is_write: bool) -> Result<SealKey, Failure> {
-        match self
-            .request(Request::BlobSecret { space, is_write })
-            .await?
-        {
+        match self.request(Request::BlobSecret { space, is_write }).await? {
             Response::BlobSecret(secret) => Ok(secret),
             other => Err(unexpected(&other)),
         }
@@ -327,16 +253,7 @@ impl Handle {
             let name = text("name").map(ToOwned::to_owned);
             let mime = text("mime").map_or_else(|| guess_mime(name.as_deref()), ToOwned::to_owned);
             let size = noted.and_then(|file| file.get("size")?.as_u64());
-            files.insert(
-                blob,
-                FileEntry {
-                    blob,
-                    name,
-                    mime,
-                    size,
-                    is_here,
-                },
-            );
+            files.insert(blob, FileEntry { blob, name, mime, size, is_here });
         }
         self.name_imported(space, &mut files).await?;
         Ok(files.into_values().collect())
@@ -355,24 +272,15 @@ impl Handle {
         else {
             return Err(Failure::no_such_space());
         };
-        for summary in documents
-            .into_iter()
-            .filter(|summary| summary.kind == crate::import::FILE)
-        {
-            let read = Request::ReadDocument {
-                space,
-                document: summary.document,
-            };
+        for summary in documents.into_iter().filter(|summary| summary.kind == crate::import::FILE) {
+            let read = Request::ReadDocument { space, document: summary.document };
             let Ok(Response::Document(view)) = self.request(read).await else {
                 continue;
             };
             let text = |key: &str| view.value.get(key).and_then(Value::as_str);
             let blob = text("blob").and_then(|text| text.parse().ok());
             if let Some(file) = blob.and_then(|blob: BlobId| files.get_mut(&blob)) {
-                file.name = file
-                    .name
-                    .take()
-                    .or_else(|| text("name").map(ToOwned::to_owned));
+                file.name = file.name.take().or_else(|| text("name").map(ToOwned::to_owned));
                 file.mime = text("mime").map_or_else(|| file.mime.clone(), ToOwned::to_owned);
                 file.size = view.value.get("size").and_then(Value::as_u64).or(file.size);
             }
@@ -395,30 +303,15 @@ impl Handle {
             }
             _ => {
                 let message = "there is no such file in this space";
-                return Err(Failure::new(
-                    FailureKind::NotFound,
-                    message,
-                    "kith blob list SPACE",
-                ));
+                return Err(Failure::new(FailureKind::NotFound, message, "kith blob list SPACE"));
             }
         }
         let blobs = self.blob_store().clone();
-        let header = blobs
-            .read(blob, 0, HEADER_BYTES)
-            .await
-            .map_err(|e| blob_failure(&e))?;
+        let header = blobs.read(blob, 0, HEADER_BYTES).await.map_err(|e| blob_failure(&e))?;
         let cipher = BlobCipher::open(&secret, &header).map_err(|error| {
-            Failure::new(
-                FailureKind::NotAllowed,
-                error.to_string(),
-                "ask whoever put it there",
-            )
+            Failure::new(FailureKind::NotAllowed, error.to_string(), "ask whoever put it there")
         })?;
-        Ok(BlobReader {
-            blobs,
-            blob,
-            cipher: Arc::new(cipher),
-        })
+        Ok(BlobReader { blobs, blob, cipher: Arc::new(cipher) })
     }
 }
 
@@ -427,9 +320,7 @@ fn damaged() -> Failure {
 }
 
 pub(crate) fn guess_mime(name: Option<&str>) -> String {
-    mime_guess::from_path(name.unwrap_or_default())
-        .first_or_octet_stream()
-        .to_string()
+    mime_guess::from_path(name.unwrap_or_default()).first_or_octet_stream().to_string()
 }
 
 /// A media type that says more than the name of a file does.
@@ -437,9 +328,7 @@ fn is_telling(text: &str) -> bool {
     text.len() <= NAME_BYTES_MAX
         && text != "application/octet-stream"
         && text.contains('/')
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() || byte == b' ')
+        && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
 fn shortened(name: &str) -> String {

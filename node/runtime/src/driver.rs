@@ -22,14 +22,9 @@ const VERDICTS_MAX: usize = 1_024;
 
 /// A call from a [`crate::Handle`].
 pub(crate) enum Call {
-    Request {
-        request: Box<Request>,
-        answer: oneshot::Sender<Result<Response, Failure>>,
-    },
+    Request { request: Box<Request>, answer: oneshot::Sender<Result<Response, Failure>> },
     BlobsHeld(Vec<BlobId>),
-    Stop {
-        stopped: oneshot::Sender<()>,
-    },
+    Stop { stopped: oneshot::Sender<()> },
 }
 
 /// The channels of a driver.
@@ -217,11 +212,7 @@ pub(crate) async fn no_network(
     while let Some(command) = commands.recv().await {
         if let NetCommand::Dial { device, .. } = command {
             let reason = "this command runs without a network".to_owned();
-            if events
-                .send(NetEvent::DialFailed { device, reason })
-                .await
-                .is_err()
-            {
+            if events.send(NetEvent::DialFailed { device, reason }).await.is_err() {
                 return;
             }
         }

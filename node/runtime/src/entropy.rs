@@ -21,10 +21,7 @@ impl TryRng for OsEntropy {
         Ok(u64::from_le_bytes(bytes))
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the source of randomness"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the source of randomness")]
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
         // A node without randomness must not go on: it would reuse nonces.
         getrandom::fill(bytes).expect("the operating system gives randomness");

@@ -54,26 +54,16 @@ impl Handle {
         let total = documents.len() as u64;
         let mut report = ExportReport::default();
         for (done, summary) in documents.into_iter().enumerate() {
-            let path = summary
-                .path
-                .clone()
-                .unwrap_or_else(|| format!("{}.json", summary.document));
+            let path = summary.path.clone().unwrap_or_else(|| format!("{}.json", summary.document));
             match self.export_document(space, &summary, &folder, &path).await {
                 Ok(bytes) => {
                     report.files += 1;
                     report.bytes += bytes;
                 }
                 Err(failure) if failure.kind == FailureKind::DiskFull => return Err(failure),
-                Err(failure) => report.skipped.push(Skipped {
-                    path,
-                    why: failure.message,
-                }),
+                Err(failure) => report.skipped.push(Skipped { path, why: failure.message }),
             }
-            progress.send_replace(Progress {
-                done: done as u64 + 1,
-                total,
-                unit: "files",
-            });
+            progress.send_replace(Progress { done: done as u64 + 1, total, unit: "files" });
         }
         Ok(report)
     }
@@ -85,20 +75,13 @@ impl Handle {
         folder: &Path,
         path: &str,
     ) -> Result<u64, Failure> {
-        let read = Request::ReadDocument {
-            space,
-            document: summary.document,
-        };
+        let read = Request::ReadDocument { space, document: summary.document };
         let view = match self.request(read).await? {
             Response::Document(view) => view,
             other => return Err(unexpected(&other)),
         };
         let target = target(folder, path)?;
-        let blob = view
-            .value
-            .get("blob")
-            .and_then(Value::as_str)
-            .and_then(|id| id.parse().ok());
+        let blob = view.value.get("blob").and_then(Value::as_str).and_then(|id| id.parse().ok());
         if let Some(blob) = blob.filter(|_| summary.kind == FILE) {
             return self.export_blob(space, blob, target).await;
         }
@@ -109,10 +92,7 @@ impl Handle {
             finish(file, &target)?;
             Ok(bytes.len() as u64)
         });
-        written
-            .await
-            .map_err(stopped)?
-            .map_err(|error| write_failure(&error))
+        written.await.map_err(stopped)?.map_err(|error| write_failure(&error))
     }
 
     async fn export_blob(
@@ -130,10 +110,7 @@ impl Handle {
                 file.write_all(&piece)?;
                 Ok::<_, io::Error>(file)
             });
-            file = written
-                .await
-                .map_err(stopped)?
-                .map_err(|error| write_failure(&error))?;
+            file = written.await.map_err(stopped)?.map_err(|error| write_failure(&error))?;
         }
         finish(file, &target).map_err(|error| write_failure(&error))?;
         Ok(size)
@@ -150,15 +127,8 @@ fn bytes_of(view: DocumentView) -> Vec<u8> {
         return source;
     }
     let is_text = value.get("content_format").is_some_and(Value::is_string)
-        && meta
-            .path
-            .as_deref()
-            .is_some_and(|path| !path.ends_with(".json"));
-    match value
-        .get("content")
-        .and_then(Value::as_str)
-        .filter(|_| is_text)
-    {
+        && meta.path.as_deref().is_some_and(|path| !path.ends_with(".json"));
+    match value.get("content").and_then(Value::as_str).filter(|_| is_text) {
         Some(text) => text.as_bytes().to_vec(),
         None => format!("{value:#}\n").into_bytes(),
     }
@@ -192,10 +162,7 @@ fn target(folder: &Path, path: &str) -> Result<PathBuf, Failure> {
                 return Err(refused("it leads out of the folder"));
             }
         }
-        if target
-            .symlink_metadata()
-            .is_ok_and(|metadata| metadata.is_symlink())
-        {
+        if target.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) {
             return Err(refused("it leads through a link"));
         }
     }
@@ -220,10 +187,7 @@ fn create(target: &Path) -> io::Result<fs::File> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(part)
+    fs::OpenOptions::new().write(true).create_new(true).open(part)
 }
 
 /// Nobody sees a half-written file under its own name.
@@ -245,15 +209,7 @@ mod tests {
     #[test]
     fn paths_stay_within_the_folder() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        for path in [
-            "",
-            "../x",
-            "/etc/passwd",
-            "a/../../x",
-            "a\\b",
-            "a\nb",
-            "./../x",
-        ] {
+        for path in ["", "../x", "/etc/passwd", "a/../../x", "a\\b", "a\nb", "./../x"] {
             assert!(target(folder.path(), path).is_err(), "{path:?}");
         }
         let good = target(folder.path(), "a/b c/ü.md").expect("is a name");

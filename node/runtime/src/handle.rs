@@ -76,14 +76,7 @@ impl Handle {
         blobs: Blobs,
         spool: std::path::PathBuf,
     ) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                calls,
-                events,
-                blobs,
-                spool,
-            }),
-        }
+        Self { shared: Arc::new(Shared { calls, events, blobs, spool }) }
     }
 
     /// Asks the node for something.
@@ -92,11 +85,7 @@ impl Handle {
     /// The node's [`Failure`], or that it is stopping.
     pub async fn request(&self, request: Request) -> Result<Response, Failure> {
         let (answer, answered) = oneshot::channel();
-        self.call(Call::Request {
-            request: Box::new(request),
-            answer,
-        })
-        .await?;
+        self.call(Call::Request { request: Box::new(request), answer }).await?;
         answered.await.map_err(|_| stopping())?
     }
 
@@ -137,9 +126,5 @@ fn stopping() -> Failure {
 /// The answer is of a kind that the request cannot have: a mistake of ours.
 pub(crate) fn unexpected(response: &Response) -> Failure {
     tracing::error!(?response, "unexpected response");
-    Failure::new(
-        FailureKind::Storage,
-        "the node gave an unexpected answer",
-        "kith status",
-    )
+    Failure::new(FailureKind::Storage, "the node gave an unexpected answer", "kith status")
 }

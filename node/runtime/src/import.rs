@@ -58,14 +58,8 @@ struct Found {
 }
 
 enum Read {
-    Document {
-        document: WriteDocument,
-        bytes: u64,
-    },
-    File {
-        document: WriteDocument,
-        stored: StoredBlob,
-    },
+    Document { document: WriteDocument, bytes: u64 },
+    File { document: WriteDocument, stored: StoredBlob },
     Skipped(Skipped),
 }
 
@@ -86,10 +80,7 @@ impl Handle {
         let (found, skipped) = walked.await.map_err(stopped)??;
         let total = found.len() as u64;
         let mut batch = Batch::default();
-        let mut report = ImportReport {
-            skipped,
-            ..ImportReport::default()
-        };
+        let mut report = ImportReport { skipped, ..ImportReport::default() };
         let read = stream::iter(found).map(|file| self.read_file(space, secret.clone(), file));
         let mut read = read.buffered(CONCURRENT_FILES);
         let mut done = 0;
@@ -98,19 +89,11 @@ impl Handle {
             batch.push(file, &mut report);
             if batch.is_full() {
                 self.write_batch(space, &mut batch).await?;
-                progress.send_replace(Progress {
-                    done,
-                    total,
-                    unit: "files",
-                });
+                progress.send_replace(Progress { done, total, unit: "files" });
             }
         }
         self.write_batch(space, &mut batch).await?;
-        progress.send_replace(Progress {
-            done,
-            total,
-            unit: "files",
-        });
+        progress.send_replace(Progress { done, total, unit: "files" });
         Ok(report)
     }
 
@@ -127,68 +110,32 @@ impl Handle {
             Err(skipped) => return Ok(Read::Skipped(skipped)),
         };
         let document = path_document(space, &found.path);
-        if let Some((
-            Parsed {
-                kind,
-                value,
-                source,
-            },
-            bytes,
-        )) = parsed
-        {
-            let meta = Meta {
-                kind,
-                path: Some(found.path),
-                source,
-            };
-            return Ok(Read::Document {
-                document: WriteDocument {
-                    document,
-                    meta,
-                    value,
-                },
-                bytes,
-            });
+        if let Some((Parsed { kind, value, source }, bytes)) = parsed {
+            let meta = Meta { kind, path: Some(found.path), source };
+            return Ok(Read::Document { document: WriteDocument { document, meta, value }, bytes });
         }
         let stored = match self.seal_path(secret, found.place).await {
             Ok(stored) => stored,
             Err(failure) if is_about_the_file(failure.kind) => {
-                return Ok(Read::Skipped(Skipped {
-                    path: found.path,
-                    why: failure.message,
-                }));
+                return Ok(Read::Skipped(Skipped { path: found.path, why: failure.message }));
             }
             Err(failure) => return Err(failure),
         };
-        let meta = Meta {
-            kind: FILE.to_owned(),
-            path: Some(found.path),
-            source: None,
-        };
+        let meta = Meta { kind: FILE.to_owned(), path: Some(found.path), source: None };
         let value = json!({
             "title": stored.name, "name": stored.name, "blob": stored.blob.to_string(),
             "mime": stored.mime, "size": stored.size,
         });
-        Ok(Read::File {
-            document: WriteDocument {
-                document,
-                meta,
-                value,
-            },
-            stored,
-        })
+        Ok(Read::File { document: WriteDocument { document, meta, value }, stored })
     }
 
     async fn write_batch(&self, space: SpaceId, batch: &mut Batch) -> Result<(), Failure> {
-        let Batch {
-            documents, stored, ..
-        } = std::mem::take(batch);
+        let Batch { documents, stored, .. } = std::mem::take(batch);
         if !stored.is_empty() {
             self.keep(&stored).await?;
         }
         if !documents.is_empty() {
-            self.request(Request::WriteDocuments { space, documents })
-                .await?;
+            self.request(Request::WriteDocuments { space, documents }).await?;
         }
         Ok(())
     }
@@ -257,20 +204,14 @@ fn read_text(place: &Path) -> io::Result<Option<Vec<u8>>> {
     use io::Read as _;
     let max = import_file::TEXT_BYTES_MAX;
     let mut bytes = Vec::new();
-    std::fs::File::open(place)?
-        .take(max + 1)
-        .read_to_end(&mut bytes)?;
+    std::fs::File::open(place)?.take(max + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= max).then_some(bytes))
 }
 
 /// All files below `root`, sorted, and what cannot be imported.
 fn walk(root: &Path) -> Result<(Vec<Found>, Vec<Skipped>), Failure> {
     let metadata = std::fs::metadata(root).map_err(|error| read_failure(&error))?;
-    let base = if metadata.is_dir() {
-        root
-    } else {
-        root.parent().unwrap_or(Path::new(""))
-    };
+    let base = if metadata.is_dir() { root } else { root.parent().unwrap_or(Path::new("")) };
     let (mut found, mut left_out) = (Vec::new(), Vec::new());
     // The root may itself be a link: the person named it.
     let entries = walkdir::WalkDir::new(root)
@@ -296,29 +237,17 @@ fn walk(root: &Path) -> Result<(Vec<Found>, Vec<Skipped>), Failure> {
         }
         let is_root = entry.depth() == 0;
         if !kind.is_file() && !is_root {
-            let why = if kind.is_symlink() {
-                "a link, not a file"
-            } else {
-                "not a regular file"
-            };
+            let why = if kind.is_symlink() { "a link, not a file" } else { "not a regular file" };
             left_out.push(skipped(&shown, why.to_owned()));
             continue;
         }
         if found.len() == FILES_MAX {
             let message = format!("more than {FILES_MAX} files");
-            return Err(Failure::new(
-                FailureKind::TooLarge,
-                message,
-                "import it folder by folder",
-            ));
+            return Err(Failure::new(FailureKind::TooLarge, message, "import it folder by folder"));
         }
         match (space_path(base, entry.path()), entry.metadata()) {
             (Some(path), Ok(metadata)) => {
-                found.push(Found {
-                    place: entry.into_path(),
-                    path,
-                    len: metadata.len(),
-                });
+                found.push(Found { place: entry.into_path(), path, len: metadata.len() });
             }
             (None, _) => left_out.push(skipped(&shown, "its name is not text".to_owned())),
             (_, Err(error)) => left_out.push(skipped(&shown, error.to_string())),
@@ -336,8 +265,5 @@ fn space_path(base: &Path, path: &Path) -> Option<String> {
 }
 
 fn skipped(path: &str, why: String) -> Skipped {
-    Skipped {
-        path: path.to_owned(),
-        why,
-    }
+    Skipped { path: path.to_owned(), why }
 }

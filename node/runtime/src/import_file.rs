@@ -31,10 +31,7 @@ pub(crate) struct Parsed {
 
 /// The form by file name and length; content may still change it to a blob.
 pub(crate) fn form(path: &str, len: u64) -> Form {
-    let extension = path
-        .rsplit('/')
-        .next()
-        .and_then(|name| name.rsplit_once('.'));
+    let extension = path.rsplit('/').next().and_then(|name| name.rsplit_once('.'));
     let extension = extension.map(|(_, extension)| extension.to_ascii_lowercase());
     if len > TEXT_BYTES_MAX {
         return Form::Blob;
@@ -59,38 +56,20 @@ pub(crate) fn parse(form: Form, path: &str, bytes: Vec<u8>) -> Option<Parsed> {
 
 fn parse_text(format: &str, path: &str, bytes: Vec<u8>) -> Option<Parsed> {
     let text = String::from_utf8(bytes).ok()?;
-    let mut map = if format == "markdown" {
-        front_matter(&text)
-    } else {
-        Map::new()
-    };
+    let mut map = if format == "markdown" { front_matter(&text) } else { Map::new() };
     if !map.get("title").is_some_and(Value::is_string) {
-        let heading = if format == "markdown" {
-            heading(&text)
-        } else {
-            None
-        };
+        let heading = if format == "markdown" { heading(&text) } else { None };
         let title = heading.unwrap_or_else(|| stem(path)).to_owned();
         map.insert("title".to_owned(), title.into());
     }
     map.insert("content_format".to_owned(), format.into());
     map.insert("content".to_owned(), text.into());
-    let kind = if map.contains_key("content_type") {
-        "content"
-    } else {
-        "document"
-    };
-    Some(Parsed {
-        kind: kind.to_owned(),
-        value: Value::Object(map),
-        source: None,
-    })
+    let kind = if map.contains_key("content_type") { "content" } else { "document" };
+    Some(Parsed { kind: kind.to_owned(), value: Value::Object(map), source: None })
 }
 
 fn heading(text: &str) -> Option<&str> {
-    text.lines()
-        .find_map(|line| line.strip_prefix("# "))
-        .map(str::trim)
+    text.lines().find_map(|line| line.strip_prefix("# ")).map(str::trim)
 }
 
 fn stem(path: &str) -> &str {
@@ -123,15 +102,10 @@ fn front_matter(text: &str) -> Map<String, Value> {
 }
 
 fn scalar_or_list(text: &str) -> Value {
-    let list = text
-        .strip_prefix('[')
-        .and_then(|text| text.strip_suffix(']'));
+    let list = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     match list {
         Some(list) => {
-            let items = list
-                .split(',')
-                .map(str::trim)
-                .filter(|item| !item.is_empty());
+            let items = list.split(',').map(str::trim).filter(|item| !item.is_empty());
             items.map(scalar).collect()
         }
         None => scalar(text),
@@ -139,10 +113,9 @@ fn scalar_or_list(text: &str) -> Value {
 }
 
 fn scalar(text: &str) -> Value {
-    let unquoted = ['"', '\''].iter().find_map(|quote| {
-        text.strip_prefix(*quote)
-            .and_then(|text| text.strip_suffix(*quote))
-    });
+    let unquoted = ['"', '\'']
+        .iter()
+        .find_map(|quote| text.strip_prefix(*quote).and_then(|text| text.strip_suffix(*quote)));
     match (unquoted, text) {
         (Some(text), _) => text.into(),
         (None, "true") => true.into(),
@@ -164,11 +137,7 @@ fn parse_json(bytes: Vec<u8>) -> Option<Parsed> {
     } else {
         "json"
     };
-    Some(Parsed {
-        kind: kind.to_owned(),
-        value,
-        source: Some(bytes),
-    })
+    Some(Parsed { kind: kind.to_owned(), value, source: Some(bytes) })
 }
 
 /// Whether a document can hold it: not nested too deeply, no empty keys.
@@ -177,9 +146,9 @@ fn fits(value: &Value, depth: usize) -> bool {
         return false;
     }
     match value {
-        Value::Object(map) => map
-            .iter()
-            .all(|(key, item)| !key.is_empty() && fits(item, depth + 1)),
+        Value::Object(map) => {
+            map.iter().all(|(key, item)| !key.is_empty() && fits(item, depth + 1))
+        }
         Value::Array(list) => list.iter().all(|item| fits(item, depth + 1)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
     }

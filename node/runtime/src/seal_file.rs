@@ -56,19 +56,13 @@ pub(crate) async fn store(
         source.rewind()?;
         Ok::<_, io::Error>((source, info))
     });
-    let (source, info) = measured
-        .await
-        .map_err(stopped)?
-        .map_err(|e| read_failure(&e))?;
+    let (source, info) = measured.await.map_err(stopped)?.map_err(|e| read_failure(&e))?;
     let (cipher, header) = BlobCipher::seal(&secret, info).map_err(|error| {
         Failure::new(FailureKind::TooLarge, error.to_string(), "split the file")
     })?;
     let blob = if info.plain_bytes <= IN_MEMORY_MAX {
         let sealed = tokio::task::spawn_blocking(move || seal_all(&cipher, header, source));
-        let sealed = sealed
-            .await
-            .map_err(stopped)?
-            .map_err(|e| read_failure(&e))?;
+        let sealed = sealed.await.map_err(stopped)?.map_err(|e| read_failure(&e))?;
         blobs.add(sealed).await
     } else {
         let (pieces, received) = mpsc::channel(PENDING_CHUNKS);
@@ -78,19 +72,13 @@ pub(crate) async fn store(
         sealer.await.map_err(stopped)?;
         added
     };
-    Ok((
-        blob.map_err(|error| blob_failure(&error))?,
-        info.plain_bytes,
-    ))
+    Ok((blob.map_err(|error| blob_failure(&error))?, info.plain_bytes))
 }
 
 fn measure(source: &mut impl Source) -> io::Result<BlobInfo> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(source)?;
-    Ok(BlobInfo {
-        plain_hash: *hasher.finalize().as_bytes(),
-        plain_bytes: hasher.count(),
-    })
+    Ok(BlobInfo { plain_hash: *hasher.finalize().as_bytes(), plain_bytes: hasher.count() })
 }
 
 fn seal_all(cipher: &BlobCipher, header: Vec<u8>, mut source: impl Source) -> io::Result<Bytes> {
@@ -111,9 +99,8 @@ fn seal_pieces(
     if pieces.blocking_send(Ok(header.into())).is_err() {
         return;
     }
-    let sealed = for_each_chunk(cipher, &mut source, |chunk| {
-        pieces.blocking_send(Ok(chunk.into())).is_ok()
-    });
+    let sealed =
+        for_each_chunk(cipher, &mut source, |chunk| pieces.blocking_send(Ok(chunk.into())).is_ok());
     if let Err(error) = sealed {
         // The store is gone; it says why.
         let _ = pieces.blocking_send(Err(error));
@@ -141,9 +128,7 @@ fn for_each_chunk(
         if rest == 0 && *hasher.finalize().as_bytes() != info.plain_hash {
             return Err(changed());
         }
-        cipher
-            .seal_chunk(index, &mut chunk)
-            .map_err(io::Error::other)?;
+        cipher.seal_chunk(index, &mut chunk).map_err(io::Error::other)?;
         if !take(chunk) {
             return Ok(());
         }
@@ -165,12 +150,7 @@ pub(crate) struct Spool {
 
 impl Spool {
     pub(crate) fn new() -> Self {
-        Self {
-            key: SealKey::random(&mut OsEntropy),
-            memory: Vec::new(),
-            file: None,
-            len: 0,
-        }
+        Self { key: SealKey::random(&mut OsEntropy), memory: Vec::new(), file: None, len: 0 }
     }
 
     /// Takes more bytes; beyond a few megabytes they go to a sealed temporary
@@ -194,11 +174,7 @@ impl Spool {
         let mut taken = 0;
         while self.memory.len() - taken >= keep_below.max(1) {
             let end = self.memory.len().min(taken + CHUNK_BYTES);
-            file.write_all(
-                &self
-                    .key
-                    .seal(&mut OsEntropy, b"spool", &self.memory[taken..end]),
-            )?;
+            file.write_all(&self.key.seal(&mut OsEntropy, b"spool", &self.memory[taken..end]))?;
             taken = end;
         }
         self.memory.drain(..taken);
@@ -210,11 +186,7 @@ impl Spool {
         if self.file.is_some() {
             self.spill(folder, 1)?;
         }
-        let mut reader = SpoolReader {
-            spool: self,
-            chunk: Vec::new(),
-            at: 0,
-        };
+        let mut reader = SpoolReader { spool: self, chunk: Vec::new(), at: 0 };
         reader.rewind()?;
         Ok(reader)
     }
@@ -239,10 +211,7 @@ impl SpoolReader {
         self.chunk = if sealed.is_empty() {
             Vec::new()
         } else {
-            self.spool
-                .key
-                .open(b"spool", &sealed)
-                .map_err(io::Error::other)?
+            self.spool.key.open(b"spool", &sealed).map_err(io::Error::other)?
         };
         Ok(())
     }
@@ -286,11 +255,7 @@ pub(crate) fn read_failure(error: &io::Error) -> Failure {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FailureKind::DiskFull,
         _ => FailureKind::Storage,
     };
-    Failure::new(
-        kind,
-        format!("could not read it: {error}"),
-        "check the file, then try again",
-    )
+    Failure::new(kind, format!("could not read it: {error}"), "check the file, then try again")
 }
 
 pub(crate) fn blob_failure(error: &BlobError) -> Failure {
@@ -300,10 +265,9 @@ pub(crate) fn blob_failure(error: &BlobError) -> Failure {
         BlobError::TooLarge => (FailureKind::TooLarge, "split the file"),
         BlobError::Full => (FailureKind::DiskFull, "free some space and try again"),
         BlobError::Closed => (FailureKind::Unreachable, "kith up"),
-        BlobError::Io(_) => (
-            FailureKind::Storage,
-            "look at the disk and its permissions, then try again",
-        ),
+        BlobError::Io(_) => {
+            (FailureKind::Storage, "look at the disk and its permissions, then try again")
+        }
     };
     Failure::new(kind, error.to_string(), fix)
 }

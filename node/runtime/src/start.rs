@@ -82,25 +82,18 @@ impl From<StartError> for Failure {
         match error {
             StartError::Ledger(error) => trust_core::TrustError::Ledger(error).into(),
             StartError::Open(OpenError::Trust(error)) => error.into(),
-            StartError::Open(OpenError::Space { error, .. }) => Self {
-                message,
-                ..error.into()
-            },
-            StartError::Blobs(BlobError::Full) => Self::new(
-                FailureKind::DiskFull,
-                message,
-                "free some space and try again",
-            ),
+            StartError::Open(OpenError::Space { error, .. }) => Self { message, ..error.into() },
+            StartError::Blobs(BlobError::Full) => {
+                Self::new(FailureKind::DiskFull, message, "free some space and try again")
+            }
             StartError::Blobs(_) => Self::new(
                 FailureKind::Storage,
                 message,
                 "look at the disk and its permissions, or restore the data directory from a backup",
             ),
-            StartError::Network(_) => Self::new(
-                FailureKind::Unreachable,
-                message,
-                "kith up --listen ADDRESS",
-            ),
+            StartError::Network(_) => {
+                Self::new(FailureKind::Unreachable, message, "kith up --listen ADDRESS")
+            }
             StartError::Folder(_) => Self::new(
                 FailureKind::Storage,
                 message,
@@ -179,14 +172,7 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
         .name("kith-node".to_owned())
         .spawn(move || runtime.block_on(driver::run(node, clock, channels)))?;
     let handle = Handle::new(calls.clone(), events, blobs.clone(), spool);
-    Ok(Started {
-        handle,
-        listening: links.listening,
-        calls,
-        driver,
-        network: links.task,
-        blobs,
-    })
+    Ok(Started { handle, listening: links.listening, calls, driver, network: links.task, blobs })
 }
 
 fn open(config: StartConfig, clock: Clock) -> Result<Node, StartError> {
@@ -198,14 +184,7 @@ fn open(config: StartConfig, clock: Clock) -> Result<Node, StartError> {
         sync_interval: config.sync_interval,
     };
     let entropy = Box::new(OsEntropy);
-    Ok(Node::open(
-        core,
-        config.keys,
-        Box::new(ledger),
-        Box::new(storage),
-        entropy,
-        clock.now(),
-    )?)
+    Ok(Node::open(core, config.keys, Box::new(ledger), Box::new(storage), entropy, clock.now())?)
 }
 
 /// The two ends towards the network.
@@ -223,11 +202,7 @@ async fn connect(
 ) -> Result<Links, StartError> {
     match network {
         Network::Listen { addresses, mdns } => {
-            let config = data_plane_libp2p::NetConfig {
-                secret,
-                listen: addresses,
-                mdns,
-            };
+            let config = data_plane_libp2p::NetConfig { secret, listen: addresses, mdns };
             let network = data_plane_libp2p::start(config, blobs).await?;
             Ok(Links {
                 commands: network.commands,
@@ -240,12 +215,7 @@ async fn connect(
             let (commands, received) = mpsc::channel(CALLS_MAX);
             let (events, arrivals) = mpsc::channel(CALLS_MAX);
             let task = tokio::spawn(driver::no_network(received, events));
-            Ok(Links {
-                commands,
-                arrivals,
-                listening: vec![],
-                task,
-            })
+            Ok(Links { commands, arrivals, listening: vec![], task })
         }
     }
 }

@@ -33,13 +33,7 @@ impl SpaceStorage for SpacesFolder {
             }
         })?;
         let path = folder.join("entries.db");
-        let store = SqliteStore::open(
-            &path,
-            OpenOptions {
-                vfs: None,
-                epoch_if_new,
-            },
-        )?;
+        let store = SqliteStore::open(&path, OpenOptions { vfs: None, epoch_if_new })?;
         Ok(Box::new(store))
     }
 }

@@ -31,12 +31,6 @@ pub async fn test_node(name: &str, network: Network) -> TestNode {
         sync_interval: Duration::from_secs(30 * 60),
         network,
     };
-    let started = start(config)
-        .await
-        .expect("an empty folder is a good start");
-    TestNode {
-        handle: started.handle.clone(),
-        started,
-        folder,
-    }
+    let started = start(config).await.expect("an empty folder is a good start");
+    TestNode { handle: started.handle.clone(), started, folder }
 }

@@ -13,10 +13,7 @@ use tokio::sync::watch;
 use crate::{Handle, Network, Progress, testing::test_node};
 
 async fn space(handle: &Handle) -> SpaceId {
-    let found = Request::FoundSpace {
-        name: "album".to_owned(),
-        reach: Reach::Private,
-    };
+    let found = Request::FoundSpace { name: "album".to_owned(), reach: Reach::Private };
     match handle.request(found).await.expect("founds") {
         Response::Space(info) => info.space,
         other => panic!("{other:?}"),
@@ -33,12 +30,7 @@ fn files_below(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         .map(|entry| entry.expect("readable"))
         .filter(|entry| entry.file_type().is_file())
         .map(|entry| {
-            let path = entry
-                .path()
-                .strip_prefix(folder)
-                .expect("below")
-                .display()
-                .to_string();
+            let path = entry.path().strip_prefix(folder).expect("below").display().to_string();
             (path, std::fs::read(entry.path()).expect("readable"))
         })
         .collect()
@@ -55,51 +47,28 @@ async fn a_folder_goes_in_and_comes_out_byte_for_byte() {
         std::fs::write(path, bytes).expect("writes");
     };
     write("a.md", b"---\nid: a\n---\n# A\r\nText without an end");
-    write(
-        "sub/p.json",
-        b"{ \"chapters\": [ ],\n \"x\": 1.50, \"id\":\"p\" }\n\n",
-    );
+    write("sub/p.json", b"{ \"chapters\": [ ],\n \"x\": 1.50, \"id\":\"p\" }\n\n");
     write("sub/strange.json", b"[1, 2");
     write("empty.txt", b"");
     write("latin1.txt", b"gr\xfc\xdfe");
     write("picture.png", &vec![7; 300_000]);
-    write(
-        "large.bin",
-        &(0..5_000_000_u32)
-            .map(|i| (i % 249) as u8)
-            .collect::<Vec<_>>(),
-    );
+    write("large.bin", &(0..5_000_000_u32).map(|i| (i % 249) as u8).collect::<Vec<_>>());
     #[cfg(unix)]
     std::os::unix::fs::symlink("/etc/passwd", source.path().join("link")).expect("links");
 
     let from = source.path().to_owned();
-    let report = node
-        .handle
-        .import(space, from.clone(), progress())
-        .await
-        .expect("imports");
+    let report = node.handle.import(space, from.clone(), progress()).await.expect("imports");
     assert_eq!((report.documents, report.blobs), (7, 4));
     assert_eq!(
-        report
-            .skipped
-            .iter()
-            .map(|s| s.why.as_str())
-            .collect::<Vec<_>>(),
+        report.skipped.iter().map(|s| s.why.as_str()).collect::<Vec<_>>(),
         ["a link, not a file"]
     );
-    let again = node
-        .handle
-        .import(space, from, progress())
-        .await
-        .expect("imports again");
+    let again = node.handle.import(space, from, progress()).await.expect("imports again");
     assert_eq!(again.documents, 7);
 
     let target = tempfile::tempdir().expect("a temporary folder");
-    let exported = node
-        .handle
-        .export(space, target.path().to_owned(), progress())
-        .await
-        .expect("exports");
+    let exported =
+        node.handle.export(space, target.path().to_owned(), progress()).await.expect("exports");
     assert_eq!((exported.files, exported.skipped.len()), (7, 0));
     std::fs::remove_file(source.path().join("link")).expect("removes");
     assert!(files_below(source.path()) == files_below(target.path()));
@@ -111,30 +80,16 @@ async fn a_path_from_elsewhere_does_not_leave_the_export() {
     let space = space(&node.handle).await;
     let documents = ["../evil.md", "good.md"].map(|path| WriteDocument {
         document: path_document(space, path),
-        meta: Meta {
-            kind: "document".into(),
-            path: Some(path.into()),
-            source: None,
-        },
+        meta: Meta { kind: "document".into(), path: Some(path.into()), source: None },
         value: json!({"content": "x", "content_format": "markdown"}),
     });
-    let write = Request::WriteDocuments {
-        space,
-        documents: documents.to_vec(),
-    };
+    let write = Request::WriteDocuments { space, documents: documents.to_vec() };
     node.handle.request(write).await.expect("writes");
     let target = tempfile::tempdir().expect("a temporary folder");
     let inner = target.path().join("inner");
-    let report = node
-        .handle
-        .export(space, inner, progress())
-        .await
-        .expect("exports");
+    let report = node.handle.export(space, inner, progress()).await.expect("exports");
     assert_eq!((report.files, report.skipped.len()), (1, 1));
-    assert_eq!(
-        files_below(target.path()).into_keys().collect::<Vec<_>>(),
-        ["inner/good.md"]
-    );
+    assert_eq!(files_below(target.path()).into_keys().collect::<Vec<_>>(), ["inner/good.md"]);
 }
 
 #[tokio::test]
@@ -142,46 +97,18 @@ async fn files_read_back_in_parts_and_as_a_whole() {
     let node = test_node("Ada", Network::None).await;
     let space = space(&node.handle).await;
     let plain: Vec<u8> = (0..6_000_000_u32).map(|i| (i % 247) as u8).collect();
-    let pieces: Vec<_> = plain
-        .chunks(100_000)
-        .map(|c| Ok(Bytes::copy_from_slice(c)))
-        .collect();
+    let pieces: Vec<_> = plain.chunks(100_000).map(|c| Ok(Bytes::copy_from_slice(c))).collect();
     let stored = node
         .handle
-        .put_blob(
-            space,
-            stream::iter(pieces),
-            Some("film.mp4".to_owned()),
-            None,
-        )
+        .put_blob(space, stream::iter(pieces), Some("film.mp4".to_owned()), None)
         .await
         .expect("stores");
-    assert_eq!(
-        (stored.size, stored.mime.as_str()),
-        (6_000_000, "video/mp4")
-    );
-    for range in [
-        0..6_000_000,
-        0..1,
-        65_535..65_537,
-        1_048_570..3_000_000,
-        5_999_999..9_000_000,
-    ] {
-        let reader = node
-            .handle
-            .open_blob(space, stored.blob)
-            .await
-            .expect("opens");
-        let parts: Vec<Bytes> = reader
-            .read(range.clone())
-            .try_collect()
-            .await
-            .expect("reads");
+    assert_eq!((stored.size, stored.mime.as_str()), (6_000_000, "video/mp4"));
+    for range in [0..6_000_000, 0..1, 65_535..65_537, 1_048_570..3_000_000, 5_999_999..9_000_000] {
+        let reader = node.handle.open_blob(space, stored.blob).await.expect("opens");
+        let parts: Vec<Bytes> = reader.read(range.clone()).try_collect().await.expect("reads");
         let end = (range.end as usize).min(plain.len());
-        assert!(
-            parts.concat() == plain[range.start as usize..end],
-            "{range:?}"
-        );
+        assert!(parts.concat() == plain[range.start as usize..end], "{range:?}");
     }
     let files = node.handle.files(space).await.expect("lists");
     assert_eq!(files.len(), 1);
@@ -200,10 +127,7 @@ async fn nothing_readable_reaches_the_disk() {
         std::fs::write(source.path().join(name), bytes).expect("writes");
     }
     let from = source.path().to_owned();
-    node.handle
-        .import(space, from, progress())
-        .await
-        .expect("imports");
+    node.handle.import(space, from, progress()).await.expect("imports");
     let folder = node.folder;
     node.started.stop().await;
     for (path, bytes) in files_below(folder.path()) {
@@ -217,22 +141,10 @@ async fn a_file_of_another_space_is_as_unknown_as_one_that_never_was() {
     let node = test_node("Ada", Network::None).await;
     let (here, there) = (space(&node.handle).await, space(&node.handle).await);
     let body = stream::iter([Ok(Bytes::from_static(b"secret"))]).boxed();
-    let stored = node
-        .handle
-        .put_blob(here, body, None, None)
-        .await
-        .expect("stores");
+    let stored = node.handle.put_blob(here, body, None, None).await.expect("stores");
     let (other, none) = (
-        node.handle
-            .open_blob(there, stored.blob)
-            .await
-            .err()
-            .expect("is refused"),
-        node.handle
-            .open_blob(there, BlobId([1; 32]))
-            .await
-            .err()
-            .expect("is refused"),
+        node.handle.open_blob(there, stored.blob).await.err().expect("is refused"),
+        node.handle.open_blob(there, BlobId([1; 32])).await.err().expect("is refused"),
     );
     assert_eq!(other, none);
     assert_eq!(other.kind, FailureKind::NotFound);

@@ -52,10 +52,7 @@ pub struct BlobInfo {
 }
 
 #[derive(Serialize, Deserialize)]
-struct InfoWire(
-    #[serde(with = "serde_bytes")] [u8; 32],
-    #[serde(with = "serde_bytes")] [u8; 8],
-);
+struct InfoWire(#[serde(with = "serde_bytes")] [u8; 32], #[serde(with = "serde_bytes")] [u8; 8]);
 
 /// Length of the sealed form of `plain_bytes` bytes.
 #[must_use]

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{
-    ActorId, AutoCommit, AutomergeError, Change, ChangeHash, ObjType, ROOT, ReadDoc,
-    ScalarValue, Value as AutomergeValue, transaction::CommitOptions, transaction::Transactable,
+    ActorId, AutoCommit, AutomergeError, Change, ChangeHash, ObjType, ROOT, ReadDoc, ScalarValue,
+    Value as AutomergeValue, transaction::CommitOptions, transaction::Transactable,
 };
 use node_model::{BlobId, DeviceId, DocumentId, EntryId, SpaceId, Timestamp};
 use serde_json::{Map, Value};
@@ -200,9 +200,7 @@ impl Document {
             return Meta::default();
         };
         let text = |key: &str| match self.auto.get(&own, key) {
-            Ok(Some((AutomergeValue::Scalar(scalar), _))) => {
-                scalar.as_str().map(ToOwned::to_owned)
-            }
+            Ok(Some((AutomergeValue::Scalar(scalar), _))) => scalar.as_str().map(ToOwned::to_owned),
             Ok(Some(_) | None) | Err(_) => None,
         };
         let source = match self.auto.get(&own, "source") {
@@ -381,8 +379,8 @@ fn user_keys(root: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value
 }
 
 fn parse_change(bytes: Vec<u8>) -> Option<Change> {
-    let is_plain_change = bytes.starts_with(&CHUNK_MAGIC)
-        && bytes.get(CHUNK_TYPE_AT) == Some(&CHUNK_TYPE_CHANGE);
+    let is_plain_change =
+        bytes.starts_with(&CHUNK_MAGIC) && bytes.get(CHUNK_TYPE_AT) == Some(&CHUNK_TYPE_CHANGE);
     if is_plain_change { Change::from_bytes(bytes).ok() } else { None }
 }
 

@@ -149,7 +149,8 @@ impl Message {
     }
 
     fn is_bounded(&self) -> bool {
-        let whole_ids = |ids: &ByteBuf, max: usize| ids.len().is_multiple_of(32) && ids.len() <= max * 32;
+        let whole_ids =
+            |ids: &ByteBuf, max: usize| ids.len().is_multiple_of(32) && ids.len() <= max * 32;
         match self {
             Self::Heads { heads, .. } => heads.len() <= HEADS_MAX,
             Self::Page { entries, .. } => entries.len() <= PAGE_ENTRIES_MAX,
@@ -241,6 +242,9 @@ pub struct Session {
     /// Sizes of both copies at which comparing all ids was last begun because
     /// cursors lied; not begun again for the same ones.
     listed_at: Option<(u64, u64)>,
+    /// How far their copy reached when they last answered: their head may be
+    /// older than that.
+    reached: u64,
 }
 
 impl Session {
@@ -257,6 +261,7 @@ impl Session {
             compares_all: false,
             is_denied: false,
             listed_at: None,
+            reached: 0,
         }
     }
 
@@ -355,7 +360,8 @@ impl Session {
         }
         let cursor = store
             .cursor(self.peer)?
-            .filter(|cursor| cursor.epoch == theirs.store && cursor.after <= theirs.arrivals)
+            .filter(|cursor| cursor.epoch == theirs.store)
+            .filter(|cursor| cursor.after <= theirs.arrivals.max(self.reached))
             .filter(|_| !self.compares_all);
         let message = match cursor {
             Some(cursor) if cursor.after < theirs.arrivals => {
@@ -383,8 +389,7 @@ impl Session {
             return Ok(Todo::default());
         }
         self.step = Step::Finish;
-        let cursor =
-            Cursor { epoch: theirs.store, after: theirs.arrivals, has_refused: false };
+        let cursor = Cursor { epoch: theirs.store, after: theirs.arrivals, has_refused: false };
         Ok(Todo { ask: None, deliver: Some(Delivery { entries: vec![], cursor: Some(cursor) }) })
     }
 
@@ -426,6 +431,7 @@ impl Session {
             return Todo::default();
         }
         pulling.next = upto;
+        self.reached = self.reached.max(upto);
         pulling.is_done = !more;
         pulling.unverified += 1;
         pulling.is_asked = more && pulling.unverified < PAGES_UNVERIFIED_MAX;
@@ -454,6 +460,7 @@ impl Session {
         }
         listing.is_done = !more || upto <= listing.upto;
         listing.upto = listing.upto.max(upto);
+        self.reached = self.reached.max(upto);
         for id in ids.chunks_exact(32).filter_map(|id| id.try_into().ok()).map(EntryId) {
             if !store.contains(id)? {
                 listing.wanted.push_back(id);
@@ -567,7 +574,10 @@ pub fn answer_pull(
     store: &dyn EntryStore,
 ) -> Result<Message, StoreError> {
     let head = store.head();
-    #[cfg_attr(not(feature = "planted-bugs"), expect(unused_mut, reason = "changed by a planted bug"))]
+    #[cfg_attr(
+        not(feature = "planted-bugs"),
+        expect(unused_mut, reason = "changed by a planted bug")
+    )]
     let mut page = store.arrivals(after, PAGE_ENTRIES_MAX, PAGE_BYTES_MAX)?;
     let upto = page.last().map_or(after.min(head.arrivals), |last| last.place);
     #[cfg(feature = "planted-bugs")]
@@ -624,31 +634,4 @@ pub fn answer_get(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::MemoryStore;
-
-    const SPACE: SpaceId = SpaceId([1; 32]);
-    const PEER: DeviceId = DeviceId([2; 32]);
-
-    #[test]
-    fn a_peer_that_learns_of_a_space_late_is_told_again() {
-        let store = MemoryStore::new(StoreEpoch([3; 16]));
-        let mut session = Session::new(SPACE, PEER);
-        assert!(session.announce(&store).expect("reads").is_some());
-        assert!(session.announce(&store).expect("reads").is_none());
-        session.on_denied();
-        assert_eq!(session.state(store.head()), PeerState::Denied);
-        let theirs = MemoryStore::new(StoreEpoch([4; 16])).head();
-        let head = Head {
-            space: SPACE,
-            store: theirs.epoch,
-            arrivals: theirs.arrivals,
-            digest: theirs.digest,
-            seen: None,
-        };
-        session.on_head(head, &store).expect("reads");
-        assert!(session.announce(&store).expect("reads").is_some());
-        assert_eq!(session.state(store.head()), PeerState::Equal);
-    }
-}
+mod tests;

@@ -77,7 +77,9 @@ pub enum StoreError {
     #[error("the disk is full; free some space, nothing that was saved before is lost")]
     Full,
     /// The file was made by a newer version.
-    #[error("the space's database has format {found}, this version reads up to {known}; update kith")]
+    #[error(
+        "the space's database has format {found}, this version reads up to {known}; update kith"
+    )]
     Newer {
         /// Format found.
         found: u32,
@@ -85,7 +87,9 @@ pub enum StoreError {
         known: u32,
     },
     /// The file is damaged.
-    #[error("the space's database is damaged: {0}; restore the data directory from a backup, or remove the space's folder and sync it again from a peer")]
+    #[error(
+        "the space's database is damaged: {0}; restore the data directory from a backup, or remove the space's folder and sync it again from a peer"
+    )]
     Damaged(String),
     /// The storage refused.
     #[error("the space's database failed: {0}")]
@@ -248,7 +252,11 @@ impl EntryStore for MemoryStore {
     }
 
     fn ids(&self, place: u64, count_max: usize) -> Result<Vec<(u64, EntryId)>, StoreError> {
-        Ok(self.after(place).take(count_max).map(|(place, (entry, _))| (place, entry.id())).collect())
+        Ok(self
+            .after(place)
+            .take(count_max)
+            .map(|(place, (entry, _))| (place, entry.id()))
+            .collect())
     }
 
     fn contains(&self, id: EntryId) -> Result<bool, StoreError> {

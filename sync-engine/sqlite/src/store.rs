@@ -4,9 +4,7 @@ use node_model::{BlobId, DeviceId, DocumentId, EntryId};
 use rusqlite::{Connection, OptionalExtension, Row};
 use sync_engine_core::{
     digest::SetDigest,
-    store::{
-        Arrival, Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip,
-    },
+    store::{Arrival, Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip},
 };
 
 use crate::schema::{failure, open};
@@ -64,11 +62,7 @@ impl SqliteStore {
         if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged(verdict)) }
     }
 
-    fn append_in(
-        &self,
-        batches: &[Batch],
-        tally: &mut Tally,
-    ) -> rusqlite::Result<Vec<EntryId>> {
+    fn append_in(&self, batches: &[Batch], tally: &mut Tally) -> rusqlite::Result<Vec<EntryId>> {
         let transaction = self.connection.unchecked_transaction()?;
         let mut insert = transaction.prepare_cached(
             "INSERT INTO entries (place, id, document, source, bytes) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -108,12 +102,13 @@ impl SqliteStore {
             }
         }
         for (author, tip) in tips {
-            transaction.prepare_cached(
-                "INSERT INTO tips (author, sequence, id) VALUES (?1, ?2, ?3)
+            transaction
+                .prepare_cached(
+                    "INSERT INTO tips (author, sequence, id) VALUES (?1, ?2, ?3)
                  ON CONFLICT (author) DO UPDATE SET sequence = excluded.sequence, id = excluded.id
                  WHERE excluded.sequence > tips.sequence",
-            )?
-            .execute((author.0, signed(tip.sequence), tip.id.0))?;
+                )?
+                .execute((author.0, signed(tip.sequence), tip.id.0))?;
         }
         if !new.is_empty() {
             transaction

@@ -1,1 +1,6 @@
-//! placeholder
+//! What the benchmarks share: the reference community, a pair of nodes, and what
+//! this machine says they cost.
+
+pub mod community;
+pub mod cost;
+pub mod pair;

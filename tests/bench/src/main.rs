@@ -1,1 +1,210 @@
-fn main() {}
+//! `kith-bench`: measures what the product promises and prints one JSON line for
+//! each measurement. `docs/performance.md` quotes it.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is its output")]
+
+use std::{fs, process::ExitCode};
+
+use kith_bench::{
+    community,
+    cost::{Meter, memory_mb, rounded},
+    pair::{self, BenchNode, Secrets},
+};
+use node_core::{
+    Request, Response,
+    request::{Meta, WriteDocument, content_document},
+};
+use node_runtime::Progress;
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+const SEED: u64 = 1;
+
+const USAGE: &str = "usage: kith-bench [community | blob-large | blobs-small | documents | write]…\n\
+without a name: all of them, each in a process of its own\n\
+kith-bench generate FOLDER writes the reference community";
+
+fn main() -> ExitCode {
+    let names: Vec<String> = std::env::args().skip(1).collect();
+    if let [generate, folder] = names.as_slice()
+        && generate == "generate"
+    {
+        let made = community::write(folder.as_ref(), SEED).expect("the folder can be written");
+        println!("{}", json!({"files": made.files, "bytes": made.bytes}));
+        return ExitCode::SUCCESS;
+    }
+    if let [name] = names.as_slice() {
+        return one(name);
+    }
+    let all = ["community", "blob-large", "blobs-small", "documents", "write"].map(str::to_owned);
+    let names = if names.is_empty() { all.to_vec() } else { names };
+    // Peak memory and CPU seconds belong to a process.
+    let program = std::env::current_exe().expect("this program has a path");
+    let run = |name: &String| std::process::Command::new(&program).arg(name).status();
+    if names.iter().all(|name| run(name).is_ok_and(|status| status.success())) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn one(name: &str) -> ExitCode {
+    let runtime = tokio::runtime::Runtime::new().expect("this machine has threads");
+    runtime.block_on(async {
+        match name {
+            "community" => bench_community().await,
+            "blob-large" => bench_blob_large().await,
+            "blobs-small" => bench_blobs_small().await,
+            "documents" => bench_documents().await,
+            "write" => bench_write().await,
+            _ => {
+                eprintln!("{USAGE}");
+                return ExitCode::from(2);
+            }
+        }
+        ExitCode::SUCCESS
+    })
+}
+
+fn report(name: &str, mut cost: Value, more: Value) {
+    cost["name"] = name.into();
+    if let (Value::Object(cost), Value::Object(more)) = (&mut cost, more) {
+        cost.extend(more);
+    }
+    println!("{cost}");
+}
+
+async fn import(node: &BenchNode, space: node_model::SpaceId, folder: &std::path::Path) -> u64 {
+    let (progress, _) = watch::channel(Progress::default());
+    let done = node.started.handle.import(space, folder.to_owned(), progress).await;
+    let done = done.expect("imports");
+    assert!(done.skipped.is_empty(), "{:?}", done.skipped);
+    done.documents
+}
+
+async fn bench_community() {
+    let source = tempfile::tempdir().expect("a temporary folder");
+    let made = community::write(source.path(), SEED).expect("writes");
+    let secrets = Secrets::random();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let started = pair::node("ada", folder.path(), &secrets).await;
+    let ada = BenchNode { started, folder };
+    let space = ada.found().await;
+    let meter = Meter::start();
+    let documents = import(&ada, space, source.path()).await;
+    report("community-import", meter.stop(), json!({"documents": documents, "bytes": made.bytes}));
+
+    let BenchNode { started, folder } = ada;
+    started.stop().await;
+    let meter = Meter::start();
+    let started = pair::node("ada", folder.path(), &secrets).await;
+    report("community-start", meter.stop(), json!({}));
+    query(&started, space).await;
+    report("community-idle", json!({}), json!({"resident_mb": rounded(memory_mb("VmRSS:"))}));
+
+    let ben = BenchNode::new("ben").await;
+    let meter = Meter::start();
+    pair::relate(&started, &ben.started, space).await;
+    pair::arrived(&ben.started, space, documents, 0).await;
+    report("community-first-sync", meter.stop(), json!({"documents": documents}));
+}
+
+async fn query(node: &node_runtime::Started, space: node_model::SpaceId) {
+    let mut times: Vec<f64> = Vec::new();
+    for index in (0..community::ITEMS).step_by(7) {
+        let meter = Meter::start();
+        let find = Request::FindDocument { space, text: format!("item-{index:04}") };
+        let Ok(Response::Found(document)) = node.handle.request(find).await else {
+            panic!("item {index} is not found");
+        };
+        let read = node.handle.request(Request::ReadDocument { space, document }).await;
+        read.expect("reads");
+        times.push(meter.seconds() * 1_000.0);
+    }
+    times.sort_by(f64::total_cmp);
+    let at = |part: usize| rounded(times[(times.len() * part / 100).min(times.len() - 1)]);
+    let quantiles = json!({"p50_ms": at(50), "p99_ms": at(99), "count": times.len()});
+    report("community-query-by-id", json!({}), quantiles);
+}
+
+fn random_file(random: &mut ChaCha8Rng, path: &std::path::Path, len: usize) {
+    use std::io::Write;
+    let mut file = fs::File::create(path).expect("creates");
+    let mut buffer = vec![0; len.min(1 << 20)];
+    let mut left = len;
+    while left > 0 {
+        let count = left.min(buffer.len());
+        random.fill_bytes(&mut buffer[..count]);
+        file.write_all(&buffer[..count]).expect("writes");
+        left -= count;
+    }
+}
+
+async fn bench_blob_large() {
+    let source = tempfile::tempdir().expect("a temporary folder");
+    let mut random = ChaCha8Rng::seed_from_u64(SEED);
+    random_file(&mut random, &source.path().join("film.bin"), 1 << 30);
+    transfer("blob-1gib", source, 1).await;
+}
+
+async fn bench_blobs_small() {
+    let source = tempfile::tempdir().expect("a temporary folder");
+    let mut random = ChaCha8Rng::seed_from_u64(SEED);
+    for index in 0..10_000 {
+        random_file(&mut random, &source.path().join(format!("{index:05}.bin")), 16 * 1_024);
+    }
+    transfer("blobs-10000x16kib", source, 10_000).await;
+}
+
+async fn transfer(name: &str, source: tempfile::TempDir, files: usize) {
+    let ada = BenchNode::new("ada").await;
+    let space = ada.found().await;
+    let meter = Meter::start();
+    let documents = import(&ada, space, source.path()).await;
+    report(&format!("{name}-import"), meter.stop(), json!({}));
+    let ben = BenchNode::new("ben").await;
+    let meter = Meter::start();
+    pair::relate(&ada.started, &ben.started, space).await;
+    pair::arrived(&ben.started, space, documents, files).await;
+    report(name, meter.stop(), json!({"of": "both sides"}));
+}
+
+async fn bench_documents() {
+    let ada = BenchNode::new("ada").await;
+    let space = ada.found().await;
+    let ids: Vec<_> =
+        (0..1_000).map(|index| content_document(space, &format!("doc-{index}"))).collect();
+    for change in 0..20 {
+        let documents = ids.iter().enumerate().map(|(index, document)| WriteDocument {
+            document: *document,
+            meta: Meta { kind: "document".into(), ..Meta::default() },
+            value: json!({"title": format!("Document {index}"), "change": change, "text": "some words"}),
+        });
+        let write = Request::WriteDocuments { space, documents: documents.collect() };
+        ada.started.handle.request(write).await.expect("writes");
+    }
+    let ben = BenchNode::new("ben").await;
+    let meter = Meter::start();
+    pair::relate(&ada.started, &ben.started, space).await;
+    pair::arrived(&ben.started, space, 1_000, 0).await;
+    report("documents-1000x20", meter.stop(), json!({"of": "both sides"}));
+}
+
+async fn bench_write() {
+    let ada = BenchNode::new("ada").await;
+    let space = ada.found().await;
+    let document = content_document(space, "counter");
+    let meta = Meta { kind: "document".into(), ..Meta::default() };
+    let documents = vec![WriteDocument { document, meta, value: json!({"n": 0}) }];
+    ada.started.handle.request(Request::WriteDocuments { space, documents }).await.expect("writes");
+    let count = 1_000;
+    let meter = Meter::start();
+    for n in 0..count {
+        let set = Request::SetValue { space, document, path: "n".into(), value: n.into() };
+        ada.started.handle.request(set).await.expect("writes");
+    }
+    let a_second = rounded(f64::from(count) / meter.seconds());
+    report("write-one-at-a-time", meter.stop(), json!({"durable_changes_a_second": a_second}));
+}

@@ -20,15 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("data-plane-store", &["node-model", "data-plane-core"]),
     ("data-plane-libp2p", &["node-model", "data-plane-core"]),
     // The node composes the cores; the runtime drives it and wires the shells.
-    (
-        "node-core",
-        &[
-            "node-model",
-            "trust-core",
-            "sync-engine-core",
-            "data-plane-core",
-        ],
-    ),
+    ("node-core", &["node-model", "trust-core", "sync-engine-core", "data-plane-core"]),
     (
         "node-runtime",
         &[
@@ -71,24 +63,13 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("yamux", &["data-plane-libp2p"]),
     ("iroh-blobs", &["data-plane-store"]),
     ("rusqlite", &["trust-embedded", "sync-engine-sqlite", "sim"]),
-    (
-        "libsqlite3-sys",
-        &["trust-embedded", "sync-engine-sqlite", "sim"],
-    ),
+    ("libsqlite3-sys", &["trust-embedded", "sync-engine-sqlite", "sim"]),
     ("axum", &["doorway-http"]),
     ("anyhow", &["kith", "tests/"]),
 ];
 
 /// What a plane core never depends on, not even in its tests: time, sockets, disks, chance.
-const IMPURE: &[&str] = &[
-    "tokio",
-    "axum",
-    "libp2p",
-    "rusqlite",
-    "iroh-blobs",
-    "rand",
-    "getrandom",
-];
+const IMPURE: &[&str] = &["tokio", "axum", "libp2p", "rusqlite", "iroh-blobs", "rand", "getrandom"];
 
 /// Crates whose name is not their folder path with `-` for `/`.
 const NAMED_OTHERWISE: &[(&str, &str)] = &[("node/kith", "kith"), ("tests/bench", "kith-bench")];
@@ -142,15 +123,8 @@ fn technologies_stay_in_their_crates() {
 #[test]
 fn plane_cores_stay_pure() {
     let mut problems = Vec::new();
-    for core in crates()
-        .iter()
-        .filter(|it| PLANE_CORES.contains(&it.name.as_str()))
-    {
-        for impure in core
-            .dependencies
-            .iter()
-            .filter(|it| IMPURE.contains(&it.as_str()))
-        {
+    for core in crates().iter().filter(|it| PLANE_CORES.contains(&it.name.as_str())) {
+        for impure in core.dependencies.iter().filter(|it| IMPURE.contains(&it.as_str())) {
             problems.push(format!("{} depends on {impure}", core.name));
         }
     }
@@ -165,9 +139,7 @@ fn plane_cores_stay_pure() {
 fn a_crate_is_named_after_its_folder() {
     let mut problems = Vec::new();
     for it in &crates() {
-        let otherwise = NAMED_OTHERWISE
-            .iter()
-            .find(|(folder, _)| *folder == it.folder);
+        let otherwise = NAMED_OTHERWISE.iter().find(|(folder, _)| *folder == it.folder);
         let expected = match otherwise {
             Some((_, name)) => (*name).to_owned(),
             None => it.folder.trim_start_matches("tests/").replace('/', "-"),
@@ -176,10 +148,7 @@ fn a_crate_is_named_after_its_folder() {
             problems.push(format!("{} in {} should be {expected}", it.name, it.folder));
         }
     }
-    report(
-        &problems,
-        "rename the crate, so that a `use` line says where it lives",
-    );
+    report(&problems, "rename the crate, so that a `use` line says where it lives");
 }
 
 #[test]
@@ -195,10 +164,7 @@ fn only_the_node_names_several_planes() {
             problems.push(format!("{} names {named} plane cores", file.path));
         }
     }
-    report(
-        &problems,
-        "let one plane emit an event and route it in node/core/src/route.rs",
-    );
+    report(&problems, "let one plane emit an event and route it in node/core/src/route.rs");
 }
 
 fn in_tests(it: &Crate) -> bool {

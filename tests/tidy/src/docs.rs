@@ -50,10 +50,7 @@ fn the_decision_index_names_what_exists() {
             problems.push(format!("{DECISIONS_INDEX} links to {target}: {what}"));
         }
     }
-    report(
-        &problems,
-        "name the file or test as it is now, or remove it from the index",
-    );
+    report(&problems, "name the file or test as it is now, or remove it from the index");
 }
 
 #[test]
@@ -64,13 +61,8 @@ fn the_decision_index_is_complete() {
         let name = path.strip_prefix(DECISIONS)?;
         is_record(&path).then(|| name.to_owned())
     });
-    let unlisted: Vec<String> = records
-        .filter(|name| !index.contains(name.as_str()))
-        .collect();
-    report(
-        &unlisted,
-        "add a row for each record to docs/decisions/README.md",
-    );
+    let unlisted: Vec<String> = records.filter(|name| !index.contains(name.as_str())).collect();
+    report(&unlisted, "add a row for each record to docs/decisions/README.md");
 }
 
 /// The targets of `[text](target)` that are files, without their `#fragment`.
@@ -78,9 +70,7 @@ fn link_targets(text: &str) -> Vec<&str> {
     let after = text.split("](").skip(1);
     let targets = after.filter_map(|rest| rest.split_once(')').map(|(target, _)| target));
     let files = targets.filter(|target| !target.contains(':') && !target.starts_with('#'));
-    files
-        .map(|target| target.split('#').next().unwrap_or(target))
-        .collect()
+    files.map(|target| target.split('#').next().unwrap_or(target)).collect()
 }
 
 /// The path without its `..` steps.

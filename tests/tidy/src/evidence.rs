@@ -31,12 +31,7 @@ impl Evidence {
     pub(crate) fn gather() -> Self {
         let sources = rust_files();
         let commands = commands(&sources);
-        Self {
-            crates: crates(),
-            sources,
-            files: files(),
-            commands,
-        }
+        Self { crates: crates(), sources, files: files(), commands }
     }
 
     /// Looks up what stands between two backticks.
@@ -54,29 +49,16 @@ impl Evidence {
     }
 
     fn find_command(&self, command: &str) -> Finding {
-        let word = command
-            .split(' ')
-            .find(|word| !word.starts_with('-'))
-            .unwrap_or_default();
+        let word = command.split(' ').find(|word| !word.starts_with('-')).unwrap_or_default();
         let known = self.commands.contains(&plain(word));
-        found(known, || {
-            format!("`kith {word}` is not declared in {ARGUMENTS}*.rs")
-        })
+        found(known, || format!("`kith {word}` is not declared in {ARGUMENTS}*.rs"))
     }
 
     /// `crate::test` or `crate::module::test`, with `-` or `_` in the crate's name.
     fn find_test(&self, named: &str) -> Finding {
         let (first, _) = named.split_once("::").unwrap_or_default();
-        let test = named
-            .rsplit("::")
-            .next()
-            .unwrap_or_default()
-            .trim_end_matches("()");
-        let Some(home) = self
-            .crates
-            .iter()
-            .find(|it| plain(&it.name) == plain(first))
-        else {
+        let test = named.rsplit("::").next().unwrap_or_default().trim_end_matches("()");
+        let Some(home) = self.crates.iter().find(|it| plain(&it.name) == plain(first)) else {
             return Finding::Prose;
         };
         if test.starts_with(char::is_uppercase) {
@@ -84,14 +66,9 @@ impl Evidence {
         }
         let folder = format!("{}/", home.folder);
         let definition = format!("fn {test}");
-        let mut inside = self
-            .sources
-            .iter()
-            .filter(|file| file.path.starts_with(&folder));
+        let mut inside = self.sources.iter().filter(|file| file.path.starts_with(&folder));
         let exists = inside.any(|file| file.names(&definition));
-        found(exists, || {
-            format!("`{named}`: no `{definition}` in {folder}")
-        })
+        found(exists, || format!("`{named}`: no `{definition}` in {folder}"))
     }
 
     fn has_path(&self, named: &str) -> bool {
@@ -109,12 +86,7 @@ pub(crate) fn backticked(text: &str) -> Vec<(usize, &str)> {
         if line.trim_start().starts_with("```") {
             fenced = !fenced;
         } else if !fenced {
-            found.extend(
-                line.split('`')
-                    .skip(1)
-                    .step_by(2)
-                    .map(|named| (at + 1, named)),
-            );
+            found.extend(line.split('`').skip(1).step_by(2).map(|named| (at + 1, named)));
         }
     }
     found
@@ -131,9 +103,7 @@ fn looks_like_a_path(named: &str) -> bool {
 
 /// Every identifier in the files that declare the command line.
 fn commands(sources: &[SourceFile]) -> BTreeSet<String> {
-    let declaring = sources
-        .iter()
-        .filter(|file| file.path.starts_with(ARGUMENTS));
+    let declaring = sources.iter().filter(|file| file.path.starts_with(ARGUMENTS));
     let words = declaring.flat_map(|file| file.code.split(|it: char| !crate::scan::is_word(it)));
     words.filter(|word| !word.is_empty()).map(plain).collect()
 }
@@ -144,40 +114,20 @@ fn plain(name: &str) -> String {
 }
 
 fn found(exists: bool, otherwise: impl FnOnce() -> String) -> Finding {
-    if exists {
-        Finding::Exists
-    } else {
-        Finding::Missing(otherwise())
-    }
+    if exists { Finding::Exists } else { Finding::Missing(otherwise()) }
 }
 
 #[test]
 fn paths_are_told_from_prose() {
-    for path in [
-        "node/core",
-        "route.rs",
-        "docs/features.md",
-        ".ci/run",
-        "tests/sim/",
-    ] {
+    for path in ["node/core", "route.rs", "docs/features.md", ".ci/run", "tests/sim/"] {
         assert!(looks_like_a_path(path), "{path}");
     }
-    for prose in [
-        "/health",
-        "<data-dir>/blobs",
-        "https://x.y",
-        "application/json",
-        "fn",
-        "a / b",
-    ] {
+    for prose in ["/health", "<data-dir>/blobs", "https://x.y", "application/json", "fn", "a / b"] {
         assert!(!looks_like_a_path(prose), "{prose}");
     }
 }
 
 #[test]
 fn fenced_blocks_are_not_read() {
-    assert_eq!(
-        backticked("a `b` c `d`\n```\n`e`\n```\n"),
-        [(1, "b"), (1, "d")]
-    );
+    assert_eq!(backticked("a `b` c `d`\n```\n`e`\n```\n"), [(1, "b"), (1, "d")]);
 }

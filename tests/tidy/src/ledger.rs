@@ -47,15 +47,8 @@ fn every_feature_has_one_row() {
             Some(times) => problems.push(format!("{id} stands there {times} times")),
         }
     }
-    problems.extend(
-        rows_by_id
-            .into_keys()
-            .map(|id| format!("{id} is no feature")),
-    );
-    report(
-        &problems,
-        "docs/features.md has exactly one row for each feature id",
-    );
+    problems.extend(rows_by_id.into_keys().map(|id| format!("{id} is no feature")));
+    report(&problems, "docs/features.md has exactly one row for each feature id");
 }
 
 #[test]
@@ -81,9 +74,7 @@ fn a_done_feature_is_shown() {
     let evidence = Evidence::gather();
     let mut problems = Vec::new();
     for row in rows(&read(LEDGER)) {
-        let findings = backticked(&row.shown_by)
-            .into_iter()
-            .map(|(_, it)| evidence.find(it));
+        let findings = backticked(&row.shown_by).into_iter().map(|(_, it)| evidence.find(it));
         let mut shown = false;
         for finding in findings {
             match finding {
@@ -104,9 +95,7 @@ fn a_done_feature_is_shown() {
 }
 
 fn expected_ids() -> impl Iterator<Item = String> {
-    SECTIONS
-        .iter()
-        .flat_map(|(section, last)| (1..=*last).map(move |n| format!("{section}{n:02}")))
+    SECTIONS.iter().flat_map(|(section, last)| (1..=*last).map(move |n| format!("{section}{n:02}")))
 }
 
 fn rows(text: &str) -> Vec<Row> {
@@ -121,17 +110,8 @@ fn parse_row(line: &str) -> Option<Row> {
     let mut cell = || cells.next().unwrap_or_default();
     let (feature, state, shown_by) = (cell(), cell(), cell());
     // A fifth cell means a stray `|`: an impossible state makes the row fail.
-    let state = if cells.next().is_some() {
-        "too many cells".to_owned()
-    } else {
-        state
-    };
-    Some(Row {
-        id,
-        feature,
-        state,
-        shown_by,
-    })
+    let state = if cells.next().is_some() { "too many cells".to_owned() } else { state };
+    Some(Row { id, feature, state, shown_by })
 }
 
 fn is_id(cell: &str) -> bool {

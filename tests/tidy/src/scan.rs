@@ -67,9 +67,7 @@ fn next_piece(rest: &[char], after_word: bool) -> (Kind, usize) {
 }
 
 fn line_length(rest: &[char]) -> usize {
-    rest.iter()
-        .position(|char| *char == '\n')
-        .unwrap_or(rest.len())
+    rest.iter().position(|char| *char == '\n').unwrap_or(rest.len())
 }
 
 fn block_comment_length(rest: &[char]) -> usize {
@@ -107,9 +105,7 @@ fn raw_string_length(rest: &[char]) -> Option<usize> {
         return None;
     }
     let closing: Vec<char> = std::iter::once('"').chain(repeat_n('#', hashes)).collect();
-    let end = rest[body + 1..]
-        .windows(closing.len())
-        .position(|it| it == closing);
+    let end = rest[body + 1..].windows(closing.len()).position(|it| it == closing);
     Some(end.map_or(rest.len(), |end| body + 1 + end + closing.len()))
 }
 
@@ -118,20 +114,13 @@ pub(crate) fn functions(code: &str) -> Vec<Function> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices("fn ") {
         let starts_a_word = !code[..at].ends_with(is_word);
-        let name: String = code[at + 3..]
-            .chars()
-            .take_while(|char| is_word(*char))
-            .collect();
+        let name: String = code[at + 3..].chars().take_while(|char| is_word(*char)).collect();
         if !starts_a_word || name.is_empty() {
             continue;
         }
         if let Some(end) = item_end(code, at).filter(|end| code[..*end].ends_with('}')) {
             let lines = 1 + code[at..end].matches('\n').count();
-            found.push(Function {
-                name,
-                first_line: line_of(code, at),
-                lines,
-            });
+            found.push(Function { name, first_line: line_of(code, at), lines });
         }
     }
     found
@@ -171,10 +160,7 @@ fn literals_and_comments_are_blanked() {
     let code = |text| view(text, &[Kind::Code]);
     assert_eq!(code("a \"{\\\"\" b"), "a       b");
     assert_eq!(code("a // {\nb"), "a     \nb");
-    assert_eq!(
-        code("a /* { /* } */ { */ b"),
-        format!("a {} b", " ".repeat(17))
-    );
+    assert_eq!(code("a /* { /* } */ { */ b"), format!("a {} b", " ".repeat(17)));
     assert_eq!(code("r#\"{\"{\"# r#type"), "         r#type");
     assert_eq!(code("'{' '\\'' &'a b"), "         &'a b");
     assert_eq!(code("br\"{\" b\"{\" var"), "      b    var");
@@ -184,10 +170,6 @@ fn literals_and_comments_are_blanked() {
 #[test]
 fn functions_are_measured_to_their_closing_brace() {
     let code = "trait T {\n fn none(&self) -> [u8; 4];\n}\nfn some(f: fn(u8)) {\n {\n }\n}\n";
-    let expected = Function {
-        name: "some".to_owned(),
-        first_line: 3,
-        lines: 4,
-    };
+    let expected = Function { name: "some".to_owned(), first_line: 3, lines: 4 };
     assert_eq!(functions(code), [expected]);
 }

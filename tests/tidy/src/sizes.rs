@@ -53,9 +53,7 @@ fn large_functions(file: &SourceFile) -> Sizes {
     for function in scan::functions(&file.code) {
         let in_test = file.lines[function.first_line].in_test;
         if function.lines > FUNCTION_LINES_MAX && !in_test {
-            let size = sizes
-                .entry(format!("{}::{}", file.path, function.name))
-                .or_default();
+            let size = sizes.entry(format!("{}::{}", file.path, function.name)).or_default();
             *size = function.lines.max(*size);
         }
     }
@@ -75,25 +73,17 @@ fn compare(actual: &Sizes, allowed: &Sizes) -> Vec<String> {
         }
     }
     for name in allowed.keys().filter(|name| !actual.contains_key(*name)) {
-        problems.push(format!(
-            "{name} is small now, or gone: lower it by removing its line"
-        ));
+        problems.push(format!("{name} is small now, or gone: lower it by removing its line"));
     }
     problems
 }
 
 fn limit(name: &str) -> usize {
-    if name.contains("::") {
-        FUNCTION_LINES_MAX
-    } else {
-        FILE_LINES_MAX
-    }
+    if name.contains("::") { FUNCTION_LINES_MAX } else { FILE_LINES_MAX }
 }
 
 fn parse_ratchet(text: &str) -> Sizes {
-    let entries = text
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let entries = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
     entries.map(parse_entry).collect()
 }
 
@@ -106,12 +96,8 @@ fn parse_entry(line: &str) -> (String, usize) {
 }
 
 fn bless(sizes: &Sizes) {
-    let entries = sizes
-        .iter()
-        .map(|(name, lines)| format!("{name} {lines}\n"));
-    let text: String = std::iter::once(RATCHET_HEADER.to_owned())
-        .chain(entries)
-        .collect();
+    let entries = sizes.iter().map(|(name, lines)| format!("{name} {lines}\n"));
+    let text: String = std::iter::once(RATCHET_HEADER.to_owned()).chain(entries).collect();
     fs::write(root().join(RATCHET), text).expect("the ratchet file is writable");
 }
 
@@ -120,12 +106,7 @@ fn the_ratchet_only_turns_one_way() {
     let allowed = parse_ratchet("# why\na.rs 500\nb.rs 500\nc.rs 500\nd.rs::f 90\n");
     let now = parse_ratchet("a.rs 501\nb.rs 499\nc.rs 500\ne.rs 450\n");
     let problems = compare(&now, &allowed);
-    let starts = [
-        "a.rs grew",
-        "b.rs shrank",
-        "e.rs has 450",
-        "d.rs::f is small",
-    ];
+    let starts = ["a.rs grew", "b.rs shrank", "e.rs has 450", "d.rs::f is small"];
     assert_eq!(problems.len(), starts.len(), "{problems:?}");
     for (problem, start) in problems.iter().zip(starts) {
         assert!(problem.starts_with(start), "{problem}");

@@ -6,13 +6,8 @@ use crate::scan::{self, Kind, is_word, item_end, line_of};
 use crate::workspace;
 
 /// What opens an item that only tests compile.
-const TEST_MARKERS: &[&str] = &[
-    "#[cfg(test)]",
-    "#[cfg(all(test",
-    "#[cfg(any(test",
-    "#[test]",
-    "#[tokio::test",
-];
+const TEST_MARKERS: &[&str] =
+    &["#[cfg(test)]", "#[cfg(all(test", "#[cfg(any(test", "#[test]", "#[tokio::test"];
 
 /// One Rust file.
 pub(crate) struct SourceFile {
@@ -43,9 +38,7 @@ impl SourceFile {
 pub(crate) fn rust_files() -> Vec<SourceFile> {
     let is_rust = |path: &String| path.ends_with(".rs");
     let paths = workspace::files().into_iter().filter(is_rust);
-    paths
-        .map(|path| parse(workspace::read(&path), path))
-        .collect()
+    paths.map(|path| parse(workspace::read(&path), path)).collect()
 }
 
 /// Whether a text holds a word that is not part of a longer one.
@@ -60,22 +53,14 @@ fn parse(text: String, path: String) -> SourceFile {
     let comments = scan::view(&text, &[Kind::Comment]);
     let in_test = test_lines(&code);
     let whole_file = is_test_file(&path);
-    let lines = text
-        .lines()
-        .zip(code.lines())
-        .zip(comments.lines())
-        .enumerate();
+    let lines = text.lines().zip(code.lines()).zip(comments.lines()).enumerate();
     let lines = lines.map(|(at, ((raw, code), comment))| Line {
         raw: raw.to_owned(),
         code: code.to_owned(),
         has_comment: !comment.trim().is_empty(),
         in_test: whole_file || in_test.contains(&at),
     });
-    SourceFile {
-        lines: lines.collect(),
-        path,
-        code,
-    }
+    SourceFile { lines: lines.collect(), path, code }
 }
 
 /// `test.rs`, `tests.rs`, and everything in a crate's own `tests/` or `test/` folder.
@@ -86,9 +71,7 @@ fn is_test_file(path: &str) -> bool {
 }
 
 fn test_lines(code: &str) -> BTreeSet<usize> {
-    let starts = TEST_MARKERS
-        .iter()
-        .flat_map(|marker| code.match_indices(marker));
+    let starts = TEST_MARKERS.iter().flat_map(|marker| code.match_indices(marker));
     let mut lines = BTreeSet::new();
     for (start, _) in starts {
         let end = item_end(code, start).unwrap_or(code.len());

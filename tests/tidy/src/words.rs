@@ -14,21 +14,9 @@ struct Ban {
 }
 
 const BANS: &[Ban] = &[
-    Ban {
-        code: "todo!",
-        allowed_in: &[],
-        instead: "finish it or leave it out",
-    },
-    Ban {
-        code: "unimplemented!",
-        allowed_in: &[],
-        instead: "finish it or leave it out",
-    },
-    Ban {
-        code: "#[ignore",
-        allowed_in: &[],
-        instead: "mend the test or delete it",
-    },
+    Ban { code: "todo!", allowed_in: &[], instead: "finish it or leave it out" },
+    Ban { code: "unimplemented!", allowed_in: &[], instead: "finish it or leave it out" },
+    Ban { code: "#[ignore", allowed_in: &[], instead: "mend the test or delete it" },
     Ban {
         code: "thread::sleep",
         allowed_in: &["tests/acceptance/"],
@@ -46,10 +34,7 @@ fn unfinished_work_is_not_committed() {
             }
         }
     }
-    report(
-        &problems,
-        "mend it now, or record it in docs/features.md and drop the mark",
-    );
+    report(&problems, "mend it now, or record it in docs/features.md and drop the mark");
 }
 
 #[test]
@@ -95,9 +80,7 @@ fn is_bare_unwrap(line: &Line) -> bool {
 }
 
 fn allowed(ban: &Ban, file: &SourceFile) -> bool {
-    ban.allowed_in
-        .iter()
-        .any(|folder| file.path.starts_with(folder))
+    ban.allowed_in.iter().any(|folder| file.path.starts_with(folder))
 }
 
 fn place(file: &SourceFile, at: usize) -> String {

@@ -38,22 +38,14 @@ pub(crate) fn report(problems: &[String], mend: &str) {
 /// All crates of the workspace, in cargo's order.
 pub(crate) fn crates() -> Vec<Crate> {
     let metadata = metadata();
-    let packages = metadata["packages"]
-        .as_array()
-        .expect("cargo lists packages");
+    let packages = metadata["packages"].as_array().expect("cargo lists packages");
     packages.iter().map(read_crate).collect()
 }
 
 fn metadata() -> Value {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args([
-            "metadata",
-            "--format-version",
-            "1",
-            "--no-deps",
-            "--offline",
-        ])
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
         .current_dir(root())
         .output()
         .expect("cargo starts");

@@ -128,9 +128,8 @@ fn connect(graph: &Graph, own: DeviceId, device: DeviceId) -> Decision {
 }
 
 fn in_space(graph: &Graph, space: SpaceId, device: DeviceId, needed: Role) -> Decision {
-    let member: Option<&Member> = graph
-        .agent_of(device)
-        .and_then(|agent| graph.spaces.get(&space)?.members.get(&agent));
+    let member: Option<&Member> =
+        graph.agent_of(device).and_then(|agent| graph.spaces.get(&space)?.members.get(&agent));
     match member {
         Some(member) if member.role.includes(needed) => {
             Decision::new(true, Rule::RoleSuffices, vec![member.evidence])

@@ -75,10 +75,7 @@ pub struct Graph {
 impl Graph {
     /// Derives the graph from all known attestations, as of `now`.
     #[must_use]
-    pub fn derive<'a>(
-        attestations: impl Iterator<Item = &'a Attestation>,
-        now: Timestamp,
-    ) -> Self {
+    pub fn derive<'a>(attestations: impl Iterator<Item = &'a Attestation>, now: Timestamp) -> Self {
         let mut current: Vec<_> = attestations.filter(|a| a.is_current(now)).collect();
         // Where one issuer says two things of the same matter the later one
         // holds; ids break ties, so that every node agrees.

@@ -175,8 +175,7 @@ impl Keyring {
     /// The newest epoch of a space.
     #[must_use]
     pub fn newest(&self, space: SpaceId) -> Option<(Epoch, &EpochKeys)> {
-        let (key, keys) =
-            self.0.range((space, Epoch(0))..=(space, Epoch(u32::MAX))).next_back()?;
+        let (key, keys) = self.0.range((space, Epoch(0))..=(space, Epoch(u32::MAX))).next_back()?;
         Some((key.1, keys))
     }
 
@@ -201,15 +200,9 @@ mod tests {
         let bob = DeviceKeys::random(&mut entropy);
         let keys = EpochKeys::random(&mut entropy);
         let space = SpaceId([1; 32]);
-        let wrapped = wrap(
-            &mut entropy,
-            space,
-            Epoch(1),
-            &keys,
-            ada.device.device(),
-            &ada.hpke_public(),
-        )
-        .expect("a good key");
+        let wrapped =
+            wrap(&mut entropy, space, Epoch(1), &keys, ada.device.device(), &ada.hpke_public())
+                .expect("a good key");
         assert_eq!(ada.unwrap(space, Epoch(1), &wrapped), Some(keys));
         assert_eq!(ada.unwrap(space, Epoch(2), &wrapped), None);
         assert_eq!(ada.unwrap(SpaceId([2; 32]), Epoch(1), &wrapped), None);

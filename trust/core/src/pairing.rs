@@ -162,8 +162,7 @@ pub struct Transcript {
 impl Transcript {
     fn bytes(&self) -> [u8; 128] {
         let mut bytes = [0; 128];
-        let parts =
-            [&self.inviter.0, &self.acceptor.0, &self.inviter_nonce, &self.acceptor_nonce];
+        let parts = [&self.inviter.0, &self.acceptor.0, &self.inviter_nonce, &self.acceptor_nonce];
         for (target, part) in bytes.chunks_exact_mut(32).zip(parts) {
             target.copy_from_slice(part);
         }

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{
-    AgentId, AttestationId, DeviceId, Entropy, Epoch, SpaceId, Timestamp, cbor,
-    random_bytes,
+    AgentId, AttestationId, DeviceId, Entropy, Epoch, SpaceId, Timestamp, cbor, random_bytes,
     seal::SealKey,
     sign::{Domain, Signer},
 };
@@ -366,11 +365,7 @@ impl Trust {
     ///
     /// # Errors
     /// [`TrustError::Ledger`].
-    pub fn put_note<T: Serialize>(
-        &mut self,
-        key: &str,
-        value: &T,
-    ) -> Result<(), TrustError> {
+    pub fn put_note<T: Serialize>(&mut self, key: &str, value: &T) -> Result<(), TrustError> {
         let plain = cbor::encode(value);
         self.ledger.put(&[self.seal(note_key(key), &plain)])?;
         self.notes.insert(key.to_owned(), plain);
@@ -477,8 +472,7 @@ impl Trust {
             let plain = self.local.open(&key, &sealed).map_err(|_| TrustError::Damaged)?;
             match key.split_first() {
                 Some((&ATTESTATION_TAG, _)) => {
-                    let attestation =
-                        Attestation::read(&plain).map_err(|_| TrustError::Damaged)?;
+                    let attestation = Attestation::read(&plain).map_err(|_| TrustError::Damaged)?;
                     self.attestations.insert(attestation.id, attestation);
                 }
                 Some((&NOTE_TAG, name)) => {

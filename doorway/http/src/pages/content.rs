@@ -71,12 +71,24 @@ async fn text_of(
     let mut players = Vec::new();
     for link in found {
         if let Some(target) = shelf.target(app, base, &link).await? {
-            addresses.insert(link, target.address.clone());
             players.extend(player_for(&target));
+            addresses.insert(link, target.address);
         }
     }
     let html = in_background(move || markdown::clean(&html, addresses)).await?;
-    Ok(html! { div.prose { (PreEscaped(html)) } @for player in players { (player) } })
+    let html = with_players(html, players);
+    Ok(html! { div.prose { (PreEscaped(html)) } })
+}
+
+/// Puts each player behind the paragraph that links to what it plays.
+fn with_players(mut html: String, players: Vec<(String, Markup)>) -> String {
+    const END: &str = "</p>";
+    for (address, player) in players {
+        let link = html.find(&format!("href=\"{address}\""));
+        let end = link.and_then(|at| Some(at + html[at..].find(END)? + END.len()));
+        html.insert_str(end.unwrap_or(html.len()), &player.into_string());
+    }
+    html
 }
 
 /// Laying out a long text takes a while, and other people's requests wait for
@@ -102,19 +114,19 @@ fn as_it_stands(text: &str) -> Markup {
     }
 }
 
-fn player_for(target: &Target) -> Option<Markup> {
-    player(target.mime.as_deref()?, &target.address, &target.title)
+fn player_for(target: &Target) -> Option<(String, Markup)> {
+    let player = player(target.mime.as_deref()?, &target.address, &target.title)?;
+    Some((target.address.clone(), player))
 }
 
 fn player(mime: &str, address: &str, title: &str) -> Option<Markup> {
-    let player = if mime.starts_with("audio/") {
-        html! { audio controls preload="metadata" src=(address) aria-label=(title) {} }
+    if mime.starts_with("audio/") {
+        Some(html! { audio controls preload="metadata" src=(address) aria-label=(title) {} })
     } else if mime.starts_with("video/") {
-        html! { video controls preload="metadata" src=(address) aria-label=(title) {} }
+        Some(html! { video controls preload="metadata" src=(address) aria-label=(title) {} })
     } else {
-        return None;
-    };
-    Some(html! { figure { (player) figcaption { (title) } } })
+        None
+    }
 }
 
 async fn medium(app: &App, shelf: &Shelf, file: &File) -> Result<Markup, Failure> {
@@ -180,6 +192,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_player_stands_behind_its_paragraph() {
+        let page = "<p>a</p><p><a href=\"/x\">listen</a></p><p>b</p>".to_owned();
+        let player = |address: &str| (address.to_owned(), html! { i { (address) } });
+        let page = with_players(page, vec![player("/x"), player("/none")]);
+        assert_eq!(
+            page,
+            "<p>a</p><p><a href=\"/x\">listen</a></p><i>/x</i><p>b</p><i>/none</i>"
+        );
+    }
 
     #[test]
     fn values_are_listed_and_cut() {

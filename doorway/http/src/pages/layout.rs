@@ -5,6 +5,10 @@ use axum::{
 use maud::{DOCTYPE, Markup, html};
 
 const STYLESHEET: &str = include_str!("../../assets/kith.css");
+const ICON: &str = include_str!("../../assets/kith.svg");
+
+/// Both change only with the program.
+const FIVE_MINUTES: &str = "private, max-age=300";
 
 /// A page that leads here: what it is called, and where it is.
 pub(crate) type Crumb<'a> = (&'a str, &'a str);
@@ -14,9 +18,19 @@ pub(crate) type Crumb<'a> = (&'a str, &'a str);
 pub(crate) async fn stylesheet() -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "private, max-age=300"),
+        (header::CACHE_CONTROL, FIVE_MINUTES),
     ];
     (headers, STYLESHEET).into_response()
+}
+
+/// The icon of the pages.
+#[utoipa::path(get, path = "/assets/kith.svg", responses((status = 200, body = String, content_type = "image/svg+xml", description = "The icon")))]
+pub(crate) async fn icon() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "image/svg+xml"),
+        (header::CACHE_CONTROL, FIVE_MINUTES),
+    ];
+    (headers, ICON).into_response()
 }
 
 /// A whole page.
@@ -29,6 +43,7 @@ pub(crate) fn page(title: &str, trail: &[Crumb<'_>], content: &Markup) -> Markup
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) " · Kith" }
+                link rel="icon" type="image/svg+xml" href="/assets/kith.svg";
                 link rel="stylesheet" href="/assets/kith.css";
             }
             body {

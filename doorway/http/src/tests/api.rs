@@ -270,3 +270,29 @@ async fn people_and_spaces_are_listed() {
         .await;
     assert_eq!(synced.json()["pulled"], 0, "{}", synced.text());
 }
+
+#[tokio::test]
+async fn events_follow_changes() {
+    let house = House::new().await;
+    let space = house.found("family").await;
+    let request = by_token(Method::GET, "/api/v1/events").body(Body::empty());
+    let asked = house.tcp.clone().oneshot(request.expect("a request"));
+    let response = asked.await.expect("infallible");
+    assert_eq!(
+        response.headers()[header::CONTENT_TYPE],
+        "text/event-stream"
+    );
+    let mut body = response.into_body();
+    let docs = "/api/v1/spaces/family/docs";
+    let made = house.post(docs, &json!({ "value": {} })).await.json();
+    let doc = made["doc"].as_str().expect("an id");
+    let mut seen = String::new();
+    while !seen.contains(doc) {
+        let frame = body.frame().await.expect("more events").expect("no error");
+        seen.push_str(&String::from_utf8_lossy(frame.data_ref().expect("data")));
+    }
+    assert!(
+        seen.contains("event: changed") && seen.contains(&space.to_string()),
+        "{seen}"
+    );
+}

@@ -50,13 +50,8 @@ async fn put(asking: &Asking<'_>, space: &str, path: &Path) -> Result<(), CliErr
     let body = if is_stdin {
         Body::from_stream(ReaderStream::new(tokio::io::stdin()))
     } else {
-        let file = tokio::fs::File::open(path)
-            .await
-            .map_err(|error| unreadable(path, &error))?;
-        let metadata = file
-            .metadata()
-            .await
-            .map_err(|error| unreadable(path, &error))?;
+        let file = tokio::fs::File::open(path).await.map_err(|error| unreadable(path, &error))?;
+        let metadata = file.metadata().await.map_err(|error| unreadable(path, &error))?;
         if metadata.is_dir() {
             return Err(CliError::usage(
                 format!("{} is a folder", path.display()),
@@ -65,19 +60,12 @@ async fn put(asking: &Asking<'_>, space: &str, path: &Path) -> Result<(), CliErr
         }
         Body::from_stream(ReaderStream::with_capacity(file, 64 * 1024))
     };
-    let query = name
-        .as_deref()
-        .map(|name| format!("?name={}", escape(name)))
-        .unwrap_or_default();
+    let query = name.as_deref().map(|name| format!("?name={}", escape(name))).unwrap_or_default();
     let mime = "application/octet-stream";
     let path = format!("{}{query}", blobs_path(space));
     let stored = asking.client.upload(&path, body, mime).await?;
     answer(asking.is_json, &stored, || {
-        format!(
-            "{}  {}",
-            text(&stored, "blob"),
-            bytes(number(&stored, "size"))
-        )
+        format!("{}  {}", text(&stored, "blob"), bytes(number(&stored, "size")))
     });
     Ok(())
 }
@@ -96,10 +84,7 @@ async fn get(asking: &Asking<'_>, space: &str, hash: &str, file: &Path) -> Resul
     let path = format!("{}/{}", blobs_path(space), escape(hash));
     if file == Path::new("-") {
         let mut out = std::io::stdout().lock();
-        return asking
-            .client
-            .download(&path, |piece| out.write_all(&piece))
-            .await;
+        return asking.client.download(&path, |piece| out.write_all(&piece)).await;
     }
     let unwritable = |error: std::io::Error| {
         CliError::machine(
@@ -107,9 +92,7 @@ async fn get(asking: &Asking<'_>, space: &str, hash: &str, file: &Path) -> Resul
             "look at the disk and its permissions, then try again",
         )
     };
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     // Nobody sees half a file under its name.
     let mut part =
         tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(unwritable)?;
@@ -121,11 +104,8 @@ async fn get(asking: &Asking<'_>, space: &str, hash: &str, file: &Path) -> Resul
             part.write_all(&piece)
         })
         .await?;
-    part.persist(file)
-        .map_err(|error| unwritable(error.error))?;
+    part.persist(file).map_err(|error| unwritable(error.error))?;
     let done = json!({"blob": hash, "size": size, "file": file});
-    answer(asking.is_json, &done, || {
-        format!("{}  {}", file.display(), bytes(size))
-    });
+    answer(asking.is_json, &done, || format!("{}  {}", file.display(), bytes(size)));
     Ok(())
 }

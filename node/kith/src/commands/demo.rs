@@ -76,11 +76,7 @@ struct Teller {
 
 impl Teller {
     fn say(&self, human: &str, value: &Value) {
-        line(&if self.is_json {
-            value.to_string()
-        } else {
-            human.to_owned()
-        });
+        line(&if self.is_json { value.to_string() } else { human.to_owned() });
     }
 }
 
@@ -100,30 +96,15 @@ impl Actor {
         home.prepare()?;
         let passphrase = secret();
         let started = wake(name, &home, &passphrase, true).await?;
-        Ok(Self {
-            name,
-            home,
-            passphrase,
-            started,
-        })
+        Ok(Self { name, home, passphrase, started })
     }
 
     /// Stops, and starts again with or without a network.
     async fn again(self, is_online: bool) -> Result<Self, CliError> {
-        let Self {
-            name,
-            home,
-            passphrase,
-            started,
-        } = self;
+        let Self { name, home, passphrase, started } = self;
         started.stop().await;
         let started = wake(name, &home, &passphrase, is_online).await?;
-        Ok(Self {
-            name,
-            home,
-            passphrase,
-            started,
-        })
+        Ok(Self { name, home, passphrase, started })
     }
 
     fn handle(&self) -> &Handle {
@@ -141,10 +122,7 @@ async fn wake(
     let (keys, _) = load_or_create(home, seal)?;
     let network = if is_online {
         let addresses = ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"];
-        Network::Listen {
-            addresses: addresses.map(ToOwned::to_owned).to_vec(),
-            mdns: false,
-        }
+        Network::Listen { addresses: addresses.map(ToOwned::to_owned).to_vec(), mdns: false }
     } else {
         Network::None
     };
@@ -156,9 +134,7 @@ async fn wake(
         sync_interval: Duration::from_secs(30 * 60),
         network,
     };
-    start(config)
-        .await
-        .map_err(|error| Failure::from(error).into())
+    start(config).await.map_err(|error| Failure::from(error).into())
 }
 
 async fn play(
@@ -178,10 +154,7 @@ async fn play(
     sync(&ben).await?;
     wait_for_blobs(ben.handle(), space).await?;
     let status = status(ben.handle()).await?;
-    let of_space = status
-        .spaces
-        .iter()
-        .find(|status| status.info.space == space);
+    let of_space = status.spaces.iter().find(|status| status.info.space == space);
     let of_space = of_space.ok_or_else(|| wrong("Ben does not have the space"))?;
     teller.say(
         &format!(
@@ -205,10 +178,7 @@ async fn play(
 async fn import_guide(ada: &Actor, teller: &Teller, folder: &Path) -> Result<SpaceId, CliError> {
     let source = folder.join("guide");
     guide::write_to(&source).map_err(|error| temporary(&error))?;
-    let found = Request::FoundSpace {
-        name: "guide".to_owned(),
-        reach: Reach::Private,
-    };
+    let found = Request::FoundSpace { name: "guide".to_owned(), reach: Reach::Private };
     let space = match ada.handle().request(found).await? {
         Response::Space(SpaceInfo { space, .. }) => space,
         other => return Err(unexpected(&other)),
@@ -217,10 +187,7 @@ async fn import_guide(ada: &Actor, teller: &Teller, folder: &Path) -> Result<Spa
     let report = ada.handle().import(space, source.clone(), progress).await?;
     std::fs::remove_dir_all(&source).map_err(|error| temporary(&error))?;
     if let Some(skipped) = report.skipped.first() {
-        return Err(wrong(&format!(
-            "{} was left out: {}",
-            skipped.path, skipped.why
-        )));
+        return Err(wrong(&format!("{} was left out: {}", skipped.path, skipped.why)));
     }
     teller.say(
         &format!(
@@ -255,18 +222,11 @@ async fn meet(ada: &Actor, ben: &Actor, space: SpaceId, teller: &Teller) -> Resu
             }
         }
     };
-    let shown = tokio::time::timeout(STEP_MAX, shown)
-        .await
-        .map_err(|_| too_slow("pairing"))??;
+    let shown = tokio::time::timeout(STEP_MAX, shown).await.map_err(|_| too_slow("pairing"))??;
     if shown != code {
         return Err(wrong("the two sides showed different codes"));
     }
-    ben.handle()
-        .request(Request::ConfirmPairing {
-            device,
-            is_same: true,
-        })
-        .await?;
+    ben.handle().request(Request::ConfirmPairing { device, is_same: true }).await?;
     teller.say(
         &format!("3. Ben accepted Ada's ticket. Both saw the code {code}; now they are related."),
         &json!({"step": "paired", "code": code}),
@@ -275,19 +235,10 @@ async fn meet(ada: &Actor, ben: &Actor, space: SpaceId, teller: &Teller) -> Resu
 }
 
 async fn sync(actor: &Actor) -> Result<(), CliError> {
-    let request = actor.handle().request(Request::Sync {
-        device: None,
-        is_full: false,
-    });
-    match tokio::time::timeout(STEP_MAX, request)
-        .await
-        .map_err(|_| too_slow("sync"))??
-    {
+    let request = actor.handle().request(Request::Sync { device: None, is_full: false });
+    match tokio::time::timeout(STEP_MAX, request).await.map_err(|_| too_slow("sync"))?? {
         Response::Synced(report)
-            if report
-                .peers
-                .iter()
-                .any(|(_, state)| *state == PeerSyncState::Synced) =>
+            if report.peers.iter().any(|(_, state)| *state == PeerSyncState::Synced) =>
         {
             Ok(())
         }
@@ -300,19 +251,14 @@ async fn wait_for_blobs(handle: &Handle, space: SpaceId) -> Result<(), CliError>
     let arrived = async {
         loop {
             let status = status(handle).await?;
-            let missing = status
-                .spaces
-                .iter()
-                .find(|status| status.info.space == space);
+            let missing = status.spaces.iter().find(|status| status.info.space == space);
             if missing.is_some_and(|status| status.blobs_missing == 0) {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(STEP_MAX, arrived)
-        .await
-        .map_err(|_| too_slow("fetching the files"))?
+    tokio::time::timeout(STEP_MAX, arrived).await.map_err(|_| too_slow("fetching the files"))?
 }
 
 async fn part_and_meet_again(
@@ -329,20 +275,12 @@ async fn part_and_meet_again(
         return Err(wrong("Ada's node does not know who it is"));
     };
     let addresses = ada.started.listening.clone();
-    ben.handle()
-        .request(Request::AddPeer {
-            device: at.device,
-            addresses,
-        })
-        .await?;
+    ben.handle().request(Request::AddPeer { device: at.device, addresses }).await?;
     sync(&ben).await?;
     for actor in [&ada, &ben] {
         let view = document(actor.handle(), space, SHARED_DOCUMENT).await?;
         if view.value.get("note_from_ada").is_none() || view.value.get("note_from_ben").is_none() {
-            return Err(wrong(&format!(
-                "{} misses an edit after merging",
-                actor.name
-            )));
+            return Err(wrong(&format!("{} misses an edit after merging", actor.name)));
         }
     }
     teller.say(
@@ -353,24 +291,14 @@ async fn part_and_meet_again(
 }
 
 async fn edit(actor: &Actor, space: SpaceId, path: &str, text: &str) -> Result<(), CliError> {
-    let document = document(actor.handle(), space, SHARED_DOCUMENT)
-        .await?
-        .document;
-    let set = Request::SetValue {
-        space,
-        document,
-        path: path.to_owned(),
-        value: text.into(),
-    };
+    let document = document(actor.handle(), space, SHARED_DOCUMENT).await?.document;
+    let set = Request::SetValue { space, document, path: path.to_owned(), value: text.into() };
     actor.handle().request(set).await?;
     Ok(())
 }
 
 async fn document(handle: &Handle, space: SpaceId, text: &str) -> Result<DocumentView, CliError> {
-    let find = Request::FindDocument {
-        space,
-        text: text.to_owned(),
-    };
+    let find = Request::FindDocument { space, text: text.to_owned() };
     match handle.request(find).await? {
         Response::Found(document) => read(handle, space, document).await,
         other => Err(unexpected(&other)),
@@ -382,10 +310,7 @@ async fn read(
     space: SpaceId,
     document: DocumentId,
 ) -> Result<DocumentView, CliError> {
-    match handle
-        .request(Request::ReadDocument { space, document })
-        .await?
-    {
+    match handle.request(Request::ReadDocument { space, document }).await? {
         Response::Document(view) => Ok(view),
         other => Err(unexpected(&other)),
     }
@@ -410,11 +335,7 @@ async fn compare(ada: &Actor, ben: &Actor, space: SpaceId) -> Result<(), CliErro
         if left.value != right.value || left.heads != right.heads {
             return Err(wrong(&format!("{:?} differs", summary.path)));
         }
-        let blob = right
-            .value
-            .get("blob")
-            .and_then(Value::as_str)
-            .and_then(|id| id.parse().ok());
+        let blob = right.value.get("blob").and_then(Value::as_str).and_then(|id| id.parse().ok());
         if let Some(blob) = blob {
             compare_file(ben.handle(), space, blob, summary.path.as_deref()).await?;
         }
@@ -459,14 +380,9 @@ async fn check_doorway(doorway: &Doorway) -> Result<(), CliError> {
             stream.read_to_string(&mut answer).await?;
             Ok::<_, std::io::Error>(answer)
         };
-        let answer = asked
-            .await
-            .map_err(|error| wrong(&format!("the doorway: {error}")))?;
+        let answer = asked.await.map_err(|error| wrong(&format!("the doorway: {error}")))?;
         if answer.split(' ').nth(1) != Some(expected) {
-            return Err(wrong(&format!(
-                "the doorway answered {path} with {:.60}",
-                answer
-            )));
+            return Err(wrong(&format!("the doorway answered {path} with {:.60}", answer)));
         }
     }
     Ok(())
@@ -481,20 +397,14 @@ fn check_disks(folder: &Path) -> Result<(), CliError> {
         }
         let bytes = std::fs::read(entry.path()).map_err(|error| temporary(&error))?;
         if bytes.windows(CANARY.len()).any(|window| window == CANARY) {
-            return Err(wrong(&format!(
-                "{} holds readable text",
-                entry.path().display()
-            )));
+            return Err(wrong(&format!("{} holds readable text", entry.path().display())));
         }
     }
     Ok(())
 }
 
 fn wrong(message: &str) -> CliError {
-    CliError::machine(
-        format!("the demo failed: {message}"),
-        "kith demo -v, and tell us",
-    )
+    CliError::machine(format!("the demo failed: {message}"), "kith demo -v, and tell us")
 }
 
 fn too_slow(what: &str) -> CliError {

@@ -20,12 +20,7 @@ pub(super) async fn run(asking: &Asking<'_>, command: Doc) -> Result<(), CliErro
     match command {
         Doc::New { space, kind, from } => new(asking, &space, &kind, from.as_deref()).await,
         Doc::Get { space, doc, path } => get(asking, &space, &doc, path.as_deref()).await,
-        Doc::Set {
-            space,
-            doc,
-            path,
-            value,
-        } => set(asking, &space, &doc, &path, &value).await,
+        Doc::Set { space, doc, path, value } => set(asking, &space, &doc, &path, &value).await,
         Doc::Edit { space, doc } => edit(asking, &space, &doc).await,
         Doc::History { space, doc } => history(asking, &space, &doc).await,
         Doc::List { space } => {
@@ -44,13 +39,8 @@ pub(super) async fn run(asking: &Asking<'_>, command: Doc) -> Result<(), CliErro
             Ok(())
         }
         Doc::Remove { space, doc } => {
-            asking
-                .client
-                .call(Method::DELETE, &doc_path(&space, &doc), None)
-                .await?;
-            answer(asking.is_json, &json!({"doc": doc}), || {
-                format!("{doc} is removed")
-            });
+            asking.client.call(Method::DELETE, &doc_path(&space, &doc), None).await?;
+            answer(asking.is_json, &json!({"doc": doc}), || format!("{doc} is removed"));
             Ok(())
         }
     }
@@ -76,9 +66,7 @@ async fn new(
     };
     let body = json!({"type": kind, "value": value});
     let written = asking.client.post(&docs_path(space), body).await?;
-    answer(asking.is_json, &written, || {
-        text(&written, "doc").to_owned()
-    });
+    answer(asking.is_json, &written, || text(&written, "doc").to_owned());
     Ok(())
 }
 
@@ -88,16 +76,9 @@ async fn get(
     doc: &str,
     path: Option<&str>,
 ) -> Result<(), CliError> {
-    let query = path
-        .map(|path| format!("?path={}", escape(path)))
-        .unwrap_or_default();
-    let got = asking
-        .client
-        .get(&format!("{}{query}", doc_path(space, doc)))
-        .await?;
-    answer(asking.is_json, &got, || {
-        format!("{:#}", got.get("value").unwrap_or(&Value::Null))
-    });
+    let query = path.map(|path| format!("?path={}", escape(path))).unwrap_or_default();
+    let got = asking.client.get(&format!("{}{query}", doc_path(space, doc))).await?;
+    answer(asking.is_json, &got, || format!("{:#}", got.get("value").unwrap_or(&Value::Null)));
     Ok(())
 }
 
@@ -117,17 +98,12 @@ async fn set(
     let target = format!("{}/value", doc_path(space, doc));
     let body = json!({"path": path, "value": value});
     let written = asking.client.call(Method::PUT, &target, Some(body)).await?;
-    answer(asking.is_json, &written, || {
-        format!("{path} is set, safe on this device's disk")
-    });
+    answer(asking.is_json, &written, || format!("{path} is set, safe on this device's disk"));
     Ok(())
 }
 
 async fn history(asking: &Asking<'_>, space: &str, doc: &str) -> Result<(), CliError> {
-    let history = asking
-        .client
-        .get(&format!("{}/history", doc_path(space, doc)))
-        .await?;
+    let history = asking.client.get(&format!("{}/history", doc_path(space, doc))).await?;
     answer(asking.is_json, &history, || {
         let rows: Vec<_> = list(&history, "history")
             .iter()
@@ -150,16 +126,10 @@ async fn edit(asking: &Asking<'_>, space: &str, doc: &str) -> Result<(), CliErro
     let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR"));
     let editor = editor.unwrap_or_else(|_| "vi".to_owned());
     let failed = |error: std::io::Error| {
-        CliError::machine(
-            format!("the editor {editor:?} did not work: {error}"),
-            "set EDITOR",
-        )
+        CliError::machine(format!("the editor {editor:?} did not work: {error}"), "set EDITOR")
     };
     // Only the owner reads it, and it goes with this command.
-    let file = tempfile::Builder::new()
-        .suffix(".json")
-        .tempfile()
-        .map_err(failed)?;
+    let file = tempfile::Builder::new().suffix(".json").tempfile().map_err(failed)?;
     std::fs::write(file.path(), format!("{before:#}\n")).map_err(failed)?;
     let status = tokio::process::Command::new("sh")
         .args(["-c", &format!("{editor} \"$1\""), "sh"])
@@ -168,10 +138,7 @@ async fn edit(asking: &Asking<'_>, space: &str, doc: &str) -> Result<(), CliErro
         .await
         .map_err(failed)?;
     if !status.success() {
-        return Err(CliError::machine(
-            "the editor failed; nothing was changed",
-            "try again",
-        ));
+        return Err(CliError::machine("the editor failed; nothing was changed", "try again"));
     }
     let after = parse_object(&read_text(file.path())?, "what you wrote")?;
     let operations = difference(&before, &after);
@@ -181,15 +148,9 @@ async fn edit(asking: &Asking<'_>, space: &str, doc: &str) -> Result<(), CliErro
     }
     let written = asking
         .client
-        .call(
-            Method::PATCH,
-            &doc_path(space, doc),
-            Some(Value::Array(operations)),
-        )
+        .call(Method::PATCH, &doc_path(space, doc), Some(Value::Array(operations)))
         .await?;
-    answer(asking.is_json, &written, || {
-        "saved, safe on this device's disk".to_owned()
-    });
+    answer(asking.is_json, &written, || "saved, safe on this device's disk".to_owned());
     Ok(())
 }
 
@@ -239,37 +200,26 @@ fn read_text(path: &Path) -> Result<String, CliError> {
     };
     let mut text = String::new();
     let read = if path == Path::new("-") {
-        std::io::stdin()
-            .take(DOCUMENT_BYTES_MAX + 1)
-            .read_to_string(&mut text)
+        std::io::stdin().take(DOCUMENT_BYTES_MAX + 1).read_to_string(&mut text)
     } else {
         std::fs::File::open(path)
             .and_then(|file| file.take(DOCUMENT_BYTES_MAX + 1).read_to_string(&mut text))
     };
     read.map_err(failed)?;
     if text.len() as u64 > DOCUMENT_BYTES_MAX {
-        return Err(CliError::usage(
-            "a document has at most 10 MB",
-            "kith blob put SPACE FILE",
-        ));
+        return Err(CliError::usage("a document has at most 10 MB", "kith blob put SPACE FILE"));
     }
     Ok(text)
 }
 
 fn parse_object(text: &str, what: &str) -> Result<Value, CliError> {
     let value: Value = serde_json::from_str(text).map_err(|error| {
-        CliError::usage(
-            format!("{what} is not JSON: {error}"),
-            "mend it and try again",
-        )
+        CliError::usage(format!("{what} is not JSON: {error}"), "mend it and try again")
     })?;
     if value.is_object() {
         return Ok(value);
     }
-    Err(CliError::usage(
-        format!("{what} is not a JSON object"),
-        "write {\"key\": value, …}",
-    ))
+    Err(CliError::usage(format!("{what} is not a JSON object"), "write {\"key\": value, …}"))
 }
 
 #[cfg(test)]

@@ -58,10 +58,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
         | Command::Peer(_) => Reach::Here,
     };
     let client = Client::connect(global, reach).await?;
-    let asking = Asking {
-        client: &client,
-        is_json: global.json,
-    };
+    let asking = Asking { client: &client, is_json: global.json };
     let work = async {
         match command {
             Command::Up(_) | Command::Demo(_) | Command::Completions(_) => Ok(()),
@@ -93,8 +90,5 @@ fn stopped(error: Option<std::io::Error>) -> CliError {
         state: "what was done so far is kept".to_owned(),
         fix: "run the same command again; it goes on from there".to_owned(),
     };
-    CliError {
-        code: "interrupted".to_owned(),
-        ..failure.into()
-    }
+    CliError { code: "interrupted".to_owned(), ..failure.into() }
 }

@@ -17,18 +17,11 @@ pub(super) async fn status(asking: &Asking<'_>) -> Result<(), CliError> {
         let peers = list(&status, "peers");
         let spaces: Vec<_> = list(&status, "spaces").iter().map(space_row).collect();
         let mut parts = vec![
-            format!(
-                "{} on {}",
-                text(&status, "name"),
-                text(&status, "device_name")
-            ),
+            format!("{} on {}", text(&status, "name"), text(&status, "device_name")),
             format!("node   {}", text(&status, "node")),
             format!("agent  {}", text(&status, "agent")),
             String::new(),
-            table(
-                &["SPACE", "DOCUMENTS", "FILES", "ENTRIES", "SIZE", "STATE"],
-                &spaces,
-            ),
+            table(&["SPACE", "DOCUMENTS", "FILES", "ENTRIES", "SIZE", "STATE"], &spaces),
             String::new(),
         ];
         parts.push(peers_table(peers));
@@ -42,11 +35,8 @@ pub(super) async fn status(asking: &Asking<'_>) -> Result<(), CliError> {
 
 fn space_row(space: &Value) -> Vec<String> {
     let (blobs, missing) = (number(space, "blobs"), number(space, "blobs_missing"));
-    let files = if missing == 0 {
-        blobs.to_string()
-    } else {
-        format!("{} of {blobs}", blobs - missing)
-    };
+    let files =
+        if missing == 0 { blobs.to_string() } else { format!("{} of {blobs}", blobs - missing) };
     vec![
         text(space, "name").to_owned(),
         number(space, "documents").to_string(),
@@ -69,11 +59,7 @@ fn peers_table(peers: &[Value]) -> String {
                 text(peer, "name").to_owned(),
                 text(peer, "peer").to_owned(),
                 text(peer, "state").to_owned(),
-                if last_sync.is_empty() {
-                    "never".to_owned()
-                } else {
-                    last_sync.to_owned()
-                },
+                if last_sync.is_empty() { "never".to_owned() } else { last_sync.to_owned() },
             ]
         })
         .collect();
@@ -84,11 +70,7 @@ pub(super) async fn id(asking: &Asking<'_>) -> Result<(), CliError> {
     let info = asking.client.get("/api/v1/info").await?;
     answer(asking.is_json, &info, || {
         let mut lines = vec![
-            format!(
-                "name    {} on {}",
-                text(&info, "name"),
-                text(&info, "device_name")
-            ),
+            format!("name    {} on {}", text(&info, "name"), text(&info, "device_name")),
             format!("node    {}", text(&info, "node")),
             format!("agent   {}", text(&info, "agent")),
         ];
@@ -107,20 +89,15 @@ pub(super) async fn sync(asking: &Asking<'_>, args: Sync) -> Result<(), CliError
         if peers.is_empty() {
             return "Nobody to sync with yet: kith ticket, or kith pair TICKET".to_owned();
         }
-        let peers = peers
-            .iter()
-            .map(|peer| format!("{}  {}", text(peer, "peer"), text(peer, "state")));
+        let peers =
+            peers.iter().map(|peer| format!("{}  {}", text(peer, "peer"), text(peer, "state")));
         let (pushed, pulled) = (number(&report, "pushed"), number(&report, "pulled"));
         let mut lines = vec![format!("{pushed} changes sent, {pulled} received")];
         lines.extend(peers);
         lines.join("\n")
     });
     let states = list(&report, "peers");
-    if !states.is_empty()
-        && states
-            .iter()
-            .all(|peer| text(peer, "state") == "unreachable")
-    {
+    if !states.is_empty() && states.iter().all(|peer| text(peer, "state") == "unreachable") {
         let failure = node_core::Failure::new(
             node_core::FailureKind::Unreachable,
             "no peer could be reached",
@@ -135,16 +112,12 @@ pub(super) async fn peer(asking: &Asking<'_>, command: Peer) -> Result<(), CliEr
     match command {
         Peer::List => {
             let peers = asking.client.get("/api/v1/peers").await?;
-            answer(asking.is_json, &peers, || {
-                peers_table(list(&peers, "peers"))
-            });
+            answer(asking.is_json, &peers, || peers_table(list(&peers, "peers")));
         }
         Peer::Add { peer, addresses } => {
             let body = json!({"peer": peer, "addresses": addresses});
             asking.client.post("/api/v1/peers", body.clone()).await?;
-            answer(asking.is_json, &body, || {
-                format!("{peer} will be looked for there")
-            });
+            answer(asking.is_json, &body, || format!("{peer} will be looked for there"));
         }
         Peer::Remove { peer } => {
             let path = format!("/api/v1/peers/{}", escape(&peer));

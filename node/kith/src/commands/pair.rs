@@ -20,10 +20,7 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) async fn ticket(asking: &Asking<'_>, args: Ticket) -> Result<(), CliError> {
-    let role = args
-        .space
-        .as_ref()
-        .map(|_| args.role.as_deref().unwrap_or("reader"));
+    let role = args.space.as_ref().map(|_| args.role.as_deref().unwrap_or("reader"));
     let body = json!({
         "space": args.space, "role": role, "expires_seconds": args.expires.as_secs(),
     });
@@ -32,10 +29,7 @@ pub(super) async fn ticket(asking: &Asking<'_>, args: Ticket) -> Result<(), CliE
     answer(asking.is_json, &made, || {
         let ticket = text(&made, "ticket");
         let code = qr_code(ticket).unwrap_or_default();
-        format!(
-            "{code}{ticket}\n\nGood once, until {}.",
-            text(&made, "expires_at")
-        )
+        format!("{code}{ticket}\n\nGood once, until {}.", text(&made, "expires_at"))
     });
     if !asking.client.is_running() {
         note("Nobody can use it before your node runs: kith up");
@@ -69,10 +63,7 @@ async fn wait_for_pairing(asking: &Asking<'_>, known: usize) -> Result<(), CliEr
                 is_shown = true;
             }
             if !text(pairing, "agent").is_empty() {
-                line(&format!(
-                    "You and {} are related now.",
-                    text(pairing, "name")
-                ));
+                line(&format!("You and {} are related now.", text(pairing, "name")));
                 return Ok(());
             }
         }
@@ -103,10 +94,7 @@ pub(super) async fn pair(asking: &Asking<'_>, args: Pair) -> Result<(), CliError
             "kith pair --yes TICKET",
         ));
     }
-    let begun = asking
-        .client
-        .post("/api/v1/pair", json!({"ticket": args.ticket}))
-        .await?;
+    let begun = asking.client.post("/api/v1/pair", json!({"ticket": args.ticket})).await?;
     let (peer, code) = (text(&begun, "peer"), text(&begun, "code"));
     let is_same = args.yes || ask_same(code).await?;
     let path = format!("/api/v1/pair/{}", escape(peer));
@@ -138,10 +126,7 @@ async fn ask_same(code: &str) -> Result<bool, CliError> {
     line("Does the other side show the same code? [y/N]");
     let read = tokio::task::spawn_blocking(|| {
         let mut answer = String::new();
-        std::io::stdin()
-            .lock()
-            .read_line(&mut answer)
-            .map(|_| answer)
+        std::io::stdin().lock().read_line(&mut answer).map(|_| answer)
     });
     let answer = read.await.ok().and_then(Result::ok).unwrap_or_default();
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))

@@ -30,9 +30,7 @@ pub(super) async fn run(asking: &Asking<'_>, command: Space) -> Result<(), CliEr
             let path = format!("/api/v1/spaces/{}/members", escape(&space));
             let body = json!({"agent": agent, "role": role});
             asking.client.post(&path, body.clone()).await?;
-            answer(asking.is_json, &body, || {
-                format!("{agent} is a {role} of {space} now")
-            });
+            answer(asking.is_json, &body, || format!("{agent} is a {role} of {space} now"));
         }
         Space::Members { space } => {
             let path = format!("/api/v1/spaces/{}/members", escape(&space));
@@ -41,9 +39,7 @@ pub(super) async fn run(asking: &Asking<'_>, command: Space) -> Result<(), CliEr
                 let rows: Vec<_> = list(&members, "members")
                     .iter()
                     .map(|member| {
-                        ["name", "role", "agent"]
-                            .map(|key| text(member, key).to_owned())
-                            .to_vec()
+                        ["name", "role", "agent"].map(|key| text(member, key).to_owned()).to_vec()
                     })
                     .collect();
                 table(&["NAME", "ROLE", "AGENT"], &rows)

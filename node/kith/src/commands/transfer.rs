@@ -51,27 +51,17 @@ async fn transfer(
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let Some(folder) = folder.to_str() else {
         return Err(CliError::usage(
-            format!(
-                "{} is not a name that can be told to the node",
-                folder.display()
-            ),
+            format!("{} is not a name that can be told to the node", folder.display()),
             "rename the folder",
         ));
     };
     let bar = Bar::new(what, asking.is_json);
-    let done = asking
-        .client
-        .stream(path, json!({"path": folder}), |line| bar.update(line))
-        .await;
+    let done = asking.client.stream(path, json!({"path": folder}), |line| bar.update(line)).await;
     bar.finish();
     let report = done?;
     if !asking.is_json {
         for left_out in list(&report, "skipped") {
-            note(&format!(
-                "left out: {}: {}",
-                text(left_out, "path"),
-                text(left_out, "why")
-            ));
+            note(&format!("left out: {}: {}", text(left_out, "path"), text(left_out, "why")));
         }
     }
     Ok(report)

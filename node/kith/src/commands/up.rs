@@ -49,29 +49,21 @@ pub(super) async fn run(args: Up, global: &Global) -> Result<(), CliError> {
     };
     let (keys, is_new) = load_or_create(&home, key_seal(global))?;
     let (user, device_name) = default_names();
-    let addresses = if args.listen.is_empty() {
-        default_addresses()
-    } else {
-        args.listen
-    };
+    let addresses = if args.listen.is_empty() { default_addresses() } else { args.listen };
     let started = start(StartConfig {
         data_dir: home.root().to_owned(),
         keys,
         agent_name: args.name.unwrap_or(user),
         device_name,
         sync_interval: args.sync_interval,
-        network: Network::Listen {
-            addresses,
-            mdns: !args.no_mdns,
-        },
+        network: Network::Listen { addresses, mdns: !args.no_mdns },
     })
     .await
     .map_err(|error| CliError::from(node_core::Failure::from(error)))?;
 
     let path = home.socket();
     let socket = bind_socket(&home, &path)?;
-    lock.announce(&path)
-        .map_err(|error| home.unusable(&error))?;
+    lock.announce(&path).map_err(|error| home.unusable(&error))?;
     let token = local_token(&home)?;
     let doorway = Doorway::open(&started.handle, doorway_port, token, Some(socket)).await?;
     announce(&started, &doorway, global.json, is_new).await?;
@@ -97,10 +89,7 @@ async fn announce(
     is_new: bool,
 ) -> Result<(), CliError> {
     let Response::Identity(identity) = started.handle.request(Request::Identity).await? else {
-        return Err(CliError::machine(
-            "the node does not know who it is",
-            "kith up -v",
-        ));
+        return Err(CliError::machine("the node does not know who it is", "kith up -v"));
     };
     if is_json {
         let ready = json!({
@@ -139,10 +128,7 @@ fn default_addresses() -> Vec<String> {
     let is_free =
         std::net::TcpListener::bind(all).is_ok() && std::net::UdpSocket::bind(all).is_ok();
     let port = if is_free { NODE_PORT } else { 0 };
-    vec![
-        format!("/ip4/0.0.0.0/tcp/{port}"),
-        format!("/ip4/0.0.0.0/udp/{port}/quic-v1"),
-    ]
+    vec![format!("/ip4/0.0.0.0/tcp/{port}"), format!("/ip4/0.0.0.0/udp/{port}/quic-v1")]
 }
 
 /// Shows what somebody at this device needs to see.

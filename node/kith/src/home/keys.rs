@@ -43,12 +43,7 @@ struct KeyFile {
 #[serde(tag = "seal", rename_all = "kebab-case")]
 enum Sealed {
     /// By a passphrase.
-    Argon2id {
-        memory_kib: u32,
-        passes: u32,
-        salt: String,
-        keys: String,
-    },
+    Argon2id { memory_kib: u32, passes: u32, salt: String, keys: String },
     /// Not at all.
     Plain { keys: String },
 }
@@ -90,29 +85,15 @@ pub fn load_or_create(home: &Home, seal: KeySeal) -> Result<(DeviceKeys, bool), 
 }
 
 fn create(home: &Home, keys: &DeviceKeys, seal: KeySeal) -> Result<(), CliError> {
-    let secrets = [
-        *keys.device.secret(),
-        *keys.root.secret(),
-        *keys.hpke_seed(),
-    ]
-    .map(Zeroizing::new);
-    let secrets = Zeroizing::new(
-        secrets
-            .iter()
-            .flat_map(|secret| **secret)
-            .collect::<Vec<u8>>(),
-    );
+    let secrets =
+        [*keys.device.secret(), *keys.root.secret(), *keys.hpke_seed()].map(Zeroizing::new);
+    let secrets = Zeroizing::new(secrets.iter().flat_map(|secret| **secret).collect::<Vec<u8>>());
     let seal = match seal {
-        KeySeal::Plain => Sealed::Plain {
-            keys: BASE64.encode(&secrets),
-        },
+        KeySeal::Plain => Sealed::Plain { keys: BASE64.encode(&secrets) },
         KeySeal::Passphrase(passphrase) => seal_with(&passphrase, &secrets)?,
         KeySeal::Ask => seal_with(&find_passphrase(true)?, &secrets)?,
     };
-    let file = KeyFile {
-        format: FORMAT,
-        seal,
-    };
+    let file = KeyFile { format: FORMAT, seal };
     let mut bytes = serde_json::to_vec_pretty(&file)
         .map_err(|error| CliError::machine(error.to_string(), "kith --version"))?;
     bytes.push(b'\n');
@@ -138,10 +119,7 @@ fn seal_with(passphrase: &Passphrase, secrets: &[u8]) -> Result<Sealed, CliError
 fn open(home: &Home, bytes: &[u8], seal: &KeySeal) -> Result<DeviceKeys, CliError> {
     let format: Format = serde_json::from_slice(bytes).map_err(|_| damaged(home))?;
     if format.format > FORMAT {
-        let message = format!(
-            "{} was written by a newer version of kith",
-            home.keys().display()
-        );
+        let message = format!("{} was written by a newer version of kith", home.keys().display());
         return Err(CliError::machine(message, "install the newest kith"));
     }
     let file: KeyFile = serde_json::from_slice(bytes).map_err(|_| damaged(home))?;
@@ -149,12 +127,7 @@ fn open(home: &Home, bytes: &[u8], seal: &KeySeal) -> Result<DeviceKeys, CliErro
         Sealed::Plain { keys } => {
             Zeroizing::new(BASE64.decode(keys.as_bytes()).map_err(|_| damaged(home))?)
         }
-        Sealed::Argon2id {
-            memory_kib,
-            passes,
-            salt,
-            keys,
-        } => {
+        Sealed::Argon2id { memory_kib, passes, salt, keys } => {
             let passphrase = match seal {
                 KeySeal::Passphrase(passphrase) => passphrase.clone(),
                 KeySeal::Ask | KeySeal::Plain => find_passphrase(false)?,
@@ -165,10 +138,7 @@ fn open(home: &Home, bytes: &[u8], seal: &KeySeal) -> Result<DeviceKeys, CliErro
             let salt = BASE64.decode(salt.as_bytes()).map_err(|_| damaged(home))?;
             let sealed = BASE64.decode(keys.as_bytes()).map_err(|_| damaged(home))?;
             let key = derive(&passphrase, &salt, memory_kib, passes)?;
-            Zeroizing::new(
-                key.open(ASSOCIATED, &sealed)
-                    .map_err(|_| wrong_passphrase())?,
-            )
+            Zeroizing::new(key.open(ASSOCIATED, &sealed).map_err(|_| wrong_passphrase())?)
         }
     };
     from_secrets(&secrets).ok_or_else(|| damaged(home))
@@ -231,9 +201,7 @@ mod tests {
 
     fn home() -> (tempfile::TempDir, Home) {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let home = Home {
-            root: folder.path().to_owned(),
-        };
+        let home = Home { root: folder.path().to_owned() };
         (folder, home)
     }
 
@@ -250,9 +218,7 @@ mod tests {
         assert!(!is_new);
         assert_eq!(read.device.secret(), new.device.secret());
         assert_eq!(read.hpke_seed(), new.hpke_seed());
-        let wrong = load_or_create(&home, passphrase("wrong"))
-            .err()
-            .expect("is refused");
+        let wrong = load_or_create(&home, passphrase("wrong")).err().expect("is refused");
         assert_eq!(wrong.exit, 3);
         let file = fs::read(home.keys()).expect("is there");
         let secret = BASE64.encode(new.device.secret());
@@ -265,17 +231,9 @@ mod tests {
         load_or_create(&home, KeySeal::Plain).expect("creates");
         let good = fs::read_to_string(home.keys()).expect("is there");
         let newer = good.replace("\"format\": 1", "\"format\": 9");
-        for bad in [
-            "",
-            "{",
-            "[]",
-            &newer,
-            &good.replace("keys\": \"", "keys\": \"AAAA"),
-        ] {
+        for bad in ["", "{", "[]", &newer, &good.replace("keys\": \"", "keys\": \"AAAA")] {
             fs::write(home.keys(), bad).expect("writes");
-            let error = load_or_create(&home, KeySeal::Plain)
-                .err()
-                .expect("is refused");
+            let error = load_or_create(&home, KeySeal::Plain).err().expect("is refused");
             assert!(error.message.contains("keys.json"), "{error}");
             assert_eq!(fs::read_to_string(home.keys()).expect("is there"), bad);
         }
@@ -287,10 +245,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let (_folder, home) = home();
         load_or_create(&home, KeySeal::Plain).expect("creates");
-        let mode = fs::metadata(home.keys())
-            .expect("is there")
-            .permissions()
-            .mode();
+        let mode = fs::metadata(home.keys()).expect("is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }

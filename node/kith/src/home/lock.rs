@@ -96,11 +96,8 @@ pub async fn take(home: &Home) -> Result<Taken, CliError> {
         tokio::time::sleep(LOOK_EVERY).await;
     }
     let Holder { pid, command, .. } = read_holder(&path);
-    let who = if pid == 0 {
-        "another process".to_owned()
-    } else {
-        format!("{command} (process {pid})")
-    };
+    let who =
+        if pid == 0 { "another process".to_owned() } else { format!("{command} (process {pid})") };
     let message = format!("{} is in use by {who}", home.root().display());
     let failure = node_core::Failure::new(
         node_core::FailureKind::Unreachable,
@@ -112,11 +109,7 @@ pub async fn take(home: &Home) -> Result<Taken, CliError> {
 
 fn note(file: &File, path: &Path, socket: Option<PathBuf>) -> io::Result<()> {
     let command = std::env::args().take(2).collect::<Vec<_>>().join(" ");
-    let holder = Holder {
-        pid: std::process::id(),
-        command,
-        socket,
-    };
+    let holder = Holder { pid: std::process::id(), command, socket };
     let text = serde_json::to_vec(&holder).map_err(io::Error::other)?;
     file.set_len(0)?;
     fs::write(path, text)
@@ -124,10 +117,7 @@ fn note(file: &File, path: &Path, socket: Option<PathBuf>) -> io::Result<()> {
 
 fn read_holder(path: &Path) -> Holder {
     // Read while it is being written it may be anything; look again later.
-    fs::read(path)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default()
+    fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
 async fn is_answering(socket: &Path) -> bool {
@@ -146,12 +136,7 @@ impl Home {
         }
         let name = &blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex()[..16];
         let base = directories::BaseDirs::new();
-        let folder = base
-            .as_ref()
-            .and_then(|folders| folders.runtime_dir())
-            .map(Path::to_owned);
-        folder
-            .unwrap_or_else(std::env::temp_dir)
-            .join(format!("kith-{name}.sock"))
+        let folder = base.as_ref().and_then(|folders| folders.runtime_dir()).map(Path::to_owned);
+        folder.unwrap_or_else(std::env::temp_dir).join(format!("kith-{name}.sock"))
     }
 }

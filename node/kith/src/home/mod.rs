@@ -104,10 +104,7 @@ impl Home {
                 let kind = node_core::FailureKind::DiskFull;
                 node_core::Failure::new(kind, message, "free some space and try again").into()
             }
-            _ => CliError::machine(
-                message,
-                "look at the disk and its permissions, then try again",
-            ),
+            _ => CliError::machine(message, "look at the disk and its permissions, then try again"),
         }
     }
 }

@@ -47,17 +47,10 @@ fn ask(is_new: bool) -> Result<Passphrase, CliError> {
     let prompt = |text: &str| {
         let answer = rpassword::prompt_password(text).map(Zeroizing::new);
         answer.map_err(|error| {
-            CliError::usage(
-                format!("no passphrase: {error}"),
-                "set KITH_PASSPHRASE_FILE=FILE",
-            )
+            CliError::usage(format!("no passphrase: {error}"), "set KITH_PASSPHRASE_FILE=FILE")
         })
     };
-    let passphrase = not_empty(prompt(if is_new {
-        "New passphrase: "
-    } else {
-        "Passphrase: "
-    })?)?;
+    let passphrase = not_empty(prompt(if is_new { "New passphrase: " } else { "Passphrase: " })?)?;
     if is_new && *prompt("The same again: ")? != *passphrase {
         return Err(CliError::usage("the two passphrases differ", "try again"));
     }
@@ -67,33 +60,23 @@ fn ask(is_new: bool) -> Result<Passphrase, CliError> {
 fn read_file(path: &Path) -> Result<Passphrase, CliError> {
     let failed = |why: String| {
         CliError::usage(
-            format!(
-                "the passphrase file {} cannot be used: {why}",
-                path.display()
-            ),
+            format!("the passphrase file {} cannot be used: {why}", path.display()),
             "set KITH_PASSPHRASE_FILE to a file that holds the passphrase",
         )
     };
-    let len = fs::metadata(path)
-        .map_err(|error| failed(error.to_string()))?
-        .len();
+    let len = fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
     if len > PASSPHRASE_BYTES_MAX {
         return Err(failed("it is too long".to_owned()));
     }
     let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     let text = Zeroizing::new(text);
     // Editors and `echo` end a file with a line break.
-    not_empty(Zeroizing::new(
-        text.trim_end_matches(['\r', '\n']).to_owned(),
-    ))
+    not_empty(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 fn not_empty(passphrase: Passphrase) -> Result<Passphrase, CliError> {
     if passphrase.is_empty() {
-        return Err(CliError::usage(
-            "the passphrase is empty",
-            "give one, or use --plain-keys",
-        ));
+        return Err(CliError::usage("the passphrase is empty", "give one, or use --plain-keys"));
     }
     Ok(passphrase)
 }

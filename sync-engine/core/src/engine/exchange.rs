@@ -31,11 +31,7 @@ impl SyncEngine {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn share(
-        &mut self,
-        peer: DeviceId,
-        spaces: &BTreeSet<SpaceId>,
-    ) -> Result<(), StoreError> {
+    pub fn share(&mut self, peer: DeviceId, spaces: &BTreeSet<SpaceId>) -> Result<(), StoreError> {
         self.sessions.retain(|(space, other), _| *other != peer || spaces.contains(space));
         let mut heads = Vec::new();
         for id in spaces.iter().take(HEADS_MAX) {
@@ -98,10 +94,7 @@ impl SyncEngine {
 
     /// Spaces with a session with this peer.
     pub fn shared_with(&self, peer: DeviceId) -> impl Iterator<Item = SpaceId> {
-        self.sessions
-            .keys()
-            .filter(move |(_, other)| *other == peer)
-            .map(|(space, _)| *space)
+        self.sessions.keys().filter(move |(_, other)| *other == peer).map(|(space, _)| *space)
     }
 
     /// Where we stand with a peer over a space.
@@ -138,14 +131,11 @@ impl SyncEngine {
                 }
                 Ok(())
             }
-            Message::Pull { space, after } => {
-                self.answer(peer, space, may_hold, |store| {
-                    reconcile::answer_pull(space, after, peer, store)
-                })
-            }
-            Message::List { space, after } => self.answer(peer, space, may_hold, |store| {
-                reconcile::answer_list(space, after, store)
+            Message::Pull { space, after } => self.answer(peer, space, may_hold, |store| {
+                reconcile::answer_pull(space, after, peer, store)
             }),
+            Message::List { space, after } => self
+                .answer(peer, space, may_hold, |store| reconcile::answer_list(space, after, store)),
             Message::Get { space, ids } => self
                 .answer(peer, space, may_hold, |store| reconcile::answer_get(space, &ids, store)),
             answer @ (Message::Page { .. }
@@ -237,8 +227,7 @@ impl SyncEngine {
             return;
         };
         if delivery.entries.is_empty() {
-            let batch =
-                Batch { entries: vec![], source: Some(peer), cursor: delivery.cursor };
+            let batch = Batch { entries: vec![], source: Some(peer), cursor: delivery.cursor };
             let delivered = Delivered { peer, refused: false };
             self.arrived.entry(space).or_default().push((batch, delivered));
             return;

@@ -9,7 +9,7 @@ mod space;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use node_model::{
-    BlobId, DeviceId, DocumentId, EntryId, Entropy, Epoch, SpaceId, Timestamp, seal::SealKey,
+    BlobId, DeviceId, DocumentId, Entropy, EntryId, Epoch, SpaceId, Timestamp, seal::SealKey,
     sign::Signer,
 };
 use serde_json::Value;
@@ -37,7 +37,9 @@ pub enum EngineError {
     #[error("this node keeps the space sealed: it holds no key for it")]
     NoKey,
     /// Larger than an entry may be.
-    #[error("too large: a change may have 10 MB and refer to 1,024 blobs; put large content into blobs")]
+    #[error(
+        "too large: a change may have 10 MB and refer to 1,024 blobs; put large content into blobs"
+    )]
     TooLarge,
     /// The document refused.
     #[error(transparent)]

@@ -213,16 +213,17 @@ impl Space {
     ) -> Result<node_model::EntryId, EngineError> {
         let (epoch, key) = self.keys.last_key_value().ok_or(EngineError::NoKey)?;
         let (document, sequence) = (draft.document, draft.sequence);
-        let entry = draft.seal(writer.entropy, writer.signer, (*epoch, key), plain).map_err(
-            |error| match error {
-                EntryError::OverLimit => EngineError::TooLarge,
-                EntryError::Decode(_)
-                | EntryError::Newer
-                | EntryError::Body
-                | EntryError::Signature(_)
-                | EntryError::Sealed => EngineError::Entry(error),
-            },
-        )?;
+        let entry =
+            draft.seal(writer.entropy, writer.signer, (*epoch, key), plain).map_err(|error| {
+                match error {
+                    EntryError::OverLimit => EngineError::TooLarge,
+                    EntryError::Decode(_)
+                    | EntryError::Newer
+                    | EntryError::Body
+                    | EntryError::Signature(_)
+                    | EntryError::Sealed => EngineError::Entry(error),
+                }
+            })?;
         let id = entry.id();
         self.tip = Some(Tip { sequence, id });
         self.touched.insert(document);

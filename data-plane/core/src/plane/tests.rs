@@ -1,0 +1,91 @@
+use super::*;
+
+const ADA: DeviceId = DeviceId([1; 32]);
+const BOB: DeviceId = DeviceId([2; 32]);
+const SPACE: SpaceId = SpaceId([3; 32]);
+const BLOB: BlobId = BlobId([4; 32]);
+
+fn effects(plane: &mut DataPlane) -> Vec<NetCommand> {
+    std::iter::from_fn(|| plane.poll_effect()).collect()
+}
+
+fn sharing(plane: &mut DataPlane, device: DeviceId) {
+    let spaces = BTreeSet::from([SPACE]);
+    plane.command(Duration::ZERO, Command::Share { device, spaces, is_admitted: true });
+}
+
+fn connected(plane: &mut DataPlane, device: DeviceId) {
+    let address = "/ip4/127.0.0.1/tcp/1".to_owned();
+    plane.on_net(Duration::ZERO, NetEvent::Connected { device, address, outbound: true });
+}
+
+#[test]
+fn a_blob_is_fetched_from_who_shares_the_space_and_then_from_the_next() {
+    let mut plane = DataPlane::default();
+    for device in [ADA, BOB] {
+        sharing(&mut plane, device);
+        connected(&mut plane, device);
+    }
+    effects(&mut plane);
+    plane.command(Duration::ZERO, Command::Refer { space: SPACE, blobs: BTreeSet::from([BLOB]) });
+    let fetch = |job, device| NetCommand::Fetch { job, device, blobs: vec![BLOB] };
+    assert_eq!(effects(&mut plane), [fetch(0, ADA)]);
+    plane.on_net(Duration::ZERO, NetEvent::BlobRefused { job: 0, blob: BLOB });
+    plane.on_net(Duration::ZERO, NetEvent::FetchEnded { job: 0, error: None });
+    assert_eq!(effects(&mut plane), [fetch(1, BOB)]);
+    plane.on_net(Duration::ZERO, NetEvent::BlobFetched { job: 1, blob: BLOB, bytes: 9 });
+    plane.on_net(Duration::ZERO, NetEvent::FetchEnded { job: 1, error: None });
+    assert_eq!(effects(&mut plane), []);
+    assert_eq!(plane.wanted_count(), 0);
+}
+
+#[test]
+fn only_who_shares_the_space_is_provided_with_its_blobs() {
+    let mut plane = DataPlane::default();
+    sharing(&mut plane, ADA);
+    plane.command(Duration::ZERO, Command::Hold { blobs: vec![BLOB] });
+    plane.command(Duration::ZERO, Command::Refer { space: SPACE, blobs: BTreeSet::from([BLOB]) });
+    effects(&mut plane);
+    let unknown = BlobId([9; 32]);
+    for (device, expected) in [(ADA, [true, false]), (BOB, [false, false])] {
+        let blobs = vec![BLOB, unknown];
+        plane.on_net(Duration::ZERO, NetEvent::BlobsRequested { request: 7, device, blobs });
+        let allowed = expected.to_vec();
+        assert_eq!(effects(&mut plane), [NetCommand::Answer { request: 7, allowed }]);
+    }
+}
+
+#[test]
+fn failed_dials_are_repeated_ever_more_rarely() {
+    let mut plane = DataPlane::default();
+    let addresses = vec!["/ip4/127.0.0.1/tcp/1".to_owned()];
+    plane.command(Duration::ZERO, Command::Know { device: ADA, addresses });
+    plane.command(Duration::ZERO, Command::Seek { devices: BTreeSet::from([ADA]) });
+    let mut now = Duration::ZERO;
+    let mut waits = Vec::new();
+    for _ in 0..9 {
+        assert_eq!(effects(&mut plane).len(), 1);
+        let reason = "refused".to_owned();
+        plane.on_net(now, NetEvent::DialFailed { device: ADA, reason });
+        let due = plane.poll_timeout().expect("tries again");
+        waits.push((due - now).as_secs());
+        now = due;
+        plane.on_timeout(now);
+    }
+    assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+}
+
+#[test]
+fn addresses_that_come_during_a_dial_are_tried_before_giving_up() {
+    let mut plane = DataPlane::default();
+    let know = |address: &str| Command::Know { device: ADA, addresses: vec![address.to_owned()] };
+    plane.command(Duration::ZERO, Command::Seek { devices: BTreeSet::from([ADA]) });
+    plane.command(Duration::ZERO, know("/ip4/127.0.0.1/tcp/1"));
+    plane.command(Duration::ZERO, know("/ip4/127.0.0.1/tcp/2"));
+    let failed = || NetEvent::DialFailed { device: ADA, reason: "refused".to_owned() };
+    plane.on_net(Duration::ZERO, failed());
+    assert_eq!(plane.poll_event(), None);
+    assert_eq!(effects(&mut plane).len(), 2);
+    plane.on_net(Duration::ZERO, failed());
+    assert!(matches!(plane.poll_event(), Some(Event::Unreachable { .. })));
+}

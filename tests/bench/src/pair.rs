@@ -1,0 +1,121 @@
+//! Two whole nodes in this process, related over loopback.
+
+use std::{path::Path, time::Duration};
+
+use node_core::{
+    Request, Response,
+    request::{PeerSyncState, Reach, Role, SpaceStatus},
+};
+use node_model::SpaceId;
+use node_runtime::{DeviceKeys, Network, OsEntropy, StartConfig, Started, start};
+use tempfile::TempDir;
+
+/// How often the end of a transfer is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// A node in a temporary directory.
+pub struct BenchNode {
+    /// The node.
+    pub started: Started,
+    /// Its data directory.
+    pub folder: TempDir,
+}
+
+/// Keys that a restart needs again.
+pub struct Secrets([[u8; 32]; 3]);
+
+impl Secrets {
+    /// Fresh ones.
+    #[must_use]
+    pub fn random() -> Self {
+        let keys = DeviceKeys::random(&mut OsEntropy);
+        Self([*keys.device.secret(), *keys.root.secret(), *keys.hpke_seed()])
+    }
+
+    fn keys(&self) -> DeviceKeys {
+        DeviceKeys::from_secrets(&self.0[0], &self.0[1], &self.0[2])
+    }
+}
+
+/// Starts a node on a folder.
+pub async fn node(name: &str, folder: &Path, secrets: &Secrets) -> Started {
+    let config = StartConfig {
+        data_dir: folder.to_owned(),
+        keys: secrets.keys(),
+        agent_name: name.to_owned(),
+        device_name: name.to_owned(),
+        sync_interval: Duration::from_secs(1_800),
+        network: Network::Listen {
+            addresses: vec!["/ip4/127.0.0.1/tcp/0".into(), "/ip4/127.0.0.1/udp/0/quic-v1".into()],
+            mdns: false,
+        },
+    };
+    start(config).await.expect("a node starts in an empty folder")
+}
+
+impl BenchNode {
+    /// A new node.
+    pub async fn new(name: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let started = node(name, folder.path(), &Secrets::random()).await;
+        Self { started, folder }
+    }
+
+    /// Founds a space.
+    pub async fn found(&self) -> SpaceId {
+        found(&self.started).await
+    }
+}
+
+/// Founds a space.
+pub async fn found(node: &Started) -> SpaceId {
+    let request = Request::FoundSpace { name: "bench".into(), reach: Reach::Private };
+    match node.handle.request(request).await.expect("founds") {
+        Response::Space(info) => info.space,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Relates `guest` to `host` and makes it a writer of the space.
+pub async fn relate(host: &Started, guest: &Started, space: SpaceId) {
+    let issue = Request::IssueTicket {
+        grant: Some((space, Role::Writer)),
+        lifetime: Duration::from_secs(900),
+    };
+    let Response::Ticket(ticket) = host.handle.request(issue).await.expect("issues") else {
+        panic!("no ticket");
+    };
+    let pair = guest.handle.request(Request::Pair { ticket }).await.expect("reaches the host");
+    let Response::PairingCode { device, .. } = pair else {
+        panic!("no code");
+    };
+    let confirm = Request::ConfirmPairing { device, is_same: true };
+    guest.handle.request(confirm).await.expect("pairs");
+}
+
+/// Waits until `guest` has everything of the space.
+pub async fn arrived(guest: &Started, space: SpaceId, documents: u64, blobs: usize) {
+    let sync = Request::Sync { device: None, is_full: false };
+    loop {
+        let Ok(Response::Synced(report)) = guest.handle.request(sync.clone()).await else {
+            panic!("does not sync");
+        };
+        let is_synced = report.peers.iter().any(|(_, state)| *state == PeerSyncState::Synced);
+        let status = space_status(guest, space).await;
+        let is_here = status.is_some_and(|status| {
+            status.documents >= documents && status.blobs >= blobs && status.blobs_missing == 0
+        });
+        if is_synced && is_here {
+            return;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// The numbers of a space.
+pub async fn space_status(node: &Started, space: SpaceId) -> Option<SpaceStatus> {
+    match node.handle.request(Request::Status).await.expect("has a status") {
+        Response::Status(status) => status.spaces.into_iter().find(|s| s.info.space == space),
+        other => panic!("{other:?}"),
+    }
+}
