@@ -93,12 +93,7 @@ fn check(guard: &Guard, request: &Request) -> Result<(), Problem> {
         Audience::Socket => {
             check_right(&guard.app.config, request)?;
             let detail = "this is possible only over the node's own socket";
-            Err(Problem::new(
-                StatusCode::FORBIDDEN,
-                "socket-only",
-                detail,
-                "kith import --help",
-            ))
+            Err(Problem::new(StatusCode::FORBIDDEN, "socket-only", detail, "kith import --help"))
         }
     }
 }
@@ -121,9 +116,7 @@ fn check_host<'a>(
 ) -> Result<&'a str, Problem> {
     let is_known = |host: &str| config.hosts.iter().any(|known| known == host);
     let host = only(headers, &header::HOST).filter(|host| is_known(host));
-    let authority_fits = uri
-        .authority()
-        .is_none_or(|authority| is_known(authority.as_str()));
+    let authority_fits = uri.authority().is_none_or(|authority| is_known(authority.as_str()));
     host.filter(|_| authority_fits).ok_or_else(|| {
         let detail = "this address is not one of this doorway's";
         let fix = "use the address that `kith up` printed";
@@ -136,11 +129,7 @@ fn check_origin(host: &str, headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     }
     let origin = only(headers, &header::ORIGIN).and_then(|origin| origin.strip_prefix("http://"));
-    if origin == Some(host) {
-        Ok(())
-    } else {
-        Err(foreign())
-    }
+    if origin == Some(host) { Ok(()) } else { Err(foreign()) }
 }
 
 /// Another port of this device is the same site to a browser, but not us.
@@ -154,11 +143,7 @@ fn check_site(audience: Audience, request: &Request) -> Result<(), Problem> {
     let is_followed_link = [Method::GET, Method::HEAD].contains(request.method())
         && is(FETCH_MODE, "navigate")
         && is(FETCH_DEST, "document");
-    if is_followed_link && audience.may_be_linked_to() {
-        Ok(())
-    } else {
-        Err(foreign())
-    }
+    if is_followed_link && audience.may_be_linked_to() { Ok(()) } else { Err(foreign()) }
 }
 
 fn foreign() -> Problem {
@@ -179,12 +164,7 @@ fn check_right(config: &DoorwayConfig, request: &Request) -> Result<(), Problem>
         let detail = "this needs the node's token or a session";
         let fix = "send `Authorization: Bearer` with the text of the file local-token, \
                    or open the link that `kith up` printed";
-        return Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "not-signed-in",
-            detail,
-            fix,
-        ));
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, "not-signed-in", detail, fix));
     }
     if request.method().is_safe() || headers.contains_key(header::ORIGIN) {
         return Ok(());
@@ -199,10 +179,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 fn session(headers: &HeaderMap) -> Option<&str> {
     let name = cookie_name(headers);
-    let lines = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut cookies = lines.flat_map(|line| line.split(';')).map(str::trim);
     cookies.find_map(|cookie| cookie.strip_prefix(&name)?.strip_prefix('='))
 }
@@ -217,21 +194,14 @@ fn cookie_name(headers: &HeaderMap) -> String {
 
 /// The cookie that lets a browser in.
 pub(crate) fn session_cookie(headers: &HeaderMap, session: &str) -> String {
-    format!(
-        "{}={session}; HttpOnly; SameSite=Strict; Path=/",
-        cookie_name(headers)
-    )
+    format!("{}={session}; HttpOnly; SameSite=Strict; Path=/", cookie_name(headers))
 }
 
 /// The value of a header that must stand there once.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;
-    if values.next().is_some() {
-        None
-    } else {
-        value.to_str().ok()
-    }
+    if values.next().is_some() { None } else { value.to_str().ok() }
 }
 
 fn harden(headers: &mut HeaderMap) {
@@ -245,8 +215,6 @@ fn harden(headers: &mut HeaderMap) {
         (RESOURCE_POLICY, "same-origin"),
     ];
     for (name, value) in all {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
 }

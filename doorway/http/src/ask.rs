@@ -23,11 +23,7 @@ macro_rules! answer {
 /// A mistake of ours: the answer is not one that this question has.
 pub(crate) fn unexpected() -> Failure {
     tracing::error!("the node answered another question");
-    Failure::new(
-        FailureKind::Storage,
-        "the node gave an unexpected answer",
-        "kith status",
-    )
+    Failure::new(FailureKind::Storage, "the node gave an unexpected answer", "kith status")
 }
 
 pub(crate) async fn identity(node: &Handle) -> Result<Identity, Failure> {
@@ -52,9 +48,7 @@ pub(crate) async fn spaces(node: &Handle) -> Result<Vec<SpaceInfo>, Failure> {
 
 /// A space by id, beginning of an id, or name.
 pub(crate) async fn space(node: &Handle, text: &str) -> Result<SpaceInfo, Failure> {
-    let request = Request::FindSpace {
-        text: text.to_owned(),
-    };
+    let request = Request::FindSpace { text: text.to_owned() };
     answer!(node, request, Response::Space(space) => space)
 }
 
@@ -68,10 +62,7 @@ pub(crate) async fn documents(node: &Handle, space: SpaceId) -> Result<Vec<Summa
 
 /// A document by id, beginning of an id, content id or path.
 pub(crate) async fn find(node: &Handle, space: SpaceId, text: &str) -> Result<DocumentId, Failure> {
-    let request = Request::FindDocument {
-        space,
-        text: text.to_owned(),
-    };
+    let request = Request::FindDocument { space, text: text.to_owned() };
     answer!(node, request, Response::Found(document) => document)
 }
 
@@ -133,14 +124,7 @@ pub(crate) async fn write_document(
     space: SpaceId,
     document: WriteDocument,
 ) -> Result<(DocumentId, Vec<String>), Failure> {
-    write(
-        node,
-        Request::WriteDocuments {
-            space,
-            documents: vec![document],
-        },
-    )
-    .await
+    write(node, Request::WriteDocuments { space, documents: vec![document] }).await
 }
 
 pub(crate) async fn set(
@@ -149,16 +133,7 @@ pub(crate) async fn set(
     path: String,
     value: Value,
 ) -> Result<(DocumentId, Vec<String>), Failure> {
-    write(
-        node,
-        Request::SetValue {
-            space,
-            document,
-            path,
-            value,
-        },
-    )
-    .await
+    write(node, Request::SetValue { space, document, path, value }).await
 }
 
 /// Does something that has no answer but that it is done.

@@ -41,9 +41,7 @@ pub struct DoorwayConfig {
 
 impl fmt::Debug for DoorwayConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DoorwayConfig")
-            .field("hosts", &self.hosts)
-            .finish_non_exhaustive()
+        f.debug_struct("DoorwayConfig").field("hosts", &self.hosts).finish_non_exhaustive()
     }
 }
 

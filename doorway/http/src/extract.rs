@@ -24,8 +24,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Params<
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let read = Path::<T>::from_request_parts(parts, state).await;
-        read.map(|Path(value)| Self(value))
-            .map_err(|error| Problem::invalid(error.body_text()))
+        read.map(|Path(value)| Self(value)).map_err(|error| Problem::invalid(error.body_text()))
     }
 }
 
@@ -37,8 +36,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Search<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let read = Query::<T>::from_request_parts(parts, state).await;
-        read.map(|Query(value)| Self(value))
-            .map_err(|error| Problem::invalid(error.body_text()))
+        read.map(|Query(value)| Self(value)).map_err(|error| Problem::invalid(error.body_text()))
     }
 }
 
@@ -66,20 +64,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
 
 fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<JsonBody<T>, Problem> {
     let read = serde_json::from_slice(bytes);
-    read.map(JsonBody)
-        .map_err(|error| Problem::invalid(format!("the body: {error}")))
+    read.map(JsonBody).map_err(|error| Problem::invalid(format!("the body: {error}")))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let kind = kind
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim();
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let kind = kind.to_ascii_lowercase();
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
@@ -108,14 +98,10 @@ async fn body(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
 
 /// Reads a body; what announces itself as too large is refused unread.
 async fn bounded(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok());
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let announced = announced.and_then(|text| text.parse::<usize>().ok());
     if announced.is_some_and(|length| length > bytes_max) {
         return Err(Problem::too_large(bytes_max));
     }
-    to_bytes(body, bytes_max)
-        .await
-        .map_err(|_| Problem::too_large(bytes_max))
+    to_bytes(body, bytes_max).await.map_err(|_| Problem::too_large(bytes_max))
 }

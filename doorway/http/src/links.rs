@@ -51,9 +51,7 @@ fn decode(text: &str) -> Option<String> {
 /// Whether a link leads out, to where a browser can go.
 pub(crate) fn leads_out(link: &str) -> bool {
     let link = link.trim_start().to_ascii_lowercase();
-    ["https://", "http://", "mailto:"]
-        .iter()
-        .any(|scheme| link.starts_with(scheme))
+    ["https://", "http://", "mailto:"].iter().any(|scheme| link.starts_with(scheme))
 }
 
 /// The path within the space that a relative link of the document at `base`
@@ -62,10 +60,7 @@ pub(crate) fn resolve(base: Option<&str>, link: &str) -> Option<String> {
     let link = link.trim();
     let end = link.find(['?', '#']).unwrap_or(link.len());
     let path = decode(&link[..end])?;
-    let has_scheme = path
-        .split('/')
-        .next()
-        .is_some_and(|first| first.contains(':'));
+    let has_scheme = path.split('/').next().is_some_and(|first| first.contains(':'));
     if path.is_empty() || has_scheme || path.starts_with("//") || path.contains(['\\', '\0']) {
         return None;
     }
@@ -95,10 +90,7 @@ mod tests {
         let base = Some("content/a.md");
         let to = |link: &str| resolve(base, link);
         assert_eq!(to("b.md").as_deref(), Some("content/b.md"));
-        assert_eq!(
-            to("../media/x%20y.png#top").as_deref(),
-            Some("media/x y.png")
-        );
+        assert_eq!(to("../media/x%20y.png#top").as_deref(), Some("media/x y.png"));
         assert_eq!(to("/media/x.png?v=1").as_deref(), Some("media/x.png"));
         assert_eq!(to("./b.md").as_deref(), Some("content/b.md"));
         assert_eq!(resolve(None, "b.md").as_deref(), Some("b.md"));
@@ -108,15 +100,8 @@ mod tests {
     #[test]
     fn what_leads_out_is_not_a_path() {
         let to = |link: &str| resolve(Some("content/a.md"), link);
-        let out = [
-            "https://x.org/",
-            "javascript:alert(1)",
-            "//x.org/a",
-            "../../etc/passwd",
-        ];
-        for link in out
-            .into_iter()
-            .chain(["#top", "", "%zz", "a\\b", "data:text/html,x", "%6a:x"])
+        let out = ["https://x.org/", "javascript:alert(1)", "//x.org/a", "../../etc/passwd"];
+        for link in out.into_iter().chain(["#top", "", "%zz", "a\\b", "data:text/html,x", "%6a:x"])
         {
             assert_eq!(to(link), None, "{link}");
         }

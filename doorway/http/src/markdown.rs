@@ -205,20 +205,12 @@ mod tests {
         let found = links_in(&html);
         assert_eq!(found.len(), 5);
         let targets = [("b.md", "/s/1/d/2"), ("../m/p.png", "/s/1/b/3/p.png")];
-        let targets = targets
-            .map(|(from, to)| (from.to_owned(), to.to_owned()))
-            .into();
+        let targets = targets.map(|(from, to)| (from.to_owned(), to.to_owned())).into();
         let html = clean(&html, targets);
         assert!(html.contains("href=\"/s/1/d/2\""), "{html}");
         assert!(html.contains("src=\"/s/1/b/3/p.png\"") && html.contains("loading=\"lazy\""));
-        assert!(
-            html.contains("href=\"https://x.org/\" rel=\"noopener noreferrer\""),
-            "{html}"
-        );
-        assert!(
-            !html.contains("none.md") && !html.contains("https://x.org/p.png"),
-            "{html}"
-        );
+        assert!(html.contains("href=\"https://x.org/\" rel=\"noopener noreferrer\""), "{html}");
+        assert!(!html.contains("none.md") && !html.contains("https://x.org/p.png"), "{html}");
     }
 
     #[test]
@@ -231,32 +223,19 @@ mod tests {
     fn front_matter_is_left_out() {
         assert_eq!(without_front_matter("---\nid: a\n---\n\nText"), "\nText");
         assert_eq!(without_front_matter("---\r\nid: a\r\n---\r\nText"), "Text");
-        assert_eq!(
-            without_front_matter("---\nnever closed"),
-            "---\nnever closed"
-        );
+        assert_eq!(without_front_matter("---\nnever closed"), "---\nnever closed");
         assert_eq!(without_front_matter("Text\n---\n"), "Text\n---\n");
         assert_eq!(without_front_matter(""), "");
     }
 
     #[test]
     fn what_would_take_too_long_is_not_laid_out() {
-        assert_eq!(
-            to_html(Format::Markdown, &"a".repeat(TEXT_BYTES_MAX + 1)),
-            None
-        );
+        assert_eq!(to_html(Format::Markdown, &"a".repeat(TEXT_BYTES_MAX + 1)), None);
         assert_eq!(to_html(Format::Html, &"<div>".repeat(50_000)), None);
-        assert_eq!(
-            to_html(Format::Markdown, &format!("{}x", ">".repeat(50_000))),
-            None
-        );
+        assert_eq!(to_html(Format::Markdown, &format!("{}x", ">".repeat(50_000))), None);
         let deep = "<div>".repeat(weight::NESTING_MAX);
         assert!(
-            clean(
-                &to_html(Format::Html, &deep).expect("not too much"),
-                BTreeMap::new()
-            )
-            .len()
+            clean(&to_html(Format::Html, &deep).expect("not too much"), BTreeMap::new()).len()
                 > deep.len()
         );
         let deep = "[".repeat(50_000);

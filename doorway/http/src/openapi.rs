@@ -129,18 +129,11 @@ fn complete(operation: &mut Operation, route: &Route) {
     let name = format!("{} {}", route.method, route.path).to_ascii_lowercase();
     let words = name.split(|letter: char| !letter.is_ascii_alphanumeric());
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
-    let slash = if route.path.ends_with('/') {
-        "_slash"
-    } else {
-        ""
-    };
+    let slash = if route.path.ends_with('/') { "_slash" } else { "" };
     operation.operation_id = Some(words.join("_") + slash);
     let parameters = operation.parameters.get_or_insert_default();
     for part in route.path.split('/') {
-        let Some(name) = part
-            .strip_prefix('{')
-            .and_then(|part| part.strip_suffix('}'))
-        else {
+        let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) else {
             continue;
         };
         let parameter = ParameterBuilder::new()
@@ -161,17 +154,12 @@ fn complete(operation: &mut Operation, route: &Route) {
         let note = "Only over the node's own socket.".to_owned();
         operation.description = Some(note);
     }
-    let problem = ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name("Problem")))
-        .build();
+    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     let response = ResponseBuilder::new()
         .description("A problem")
         .content("application/problem+json", problem)
         .build();
-    operation
-        .responses
-        .responses
-        .insert("default".to_owned(), response.into());
+    operation.responses.responses.insert("default".to_owned(), response.into());
 }
 
 fn meaning(parameter: &str) -> &'static str {

@@ -172,10 +172,7 @@ impl Reader<'_> {
         if depth >= DEPTH_MAX {
             return;
         }
-        for (at, part) in ordered(value, &["modules", "sections"])
-            .into_iter()
-            .enumerate()
-        {
+        for (at, part) in ordered(value, &["modules", "sections"]).into_iter().enumerate() {
             if self.path.is_cut {
                 return;
             }
@@ -240,9 +237,7 @@ fn concept_step(concept: &Value, section: &Value, trail: &[String]) -> Option<St
 
 fn concepts(value: &Value) -> impl Iterator<Item = &Value> {
     let keys = ["conceptIds", "concept_ids", "concepts"];
-    keys.into_iter()
-        .filter_map(|key| value.get(key)?.as_array())
-        .flatten()
+    keys.into_iter().filter_map(|key| value.get(key)?.as_array()).flatten()
 }
 
 /// The objects in these lists, by `order_index` where they have one, else as they
@@ -255,12 +250,7 @@ fn ordered<'a>(value: &'a Value, keys: &[&str]) -> Vec<&'a Value> {
         .enumerate()
         .map(|(at, item)| {
             let position = u64::try_from(at).unwrap_or(u64::MAX);
-            (
-                item.get("order_index")
-                    .and_then(Value::as_u64)
-                    .unwrap_or(position),
-                item,
-            )
+            (item.get("order_index").and_then(Value::as_u64).unwrap_or(position), item)
         })
         .collect();
     items.sort_by_key(|(order, _)| *order);
@@ -278,26 +268,13 @@ fn text(value: &Value, key: &str) -> Option<String> {
 }
 
 fn lines(value: &Value, key: &str) -> Vec<String> {
-    let list = value
-        .get(key)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    let texts = list
-        .filter_map(Value::as_str)
-        .map(str::trim)
-        .filter(|line| !line.is_empty());
-    texts
-        .take(LINES_MAX)
-        .map(|line| cut(line, TEXT_CHARS_MAX))
-        .collect()
+    let list = value.get(key).and_then(Value::as_array).into_iter().flatten();
+    let texts = list.filter_map(Value::as_str).map(str::trim).filter(|line| !line.is_empty());
+    texts.take(LINES_MAX).map(|line| cut(line, TEXT_CHARS_MAX)).collect()
 }
 
 fn minutes(value: &Value) -> Option<u64> {
-    value
-        .get("estimated_minutes")?
-        .as_u64()
-        .filter(|minutes| *minutes > 0)
+    value.get("estimated_minutes")?.as_u64().filter(|minutes| *minutes > 0)
 }
 
 fn flag(value: &Value, key: &str) -> bool {

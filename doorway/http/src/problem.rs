@@ -52,13 +52,7 @@ impl Problem {
         fix: impl Into<String>,
     ) -> Self {
         let state = "nothing was changed".to_owned();
-        Self {
-            status,
-            code,
-            detail: detail.into(),
-            state,
-            fix: fix.into(),
-        }
+        Self { status, code, detail: detail.into(), state, fix: fix.into() }
     }
 
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
@@ -90,22 +84,13 @@ impl From<Failure> for Problem {
             FailureKind::Storage => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let state = failure.state;
-        Self {
-            state,
-            ..Self::new(status, failure.kind.code(), failure.message, failure.fix)
-        }
+        Self { state, ..Self::new(status, failure.kind.code(), failure.message, failure.fix) }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self {
-            status,
-            code,
-            detail,
-            state,
-            fix,
-        } = self;
+        let Self { status, code, detail, state, fix } = self;
         let sent = SentProblem {
             r#type: format!("urn:kith:problem:{code}"),
             title: status.canonical_reason().unwrap_or("Problem"),

@@ -40,11 +40,7 @@ fn ranges(header: &str) -> Option<&str> {
 
 fn part(start: u64, end: u64, size: u64) -> Part {
     let range = start..end.min(size);
-    if range.is_empty() {
-        Part::Unsatisfiable
-    } else {
-        Part::Some(range)
-    }
+    if range.is_empty() { Part::Unsatisfiable } else { Part::Some(range) }
 }
 
 enum Number {
@@ -86,12 +82,7 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_is_unsatisfiable() {
-        for header in [
-            "bytes=10-",
-            "bytes=10-12",
-            "bytes=-0",
-            "bytes=99999999999999999999-",
-        ] {
+        for header in ["bytes=10-", "bytes=10-12", "bytes=-0", "bytes=99999999999999999999-"] {
             assert_eq!(of_ten(header), Part::Unsatisfiable, "{header}");
         }
         assert_eq!(parse(Some("bytes=0-"), 0), Part::Unsatisfiable);
@@ -100,15 +91,9 @@ mod tests {
     #[test]
     fn anything_else_is_the_whole() {
         assert_eq!(parse(None, 10), Part::Whole);
-        for header in [
-            "bytes=4-2",
-            "bytes=-",
-            "bytes=a-b",
-            "bytes=0-1,3-4",
-            "items=0-1",
-            "0-1",
-            "bytes=+1-2",
-        ] {
+        for header in
+            ["bytes=4-2", "bytes=-", "bytes=a-b", "bytes=0-1,3-4", "items=0-1", "0-1", "bytes=+1-2"]
+        {
             assert_eq!(of_ten(header), Part::Whole, "{header}");
         }
     }

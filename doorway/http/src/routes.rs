@@ -40,12 +40,7 @@ where
     T: 'static,
 {
     let filter = MethodFilter::try_from(method.clone()).expect("the table has usual methods");
-    Route {
-        method,
-        path,
-        audience,
-        answer: on(filter, handler),
-    }
+    Route { method, path, audience, answer: on(filter, handler) }
 }
 
 /// All routes.
@@ -111,23 +106,10 @@ pub(crate) fn table() -> Vec<Route> {
 
 /// The doorway of a node.
 pub fn router(handle: Handle, access: Access, config: Arc<DoorwayConfig>) -> Router {
-    let app = App {
-        handle,
-        config,
-        access,
-    };
+    let app = App { handle, config, access };
     let mut router = Router::new();
-    for Route {
-        path,
-        audience,
-        answer,
-        ..
-    } in table()
-    {
-        let guard = Guard {
-            app: app.clone(),
-            audience,
-        };
+    for Route { path, audience, answer, .. } in table() {
+        let guard = Guard { app: app.clone(), audience };
         let answer = answer.layer(from_fn_with_state(guard, access::guard));
         router = router.route(path, answer);
     }
@@ -146,11 +128,7 @@ async fn not_found(headers: HeaderMap, request: Request) -> Response {
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.contains("text/html"))
         && !request.uri().path().starts_with("/api/");
-    if is_for_people {
-        pages::PageError(problem).into_response()
-    } else {
-        problem.into_response()
-    }
+    if is_for_people { pages::PageError(problem).into_response() } else { problem.into_response() }
 }
 
 async fn wrong_method() -> Problem {

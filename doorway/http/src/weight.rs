@@ -17,14 +17,12 @@ const ELEMENTS_MAX: usize = 500_000;
 const EQUALS_OPEN: usize = 3;
 
 /// Tags that do not nest, or only within ones that count.
-const FLAT: &[&str] = &[
-    "p", "br", "hr", "img", "li", "dt", "dd", "tr", "td", "th", "input", "wbr", "col",
-];
+const FLAT: &[&str] =
+    &["p", "br", "hr", "img", "li", "dt", "dd", "tr", "td", "th", "input", "wbr", "col"];
 
 /// Elements that are made again in the next paragraph. Of `a`, one at most.
-const FORMATTING: &[&str] = &[
-    "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u",
-];
+const FORMATTING: &[&str] =
+    &["b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"];
 
 /// Whether it is.
 pub(crate) fn is_too_much(html: &str) -> bool {
@@ -35,9 +33,7 @@ pub(crate) fn is_too_much(html: &str) -> bool {
     let mut formatting = BTreeSet::new();
     for tag in html.split('<').skip(1) {
         tags += 1;
-        let end = tag
-            .find(|letter: char| !letter.is_ascii_alphanumeric())
-            .unwrap_or(tag.len());
+        let end = tag.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap_or(tag.len());
         let name = &tag[..end];
         if name.is_empty() {
             continue;
@@ -50,9 +46,7 @@ pub(crate) fn is_too_much(html: &str) -> bool {
             }
         }
     }
-    let open = EQUALS_OPEN
-        .saturating_mul(formatting.len())
-        .saturating_add(odd);
+    let open = EQUALS_OPEN.saturating_mul(formatting.len()).saturating_add(odd);
     nesting > NESTING_MAX || tags.saturating_mul(open) > ELEMENTS_MAX
 }
 
@@ -66,10 +60,7 @@ fn attributes(rest: &str) -> Option<&str> {
             return Some(&rest[..rest.len() - left.len()]);
         }
         let (name, value) = left.split_once("=\"")?;
-        if name.is_empty()
-            || !name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         {
             return None;
         }
@@ -88,10 +79,7 @@ mod tests {
         let row = "<tr><td>1</td><td>2</td></tr>";
         assert!(!is_too_much(&paragraph.repeat(1_000)));
         assert!(!is_too_much(&code.repeat(1_000)));
-        assert!(!is_too_much(&format!(
-            "<table>{}</table>",
-            row.repeat(5_000)
-        )));
+        assert!(!is_too_much(&format!("<table>{}</table>", row.repeat(5_000))));
         assert!(!is_too_much("1 < 2 and <b>bold</b> <B>bold</B> <i >i</i>"));
     }
 

@@ -60,12 +60,8 @@ pub(crate) async fn put(
     body: Body,
 ) -> Result<(StatusCode, Json<Stored>), Problem> {
     let space = ask::space(&app.handle, &space).await?.space;
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let mime = kind
-        .map(ToOwned::to_owned)
-        .or_else(|| guess(named.name.as_deref()?));
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let mime = kind.map(ToOwned::to_owned).or_else(|| guess(named.name.as_deref()?));
     let bytes = body.into_data_stream().map_err(io::Error::other);
     let stored = app.handle.put_blob(space, bytes, named.name, mime).await?;
     let stored = Stored {
@@ -93,9 +89,7 @@ pub(crate) async fn put_again(
 
 /// What a file of this name usually is.
 pub(crate) fn guess(name: &str) -> Option<String> {
-    mime_guess::from_path(name)
-        .first_raw()
-        .map(ToOwned::to_owned)
+    mime_guess::from_path(name).first_raw().map(ToOwned::to_owned)
 }
 
 /// A file of a space.
@@ -119,21 +113,14 @@ pub(crate) struct Files {
 #[utoipa::path(get, path = "/api/v1/spaces/{space}/blobs", responses((status = 200, body = Files, description = "Files")))]
 pub(crate) async fn list(State(app): State<App>, Params(space): Params<String>) -> Answer<Files> {
     let space = ask::space(&app.handle, &space).await?.space;
-    let files = app
-        .handle
-        .files(space)
-        .await?
-        .into_iter()
-        .map(|file| Listed {
-            blob: file.blob.to_string(),
-            name: file.name,
-            mime: file.mime,
-            size: file.size,
-            here: file.is_here,
-        });
-    Ok(Json(Files {
-        blobs: files.collect(),
-    }))
+    let files = app.handle.files(space).await?.into_iter().map(|file| Listed {
+        blob: file.blob.to_string(),
+        name: file.name,
+        mime: file.mime,
+        size: file.size,
+        here: file.is_here,
+    });
+    Ok(Json(Files { blobs: files.collect() }))
 }
 
 /// Get a file, or one range of it.
@@ -210,11 +197,7 @@ pub(crate) async fn serve(
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
     label(headers, &tag);
-    insert(
-        headers,
-        header::CONTENT_LENGTH,
-        &(range.end - range.start).to_string(),
-    );
+    insert(headers, header::CONTENT_LENGTH, &(range.end - range.start).to_string());
     match status {
         StatusCode::PARTIAL_CONTENT => {
             let place = format!("bytes {}-{}/{size}", range.start, range.end - 1);
@@ -238,12 +221,7 @@ fn label(headers: &mut HeaderMap, tag: &str) {
 
 /// Says what it is, and whether a browser shows it or saves it.
 fn describe(headers: &mut HeaderMap, name: Option<&str>, mime: &str) {
-    let essence = mime
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let essence = mime.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let shown = Shown::of(&essence);
     let kind = match shown {
         Shown::Text => "text/plain; charset=utf-8",
@@ -256,9 +234,7 @@ fn describe(headers: &mut HeaderMap, name: Option<&str>, mime: &str) {
         Shown::Text | Shown::Media => "inline",
         Shown::Not => "attachment",
     };
-    let name = name
-        .and_then(|name| name.rsplit(['/', '\\']).next())
-        .unwrap_or("file");
+    let name = name.and_then(|name| name.rsplit(['/', '\\']).next()).unwrap_or("file");
     let disposition = format!("{how}; filename*=UTF-8''{}", links::encode(name));
     insert(headers, header::CONTENT_DISPOSITION, &disposition);
 }
@@ -284,10 +260,7 @@ impl Shown {
 }
 
 fn names(headers: &HeaderMap, header: &HeaderName, tag: &str) -> bool {
-    let values = headers
-        .get_all(header)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+    let values = headers.get_all(header).iter().filter_map(|value| value.to_str().ok());
     let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
     tags.any(|offered| offered == "*" || offered.strip_prefix("W/").unwrap_or(offered) == tag)
 }
@@ -304,31 +277,16 @@ mod tests {
 
     #[test]
     fn only_what_cannot_run_is_shown() {
-        for mime in [
-            "image/png",
-            "image/svg+xml",
-            "audio/ogg",
-            "video/mp4",
-            "application/pdf",
-        ] {
+        for mime in ["image/png", "image/svg+xml", "audio/ogg", "video/mp4", "application/pdf"] {
             assert_eq!(Shown::of(mime), Shown::Media, "{mime}");
         }
-        for mime in [
-            "text/html",
-            "application/xhtml+xml",
-            "text/xml",
-            "image/x-odd",
-            "",
-            "text/css",
-        ] {
+        for mime in
+            ["text/html", "application/xhtml+xml", "text/xml", "image/x-odd", "", "text/css"]
+        {
             assert_eq!(Shown::of(mime), Shown::Not, "{mime}");
         }
         let mut headers = HeaderMap::new();
-        describe(
-            &mut headers,
-            Some("../a\"\r\nb.html"),
-            "text/html; charset=x",
-        );
+        describe(&mut headers, Some("../a\"\r\nb.html"), "text/html; charset=x");
         assert_eq!(headers[header::CONTENT_TYPE], UNKNOWN);
         assert_eq!(
             headers[header::CONTENT_DISPOSITION],

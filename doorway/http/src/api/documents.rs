@@ -83,11 +83,8 @@ pub(crate) async fn list(
     Search(which): Search<Which>,
 ) -> Answer<Lines> {
     let space = ask::space(&app.handle, &space).await?.space;
-    let after: Option<DocumentId> = which
-        .after
-        .as_deref()
-        .map(|after| super::parse("after", after))
-        .transpose()?;
+    let after: Option<DocumentId> =
+        which.after.as_deref().map(|after| super::parse("after", after)).transpose()?;
     let mut found = ask::documents(&app.handle, space).await?;
     found.retain(|it| which.r#type.as_ref().is_none_or(|kind| *kind == it.kind));
     found.retain(|it| after.is_none_or(|after| it.document > after));
@@ -95,14 +92,8 @@ pub(crate) async fn list(
     let limit = which.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
     let is_more = found.len() > limit;
     found.truncate(limit);
-    let next = found
-        .last()
-        .filter(|_| is_more)
-        .map(|it| it.document.to_string());
-    Ok(Json(Lines {
-        docs: found.into_iter().map(Line::from).collect(),
-        next,
-    }))
+    let next = found.last().filter(|_| is_more).map(|it| it.document.to_string());
+    Ok(Json(Lines { docs: found.into_iter().map(Line::from).collect(), next }))
 }
 
 /// A document to write.
@@ -131,11 +122,7 @@ pub(crate) struct Changed {
 
 impl From<(DocumentId, Vec<String>)> for Changed {
     fn from((document, heads): (DocumentId, Vec<String>)) -> Self {
-        Self {
-            doc: document.to_string(),
-            heads,
-            durability: "local",
-        }
+        Self { doc: document.to_string(), heads, durability: "local" }
     }
 }
 
@@ -149,11 +136,7 @@ pub(crate) async fn create(
     let space = ask::space(&app.handle, &space).await?.space;
     let document = new_id(space, &new);
     let is_named = new.id.is_some() || new.path.is_some();
-    if is_named
-        && ask::read_if_there(&app.handle, space, document)
-            .await?
-            .is_some()
-    {
+    if is_named && ask::read_if_there(&app.handle, space, document).await?.is_some() {
         let detail = format!("this document exists already: {document}");
         let fix = "change it with PATCH, or take another id";
         return Err(Problem::new(StatusCode::CONFLICT, "conflict", detail, fix));
@@ -165,16 +148,8 @@ pub(crate) async fn create(
         }
     }
     let kind = new.r#type.unwrap_or_else(|| TYPE.to_owned());
-    let meta = Meta {
-        kind,
-        path: new.path,
-        source: None,
-    };
-    let document = WriteDocument {
-        document,
-        meta,
-        value: Value::Object(value),
-    };
+    let meta = Meta { kind, path: new.path, source: None };
+    let document = WriteDocument { document, meta, value: Value::Object(value) };
     let written = ask::write_document(&app.handle, space, document).await?;
     Ok((StatusCode::CREATED, Json(written.into())))
 }
@@ -219,51 +194,23 @@ pub(crate) async fn read(
     let value = match part.path.as_deref() {
         None | Some("") => view.value,
         Some(path) => at(&view.value, path).ok_or_else(|| {
-            Problem::not_found(
-                format!("there is nothing at {path}"),
-                "kith doc get SPACE DOC",
-            )
+            Problem::not_found(format!("there is nothing at {path}"), "kith doc get SPACE DOC")
         })?,
     };
     let meta = view.meta;
     let doc = view.document.to_string();
-    Ok(Json(Document {
-        doc,
-        heads: view.heads,
-        r#type: meta.kind,
-        title,
-        path: meta.path,
-        value,
-    }))
+    Ok(Json(Document { doc, heads: view.heads, r#type: meta.kind, title, path: meta.path, value }))
 }
 
 /// What people call a document, as lists have it.
 pub(crate) fn title(view: &DocumentView) -> String {
-    let root = |key: &str| {
-        view.value
-            .get(key)
-            .and_then(Value::as_str)
-            .filter(|it| !it.is_empty())
-    };
-    let file_name = || {
-        view.meta
-            .path
-            .as_deref()
-            .and_then(|path| path.rsplit('/').next())
-    };
-    root("title")
-        .or_else(|| root("name"))
-        .or_else(file_name)
-        .unwrap_or("Untitled")
-        .to_owned()
+    let root = |key: &str| view.value.get(key).and_then(Value::as_str).filter(|it| !it.is_empty());
+    let file_name = || view.meta.path.as_deref().and_then(|path| path.rsplit('/').next());
+    root("title").or_else(|| root("name")).or_else(file_name).unwrap_or("Untitled").to_owned()
 }
 
 fn at(value: &Value, path: &str) -> Option<Value> {
-    let found = if path.starts_with('/') {
-        value.pointer(path)
-    } else {
-        value.get(path)
-    };
+    let found = if path.starts_with('/') { value.pointer(path) } else { value.get(path) };
     found.cloned()
 }
 
@@ -282,11 +229,7 @@ pub(crate) async fn patch(
     }
     let (space, document) = find(&app, &space, &doc).await?;
     let space = space.space;
-    let request = Request::Patch {
-        space,
-        document,
-        operations,
-    };
+    let request = Request::Patch { space, document, operations };
     Ok(Json(ask::write(&app.handle, request).await?.into()))
 }
 
@@ -307,11 +250,7 @@ pub(crate) async fn set(
 ) -> Answer<Changed> {
     let (space, document) = find(&app, &space, &doc).await?;
     let place = (space.space, document);
-    Ok(Json(
-        ask::set(&app.handle, place, new.path, new.value)
-            .await?
-            .into(),
-    ))
+    Ok(Json(ask::set(&app.handle, place, new.path, new.value).await?.into()))
 }
 
 /// Remove a document.
@@ -321,10 +260,7 @@ pub(crate) async fn remove(
     Params((space, doc)): Params<(String, String)>,
 ) -> Answer<Changed> {
     let (space, document) = find(&app, &space, &doc).await?;
-    let request = Request::RemoveDocument {
-        space: space.space,
-        document,
-    };
+    let request = Request::RemoveDocument { space: space.space, document };
     Ok(Json(ask::write(&app.handle, request).await?.into()))
 }
 
@@ -359,10 +295,7 @@ pub(crate) async fn history(
         at: item.at.rfc3339(),
         operations: item.operations,
     });
-    Ok(Json(Changes {
-        doc: document.to_string(),
-        history: history.collect(),
-    }))
+    Ok(Json(Changes { doc: document.to_string(), history: history.collect() }))
 }
 
 async fn find(app: &App, space: &str, doc: &str) -> Result<(SpaceInfo, DocumentId), Problem> {

@@ -23,10 +23,7 @@ pub(crate) async fn follow(
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let events = stream::unfold(app.handle.events(), |mut events| async move {
         let (name, data) = next(&mut events).await?;
-        Some((
-            Ok(Event::default().event(name).data(data.to_string())),
-            events,
-        ))
+        Some((Ok(Event::default().event(name).data(data.to_string())), events))
     });
     Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }
@@ -43,18 +40,13 @@ fn describe(event: NodeEvent) -> (&'static str, Value) {
     match event {
         NodeEvent::Changed { space, documents } => {
             let docs: Vec<_> = documents.iter().map(ToString::to_string).collect();
-            (
-                "changed",
-                json!({ "space": space.to_string(), "docs": docs }),
-            )
+            ("changed", json!({ "space": space.to_string(), "docs": docs }))
         }
-        NodeEvent::PairingCode { device, code } => (
-            "pairing-code",
-            json!({ "peer": device.to_string(), "code": code }),
-        ),
-        NodeEvent::Paired { device, name } => (
-            "paired",
-            json!({ "peer": device.to_string(), "name": name }),
-        ),
+        NodeEvent::PairingCode { device, code } => {
+            ("pairing-code", json!({ "peer": device.to_string(), "code": code }))
+        }
+        NodeEvent::Paired { device, name } => {
+            ("paired", json!({ "peer": device.to_string(), "name": name }))
+        }
     }
 }

@@ -33,6 +33,5 @@ pub(crate) fn parse<T: std::str::FromStr>(what: &str, text: &str) -> Result<T, P
 where
     T::Err: std::fmt::Display,
 {
-    text.parse()
-        .map_err(|error| Problem::invalid(format!("{what}: {error}")))
+    text.parse().map_err(|error| Problem::invalid(format!("{what}: {error}")))
 }

@@ -61,11 +61,7 @@ pub(crate) struct Version {
 /// Which version runs?
 #[utoipa::path(get, path = "/version", responses((status = 200, body = Version, description = "The version")))]
 pub(crate) async fn version(State(app): State<App>) -> Json<Version> {
-    Json(Version {
-        name: "kith",
-        version: app.handle.version(),
-        api: 1,
-    })
+    Json(Version { name: "kith", version: app.handle.version(), api: 1 })
 }
 
 /// This description.
@@ -243,9 +239,7 @@ pub(crate) struct Peers {
 #[utoipa::path(get, path = "/api/v1/peers", responses((status = 200, body = Peers, description = "Other nodes")))]
 pub(crate) async fn peers(State(app): State<App>) -> Answer<Peers> {
     let peers = ask::peers(&app.handle).await?;
-    Ok(Json(Peers {
-        peers: peers.into_iter().map(Peer::from).collect(),
-    }))
+    Ok(Json(Peers { peers: peers.into_iter().map(Peer::from).collect() }))
 }
 
 /// Where a peer may be found.
@@ -263,14 +257,7 @@ pub(crate) async fn add_peer(
     JsonBody(new): JsonBody<NewPeer>,
 ) -> Answer<Done> {
     let device: DeviceId = parse("peer", &new.peer)?;
-    ask::done(
-        &app.handle,
-        Request::AddPeer {
-            device,
-            addresses: new.addresses,
-        },
-    )
-    .await?;
+    ask::done(&app.handle, Request::AddPeer { device, addresses: new.addresses }).await?;
     Ok(Done::YES)
 }
 

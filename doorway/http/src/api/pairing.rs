@@ -44,30 +44,18 @@ pub(crate) async fn issue(
     State(app): State<App>,
     JsonBody(new): JsonBody<NewTicket>,
 ) -> Answer<IssuedTicket> {
-    let role: Role = new
-        .role
-        .as_deref()
-        .map_or(Ok(Role::Reader), |role| parse("role", role))?;
+    let role: Role = new.role.as_deref().map_or(Ok(Role::Reader), |role| parse("role", role))?;
     let grant = match &new.space {
         Some(space) => Some((ask::space(&app.handle, space).await?.space, role)),
         None => None,
     };
-    let seconds = new
-        .expires_seconds
-        .unwrap_or(TICKET_SECONDS)
-        .clamp(1, TICKET_SECONDS_MAX);
-    let request = Request::IssueTicket {
-        grant,
-        lifetime: Duration::from_secs(seconds),
-    };
+    let seconds = new.expires_seconds.unwrap_or(TICKET_SECONDS).clamp(1, TICKET_SECONDS_MAX);
+    let request = Request::IssueTicket { grant, lifetime: Duration::from_secs(seconds) };
     let Response::Ticket(ticket) = app.handle.request(request).await? else {
         return Err(ask::unexpected().into());
     };
     let expires_at = ticket.expires_at.rfc3339();
-    Ok(Json(IssuedTicket {
-        ticket: ticket.to_string(),
-        expires_at,
-    }))
+    Ok(Json(IssuedTicket { ticket: ticket.to_string(), expires_at }))
 }
 
 /// Somebody who came with a ticket of ours.
@@ -96,9 +84,7 @@ pub(crate) async fn list(State(app): State<App>) -> Answer<Pairings> {
         agent: pairing.agent.map(|agent| agent.to_string()),
         name: pairing.name,
     });
-    Ok(Json(Pairings {
-        pairings: pairings.collect(),
-    }))
+    Ok(Json(Pairings { pairings: pairings.collect() }))
 }
 
 /// A ticket to accept.
@@ -126,10 +112,7 @@ pub(crate) async fn accept(
     let Response::PairingCode { device, code } = answer else {
         return Err(ask::unexpected().into());
     };
-    Ok(Json(Code {
-        peer: device.to_string(),
-        code,
-    }))
+    Ok(Json(Code { peer: device.to_string(), code }))
 }
 
 /// Whether the codes are equal.
@@ -156,26 +139,12 @@ pub(crate) async fn confirm(
     JsonBody(compared): JsonBody<Compared>,
 ) -> Answer<Paired> {
     let device: DeviceId = parse("peer", &peer)?;
-    let request = Request::ConfirmPairing {
-        device,
-        is_same: compared.same,
-    };
-    let Response::Paired {
-        device,
-        agent,
-        name,
-        layer,
-    } = app.handle.request(request).await?
-    else {
+    let request = Request::ConfirmPairing { device, is_same: compared.same };
+    let Response::Paired { device, agent, name, layer } = app.handle.request(request).await? else {
         return Err(ask::unexpected().into());
     };
     let (peer, agent) = (device.to_string(), agent.to_string());
-    Ok(Json(Paired {
-        peer,
-        agent,
-        name,
-        relation: layer.word(),
-    }))
+    Ok(Json(Paired { peer, agent, name, relation: layer.word() }))
 }
 
 /// What to synchronise.
@@ -212,29 +181,13 @@ pub(crate) async fn sync(
     State(app): State<App>,
     JsonBody(now): JsonBody<SyncNow>,
 ) -> Answer<Synced> {
-    let device = now
-        .peer
-        .as_deref()
-        .map(|peer| parse("peer", peer))
-        .transpose()?;
-    let answer = app
-        .handle
-        .request(Request::Sync {
-            device,
-            is_full: now.full,
-        })
-        .await?;
+    let device = now.peer.as_deref().map(|peer| parse("peer", peer)).transpose()?;
+    let answer = app.handle.request(Request::Sync { device, is_full: now.full }).await?;
     let Response::Synced(report) = answer else {
         return Err(ask::unexpected().into());
     };
     let peers = report.peers.into_iter();
-    let peers = peers.map(|(peer, state)| PeerState {
-        peer: peer.to_string(),
-        state: state.word(),
-    });
-    Ok(Json(Synced {
-        pushed: report.pushed,
-        pulled: report.pulled,
-        peers: peers.collect(),
-    }))
+    let peers =
+        peers.map(|(peer, state)| PeerState { peer: peer.to_string(), state: state.word() });
+    Ok(Json(Synced { pushed: report.pushed, pulled: report.pulled, peers: peers.collect() }))
 }

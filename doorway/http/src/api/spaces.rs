@@ -49,9 +49,7 @@ pub(crate) struct Spaces {
 #[utoipa::path(get, path = "/api/v1/spaces", responses((status = 200, body = Spaces, description = "Spaces")))]
 pub(crate) async fn list(State(app): State<App>) -> Answer<Spaces> {
     let spaces = ask::spaces(&app.handle).await?;
-    Ok(Json(Spaces {
-        spaces: spaces.into_iter().map(Space::from).collect(),
-    }))
+    Ok(Json(Spaces { spaces: spaces.into_iter().map(Space::from).collect() }))
 }
 
 /// A space to found.
@@ -68,17 +66,8 @@ pub(crate) async fn found(
     State(app): State<App>,
     JsonBody(new): JsonBody<NewSpace>,
 ) -> Result<(StatusCode, Json<Space>), Problem> {
-    let reach = new
-        .reach
-        .as_deref()
-        .map_or(Ok(Reach::Private), |reach| parse("reach", reach))?;
-    let answer = app
-        .handle
-        .request(Request::FoundSpace {
-            name: new.name,
-            reach,
-        })
-        .await?;
+    let reach = new.reach.as_deref().map_or(Ok(Reach::Private), |reach| parse("reach", reach))?;
+    let answer = app.handle.request(Request::FoundSpace { name: new.name, reach }).await?;
     let Response::Space(info) = answer else {
         return Err(ask::unexpected().into());
     };
@@ -93,10 +82,7 @@ pub(crate) async fn show(
 ) -> Answer<SpaceNumbers> {
     let space = ask::space(&app.handle, &space).await?.space;
     let status = ask::status(&app.handle).await?;
-    let found = status
-        .spaces
-        .into_iter()
-        .find(|status| status.info.space == space);
+    let found = status.spaces.into_iter().find(|status| status.info.space == space);
     let found = found.ok_or_else(node_core::Failure::no_such_space)?;
     Ok(Json(found.into()))
 }
@@ -122,17 +108,12 @@ pub(crate) async fn members(
     Params(space): Params<String>,
 ) -> Answer<Members> {
     let space = ask::space(&app.handle, &space).await?.space;
-    let members = ask::members(&app.handle, space)
-        .await?
-        .into_iter()
-        .map(|member| Member {
-            agent: member.agent.to_string(),
-            name: member.name,
-            role: member.role.word(),
-        });
-    Ok(Json(Members {
-        members: members.collect(),
-    }))
+    let members = ask::members(&app.handle, space).await?.into_iter().map(|member| Member {
+        agent: member.agent.to_string(),
+        name: member.name,
+        role: member.role.word(),
+    });
+    Ok(Json(Members { members: members.collect() }))
 }
 
 /// Whom to admit.
@@ -161,9 +142,5 @@ pub(crate) async fn grant(
     let space = ask::space(&app.handle, &space).await?.space;
     let (agent, role) = (parse("agent", &new.agent)?, parse("role", &new.role)?);
     ask::done(&app.handle, Request::Grant { space, agent, role }).await?;
-    Ok(Json(Granted {
-        space: space.to_string(),
-        agent: new.agent,
-        role: new.role,
-    }))
+    Ok(Json(Granted { space: space.to_string(), agent: new.agent, role: new.role }))
 }

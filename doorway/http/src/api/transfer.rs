@@ -44,11 +44,7 @@ impl Folder {
     fn path(self) -> Result<PathBuf, Problem> {
         let path = PathBuf::from(self.path);
         let is_absolute = path.is_absolute();
-        if is_absolute {
-            Ok(path)
-        } else {
-            Err(Problem::invalid("the path must be absolute"))
-        }
+        if is_absolute { Ok(path) } else { Err(Problem::invalid("the path must be absolute")) }
     }
 }
 
@@ -100,10 +96,7 @@ fn exported(report: ExportReport) -> Value {
 }
 
 fn skipped(skipped: Vec<Skipped>) -> Vec<Value> {
-    skipped
-        .into_iter()
-        .map(|it| json!({ "path": it.path, "why": it.why }))
-        .collect()
+    skipped.into_iter().map(|it| json!({ "path": it.path, "why": it.why })).collect()
 }
 
 /// Does the work while telling how far it is. If nobody listens any more, the
@@ -127,11 +120,7 @@ where
         let line = format!("{line}\n");
         Ok::<_, Infallible>(Bytes::from(line))
     });
-    (
-        [(header::CONTENT_TYPE, "application/x-ndjson")],
-        Body::from_stream(body),
-    )
-        .into_response()
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(body)).into_response()
 }
 
 /// Ends when nobody listens.
@@ -157,12 +146,7 @@ async fn tell(mut watched: watch::Receiver<Progress>, to: &mpsc::Sender<Value>) 
 fn last_line(result: Result<Value, Failure>) -> Value {
     match result {
         Ok(result) => json!({ "result": result }),
-        Err(Failure {
-            kind,
-            message,
-            state,
-            fix,
-        }) => json!({
+        Err(Failure { kind, message, state, fix }) => json!({
             "error": { "code": kind.code(), "message": message, "state": state, "fix": fix },
         }),
     }

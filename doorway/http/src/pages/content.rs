@@ -98,11 +98,7 @@ async fn in_background<T: Send + 'static>(
 ) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
         tracing::error!(%error, "a text could not be laid out");
-        Failure::new(
-            FailureKind::Storage,
-            "this text could not be laid out",
-            "kith doc get",
-        )
+        Failure::new(FailureKind::Storage, "this text could not be laid out", "kith doc get")
     })
 }
 
@@ -198,10 +194,7 @@ mod tests {
         let page = "<p>a</p><p><a href=\"/x\">listen</a></p><p>b</p>".to_owned();
         let player = |address: &str| (address.to_owned(), html! { i { (address) } });
         let page = with_players(page, vec![player("/x"), player("/none")]);
-        assert_eq!(
-            page,
-            "<p>a</p><p><a href=\"/x\">listen</a></p><i>/x</i><p>b</p><i>/none</i>"
-        );
+        assert_eq!(page, "<p>a</p><p><a href=\"/x\">listen</a></p><i>/x</i><p>b</p><i>/none</i>");
     }
 
     #[test]

@@ -24,12 +24,7 @@ pub(crate) async fn show(
         content::render(&app, &shelf, &view).await?
     };
     let has_content = view.value.get("content").is_some();
-    let text = |key: &str| {
-        view.value
-            .get(key)
-            .and_then(Value::as_str)
-            .filter(|_| has_content)
-    };
+    let text = |key: &str| view.value.get(key).and_then(Value::as_str).filter(|_| has_content);
     let minutes = view.value.get("estimated_minutes").and_then(Value::as_u64);
     let main = html! {
         h1 { (title) }

@@ -30,10 +30,7 @@ pub(crate) fn sign_in(note: Option<&str>) -> (StatusCode, Markup) {
             button type="submit" { "Come in" }
         }
     };
-    (
-        StatusCode::UNAUTHORIZED,
-        layout::page("Come in", &[], &content),
-    )
+    (StatusCode::UNAUTHORIZED, layout::page("Come in", &[], &content))
 }
 
 /// Come in by the link that `kith up` printed.
@@ -46,10 +43,8 @@ pub(crate) async fn by_code(
     if is_same(&app.config.entry_code, &code) {
         return welcome(&app, &headers);
     }
-    sign_in(Some(
-        "This link is from an earlier start of the node. Take the newest one.",
-    ))
-    .into_response()
+    sign_in(Some("This link is from an earlier start of the node. Take the newest one."))
+        .into_response()
 }
 
 /// The token of this node.

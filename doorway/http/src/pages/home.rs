@@ -61,19 +61,11 @@ fn space_card(space: &SpaceStatus) -> Markup {
 
 /// What a space is called; one whose key we lack has no name.
 pub(crate) fn name(name: &str) -> &str {
-    if name.is_empty() {
-        "A locked space"
-    } else {
-        name
-    }
+    if name.is_empty() { "A locked space" } else { name }
 }
 
 fn peer_card(peer: &PeerInfo) -> Markup {
-    let name = if peer.name.is_empty() {
-        "Somebody"
-    } else {
-        &peer.name
-    };
+    let name = if peer.name.is_empty() { "Somebody" } else { &peer.name };
     html! {
         article.card {
             h3 { (name) }

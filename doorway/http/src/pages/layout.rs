@@ -16,20 +16,15 @@ pub(crate) type Crumb<'a> = (&'a str, &'a str);
 /// The stylesheet of the pages.
 #[utoipa::path(get, path = "/assets/kith.css", responses((status = 200, body = String, content_type = "text/css", description = "The stylesheet")))]
 pub(crate) async fn stylesheet() -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, FIVE_MINUTES),
-    ];
+    let headers =
+        [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, FIVE_MINUTES)];
     (headers, STYLESHEET).into_response()
 }
 
 /// The icon of the pages.
 #[utoipa::path(get, path = "/assets/kith.svg", responses((status = 200, body = String, content_type = "image/svg+xml", description = "The icon")))]
 pub(crate) async fn icon() -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "image/svg+xml"),
-        (header::CACHE_CONTROL, FIVE_MINUTES),
-    ];
+    let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, FIVE_MINUTES)];
     (headers, ICON).into_response()
 }
 

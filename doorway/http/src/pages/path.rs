@@ -74,12 +74,7 @@ fn chapter_list(
     shelf: &Shelf,
     address: &impl Fn(usize) -> String,
 ) -> Markup {
-    let steps = path
-        .steps
-        .iter()
-        .enumerate()
-        .skip(chapter.first)
-        .take(chapter.count);
+    let steps = path.steps.iter().enumerate().skip(chapter.first).take(chapter.count);
     let id = format!("chapter-{}", at + 1);
     html! {
         section aria-labelledby=(id) {
@@ -105,10 +100,7 @@ fn chapter_list(
 
 /// What a chapter is called.
 pub(crate) fn chapter_title(chapter: &Chapter, at: usize) -> String {
-    chapter
-        .title
-        .clone()
-        .unwrap_or_else(|| format!("Part {}", at + 1))
+    chapter.title.clone().unwrap_or_else(|| format!("Part {}", at + 1))
 }
 
 /// What a step is called: by itself, or by what it leads to.
@@ -116,9 +108,7 @@ pub(crate) fn step_title(step: &Step, shelf: &Shelf) -> String {
     let resource = step.resource.as_deref();
     let found = || shelf.find(resource?).map(|found| found.title.clone());
     let named = step.title.clone().or_else(found);
-    named
-        .or_else(|| resource.map(ToOwned::to_owned))
-        .unwrap_or_else(|| "A step".to_owned())
+    named.or_else(|| resource.map(ToOwned::to_owned)).unwrap_or_else(|| "A step".to_owned())
 }
 
 /// How long, and what kind.
@@ -126,11 +116,7 @@ pub(crate) fn step_facts(step: &Step) -> String {
     let minutes = step.minutes.map(words::minutes);
     let kind = step.kind.word().map(ToOwned::to_owned);
     let optional = step.is_optional.then(|| "optional".to_owned());
-    [minutes, kind, optional]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join(", ")
+    [minutes, kind, optional].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// What one will be able to do.

@@ -22,10 +22,7 @@ pub(crate) struct Progress(BTreeSet<String>);
 impl Progress {
     fn of(value: &Value) -> Self {
         let done = value.get("done").and_then(Value::as_object);
-        let ids = done
-            .into_iter()
-            .flatten()
-            .filter(|(_, value)| **value == Value::Bool(true));
+        let ids = done.into_iter().flatten().filter(|(_, value)| **value == Value::Bool(true));
         Self(ids.map(|(id, _)| id.clone()).collect())
     }
 
@@ -51,9 +48,7 @@ pub(crate) async fn read(app: &App, space: SpaceId, path: DocumentId) -> Result<
     };
     let document = content_document(home, &name(space, path));
     let view = ask::read_if_there(&app.handle, home, document).await?;
-    Ok(view
-        .map(|view| Progress::of(&view.value))
-        .unwrap_or_default())
+    Ok(view.map(|view| Progress::of(&view.value)).unwrap_or_default())
 }
 
 /// Marks a step as done, or as not done.
@@ -71,16 +66,8 @@ pub(crate) async fn mark(
     match ask::read_if_there(&app.handle, home, document).await? {
         None => {
             let value = json!({ "id": id, "path": path.to_string(), "done": {} });
-            let meta = Meta {
-                kind: KIND.to_owned(),
-                path: None,
-                source: None,
-            };
-            let document = WriteDocument {
-                document,
-                meta,
-                value,
-            };
+            let meta = Meta { kind: KIND.to_owned(), path: None, source: None };
+            let document = WriteDocument { document, meta, value };
             ask::write_document(&app.handle, home, document).await?;
         }
         Some(view) if !view.value.get("done").is_some_and(Value::is_object) => {
@@ -99,10 +86,7 @@ fn name(space: SpaceId, path: DocumentId) -> String {
 
 async fn home(app: &App) -> Result<Option<SpaceId>, Failure> {
     let spaces = ask::spaces(&app.handle).await?;
-    Ok(spaces
-        .into_iter()
-        .find(|space| space.is_home)
-        .map(|space| space.space))
+    Ok(spaces.into_iter().find(|space| space.is_home).map(|space| space.space))
 }
 
 fn no_home() -> Failure {
@@ -118,10 +102,7 @@ mod tests {
     fn only_true_counts() {
         let progress = Progress::of(&json!({ "done": { "a": true, "b": false, "c": "true" } }));
         assert!(progress.has("a") && !progress.has("b") && !progress.has("c"));
-        assert_eq!(
-            Progress::of(&json!({ "done": [true] })),
-            Progress::default()
-        );
+        assert_eq!(Progress::of(&json!({ "done": [true] })), Progress::default());
         let path = LearningPath::read(&json!({ "steps": [{ "id": "a" }, { "id": "z" }] }));
         assert_eq!((progress.count(&path), progress.next(&path)), (1, Some(1)));
     }

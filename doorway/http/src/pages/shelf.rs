@@ -34,33 +34,18 @@ pub(crate) struct Target {
 impl Shelf {
     pub(crate) async fn of(app: &App, space: SpaceId) -> Result<Self, Failure> {
         let mut documents = ask::documents(&app.handle, space).await?;
-        let files = documents
-            .iter()
-            .find(|it| it.kind == FILES)
-            .map(|it| it.document);
+        let files = documents.iter().find(|it| it.kind == FILES).map(|it| it.document);
         documents.retain(|it| !HIDDEN.contains(&it.kind.as_str()));
         let numbered = || documents.iter().enumerate();
-        let by_path = numbered()
-            .filter_map(|(at, it)| Some((it.path.clone()?, at)))
-            .collect();
-        let by_content_id = numbered()
-            .filter_map(|(at, it)| Some((it.content_id.clone()?, at)))
-            .collect();
-        Ok(Self {
-            space,
-            documents,
-            by_path,
-            by_content_id,
-            files,
-        })
+        let by_path = numbered().filter_map(|(at, it)| Some((it.path.clone()?, at))).collect();
+        let by_content_id =
+            numbered().filter_map(|(at, it)| Some((it.content_id.clone()?, at))).collect();
+        Ok(Self { space, documents, by_path, by_content_id, files })
     }
 
     /// What somebody calls by content id or path.
     pub(crate) fn find(&self, name: &str) -> Option<&Summary> {
-        let at = self
-            .by_content_id
-            .get(name)
-            .or_else(|| self.by_path.get(name))?;
+        let at = self.by_content_id.get(name).or_else(|| self.by_path.get(name))?;
         self.documents.get(*at)
     }
 
@@ -87,18 +72,10 @@ impl Shelf {
             && let Some(file) = File::of(&view.value)
         {
             let address = links::blob(self.space, file.blob, &file.name);
-            return Ok(Some(Target {
-                address,
-                mime: Some(file.mime),
-                title,
-            }));
+            return Ok(Some(Target { address, mime: Some(file.mime), title }));
         }
         let address = links::document(self.space, found.document);
-        Ok(Some(Target {
-            address,
-            mime: None,
-            title,
-        }))
+        Ok(Some(Target { address, mime: None, title }))
     }
 
     /// Files that have no document of their own.
@@ -108,11 +85,7 @@ impl Shelf {
         };
         let view = ask::read_if_there(&app.handle, self.space, document).await?;
         let listed = view.as_ref().and_then(|view| view.value.as_object());
-        Ok(listed
-            .into_iter()
-            .flatten()
-            .filter_map(|(_, file)| File::of(file))
-            .collect())
+        Ok(listed.into_iter().flatten().filter_map(|(_, file)| File::of(file)).collect())
     }
 }
 
@@ -130,14 +103,7 @@ impl File {
         let blob = text("blob")?.parse().ok()?;
         let name = text("name").or_else(|| text("title")).unwrap_or("file");
         let name = name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned();
-        let mime = text("mime")
-            .unwrap_or("application/octet-stream")
-            .to_owned();
-        Some(Self {
-            blob,
-            name,
-            mime,
-            size: value.get("size").and_then(Value::as_u64),
-        })
+        let mime = text("mime").unwrap_or("application/octet-stream").to_owned();
+        Some(Self { blob, name, mime, size: value.get("size").and_then(Value::as_u64) })
     }
 }

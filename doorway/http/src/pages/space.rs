@@ -46,21 +46,14 @@ pub(crate) async fn show(
     let space = ask::space(&app.handle, &space).await?;
     let shelf = Shelf::of(&app, space.space).await?;
     let loose = shelf.loose_files(&app).await?;
-    let (mut paths, mut others): (Vec<_>, Vec<_>) = shelf
-        .documents
-        .into_iter()
-        .partition(|it| it.kind == LEARNING_PATH);
+    let (mut paths, mut others): (Vec<_>, Vec<_>) =
+        shelf.documents.into_iter().partition(|it| it.kind == LEARNING_PATH);
     paths.sort_by(|a, b| (&a.title, a.document).cmp(&(&b.title, b.document)));
     others.extend(paths.split_off(paths.len().min(PATHS_MAX)));
     let mut lines: Vec<Line> = others.iter().map(|it| Line::document(&space, it)).collect();
     lines.extend(loose.iter().map(|file| Line::file(&space, file)));
     lines.sort_by_cached_key(|it| {
-        (
-            rank(&it.kind),
-            it.kind.clone(),
-            it.title.to_lowercase(),
-            it.address.clone(),
-        )
+        (rank(&it.kind), it.kind.clone(), it.title.to_lowercase(), it.address.clone())
     });
     let pages = lines.len().div_ceil(PAGE_SIZE).max(1);
     let page = which.page.unwrap_or(1).clamp(1, pages);
@@ -87,20 +80,12 @@ struct Line {
 impl Line {
     fn document(space: &SpaceInfo, summary: &Summary) -> Self {
         let address = links::document(space.space, summary.document);
-        Self {
-            kind: summary.kind.clone(),
-            title: summary.title.clone(),
-            address,
-        }
+        Self { kind: summary.kind.clone(), title: summary.title.clone(), address }
     }
 
     fn file(space: &SpaceInfo, file: &File) -> Self {
         let address = links::blob(space.space, file.blob, &file.name);
-        Self {
-            kind: "file".to_owned(),
-            title: file.name.clone(),
-            address,
-        }
+        Self { kind: "file".to_owned(), title: file.name.clone(), address }
     }
 }
 
@@ -159,10 +144,7 @@ async fn path_cards(app: &App, space: &SpaceInfo, paths: &[Summary]) -> Result<M
 }
 
 fn group_list(group: &[Line]) -> Markup {
-    let kind = group
-        .first()
-        .map(|it| words::kind(&it.kind))
-        .unwrap_or_default();
+    let kind = group.first().map(|it| words::kind(&it.kind)).unwrap_or_default();
     html! {
         section {
             h2 { (kind) }

@@ -47,14 +47,9 @@ pub(crate) async fn show(
         (neighbours(&space, &view, &path, &shelf, number))
     };
     let path_title = documents::title(&view);
-    let (space_at, path_at) = (
-        links::space(space.space),
-        links::document(space.space, view.document),
-    );
-    let trail = [
-        (home::name(&space.name), &*space_at),
-        (&*path_title, &*path_at),
-    ];
+    let (space_at, path_at) =
+        (links::space(space.space), links::document(space.space, view.document));
+    let trail = [(home::name(&space.name), &*space_at), (&*path_title, &*path_at)];
     Ok(layout::page(&title, &trail, &main))
 }
 
@@ -178,9 +173,5 @@ pub(crate) async fn mark(
         return Err(no_step().into());
     }
     progress::mark(&app, space.space, view.document, &mark.step, mark.done).await?;
-    Ok(Redirect::to(&links::step(
-        space.space,
-        view.document,
-        number,
-    )))
+    Ok(Redirect::to(&links::step(space.space, view.document, number)))
 }

@@ -6,11 +6,7 @@ use node_model::Timestamp;
 
 /// `1 document`, `12 documents`.
 pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
-    if number == 1 {
-        format!("1 {one}")
-    } else {
-        format!("{number} {many}")
-    }
+    if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
 }
 
 /// `3.4 MB`.
@@ -39,11 +35,7 @@ pub(crate) fn minutes(number: u64) -> String {
         (0, minutes) => count(minutes, "minute", "minutes"),
         (hours, 0) => count(hours, "hour", "hours"),
         (hours, minutes) => {
-            format!(
-                "{} {}",
-                count(hours, "hour", "hours"),
-                count(minutes, "minute", "minutes")
-            )
+            format!("{} {}", count(hours, "hour", "hours"), count(minutes, "minute", "minutes"))
         }
     }
 }
@@ -139,11 +131,7 @@ pub(crate) fn kind(kind: &str) -> String {
         other => {
             let spaced = other.replace(['-', '_'], " ");
             let mut letters = spaced.chars();
-            let first = letters
-                .next()
-                .into_iter()
-                .flat_map(char::to_uppercase)
-                .collect::<String>();
+            let first = letters.next().into_iter().flat_map(char::to_uppercase).collect::<String>();
             format!("{first}{}", letters.as_str())
         }
     }

@@ -5,14 +5,10 @@ use super::*;
 #[tokio::test]
 async fn open_routes_need_only_the_right_host() {
     let house = House::new().await;
-    for (path, key, value) in [
-        ("/health", "status", "ok"),
-        ("/ready", "status", "ready"),
-        ("/version", "name", "kith"),
-    ] {
-        let reply = house
-            .send(stranger(Method::GET, path).body(Body::empty()).expect("it"))
-            .await;
+    for (path, key, value) in
+        [("/health", "status", "ok"), ("/ready", "status", "ready"), ("/version", "name", "kith")]
+    {
+        let reply = house.send(stranger(Method::GET, path).body(Body::empty()).expect("it")).await;
         assert_eq!(reply.status, StatusCode::OK);
         assert_eq!(reply.json()[key], value);
     }
@@ -30,16 +26,10 @@ async fn status_has_its_shape() {
         assert!(status[key].is_array(), "{key}");
     }
     assert!(status["storage"].is_object());
-    let space = status["spaces"]
-        .as_array()
-        .expect("spaces")
-        .iter()
-        .find(|it| it["name"] == "family");
+    let space =
+        status["spaces"].as_array().expect("spaces").iter().find(|it| it["name"] == "family");
     let space = space.expect("the space");
-    assert_eq!(
-        (&space["reach"], &space["role"]),
-        (&json!("private"), &json!("admin"))
-    );
+    assert_eq!((&space["reach"], &space["role"]), (&json!("private"), &json!("admin")));
     let info = house.get("/api/v1/info").await.json();
     assert_eq!(info["node"], status["node"]);
     assert_eq!(info["name"], "Ada");
@@ -57,26 +47,11 @@ async fn a_document_lives() {
     let at = format!("{docs}/{doc}");
 
     let read = house.get(&at).await.json();
-    assert_eq!(
-        read["value"],
-        json!({ "list": [1, 2], "who": "ada", "title": "T" })
-    );
-    assert_eq!(
-        (&read["type"], &read["title"]),
-        (&json!("note"), &json!("T"))
-    );
-    assert_eq!(
-        house.get(&format!("{at}?path=/list/1")).await.json()["value"],
-        2
-    );
-    assert_eq!(
-        house.get(&format!("{at}?path=who")).await.json()["value"],
-        "ada"
-    );
-    assert_eq!(
-        house.get(&format!("{at}?path=/nothing")).await.status,
-        StatusCode::NOT_FOUND
-    );
+    assert_eq!(read["value"], json!({ "list": [1, 2], "who": "ada", "title": "T" }));
+    assert_eq!((&read["type"], &read["title"]), (&json!("note"), &json!("T")));
+    assert_eq!(house.get(&format!("{at}?path=/list/1")).await.json()["value"], 2);
+    assert_eq!(house.get(&format!("{at}?path=who")).await.json()["value"], "ada");
+    assert_eq!(house.get(&format!("{at}?path=/nothing")).await.status, StatusCode::NOT_FOUND);
 
     let patch = json!([{ "op": "test", "path": "/who", "value": "ada" },
         { "op": "add", "path": "/list/-", "value": 3 }]);
@@ -88,27 +63,16 @@ async fn a_document_lives() {
     let refused = house.with_json(Method::PATCH, &at, &stale).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
     assert_eq!(refused.json()["code"], "conflict");
-    assert_eq!(
-        refused.header(header::CONTENT_TYPE),
-        "application/problem+json"
-    );
+    assert_eq!(refused.header(header::CONTENT_TYPE), "application/problem+json");
 
     let set = json!({ "path": "/who", "value": "eve" });
-    let reply = house
-        .with_json(Method::PUT, &format!("{at}/value"), &set)
-        .await;
+    let reply = house.with_json(Method::PUT, &format!("{at}/value"), &set).await;
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
     assert_eq!(house.get(&at).await.json()["value"]["who"], "eve");
     let history = house.get(&format!("{at}/history")).await.json();
     assert_eq!(history["history"].as_array().map(Vec::len), Some(3));
 
-    let removed = house
-        .send(
-            by_token(Method::DELETE, &at)
-                .body(Body::empty())
-                .expect("it"),
-        )
-        .await;
+    let removed = house.send(by_token(Method::DELETE, &at).body(Body::empty()).expect("it")).await;
     assert_eq!(removed.status, StatusCode::OK);
     assert_eq!(house.get(&at).await.status, StatusCode::NOT_FOUND);
 }
@@ -126,25 +90,15 @@ async fn documents_have_names_and_pages() {
     assert_eq!(house.post(docs, &named).await.status, StatusCode::CREATED);
     let again = house.post(docs, &json!({ "id": "n1", "value": {} })).await;
     assert_eq!(again.status, StatusCode::CONFLICT);
-    assert_eq!(
-        house.get(&format!("{docs}/n1")).await.json()["value"]["id"],
-        "n1"
-    );
-    assert_eq!(
-        house.get(&format!("{docs}/a%2Fb.json")).await.json()["type"],
-        "json"
-    );
+    assert_eq!(house.get(&format!("{docs}/n1")).await.json()["value"]["id"], "n1");
+    assert_eq!(house.get(&format!("{docs}/a%2Fb.json")).await.json()["type"], "json");
 
     let mut found = Vec::new();
     let mut next = format!("{docs}?type=note&limit=2");
     loop {
         let page = house.get(&next).await.json();
         let lines = page["docs"].as_array().expect("docs");
-        found.extend(
-            lines
-                .iter()
-                .map(|line| line["id"].as_str().expect("an id").to_owned()),
-        );
+        found.extend(lines.iter().map(|line| line["id"].as_str().expect("an id").to_owned()));
         let Some(after) = page["next"].as_str() else {
             break;
         };
@@ -165,19 +119,9 @@ async fn what_makes_no_sense_is_a_problem() {
     };
     let not_json = send("text/plain", Body::from("{}")).await;
     assert_eq!(not_json.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    assert_eq!(
-        send("application/json", Body::from("{")).await.status,
-        StatusCode::BAD_REQUEST
-    );
-    assert_eq!(
-        send("application/json", Body::from("[]")).await.status,
-        StatusCode::BAD_REQUEST
-    );
-    let large = send(
-        "application/json",
-        Body::from(vec![b' '; 10 * 1024 * 1024 + 1]),
-    )
-    .await;
+    assert_eq!(send("application/json", Body::from("{")).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(send("application/json", Body::from("[]")).await.status, StatusCode::BAD_REQUEST);
+    let large = send("application/json", Body::from(vec![b' '; 10 * 1024 * 1024 + 1])).await;
     assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
 
     let announced = by_token(Method::POST, docs)
@@ -187,12 +131,7 @@ async fn what_makes_no_sense_is_a_problem() {
     let reply = house.send(announced.expect("a request")).await;
     assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
 
-    for path in [
-        "/api/v1/spaces/none",
-        "/api/v1/spaces/family/docs/none",
-        "/api/v1/none",
-        "/x",
-    ] {
+    for path in ["/api/v1/spaces/none", "/api/v1/spaces/family/docs/none", "/api/v1/none", "/x"] {
         let reply = house.get(path).await;
         assert_eq!(reply.status, StatusCode::NOT_FOUND, "{path}");
         let problem = reply.json();
@@ -201,24 +140,16 @@ async fn what_makes_no_sense_is_a_problem() {
         }
         assert_eq!(problem["status"], 404);
     }
-    let reply = house
-        .with_json(Method::PATCH, "/api/v1/spaces", &json!([]))
-        .await;
+    let reply = house.with_json(Method::PATCH, "/api/v1/spaces", &json!([])).await;
     assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(reply.json()["code"], "wrong-method");
     let nobody = json!({ "agent": "x", "role": "reader" });
     let members = house.post("/api/v1/spaces/family/members", &nobody).await;
     assert_eq!(members.status, StatusCode::BAD_REQUEST);
-    let ticket = house
-        .post(
-            "/api/v1/tickets",
-            &json!({ "role": "owner", "space": "family" }),
-        )
-        .await;
+    let ticket =
+        house.post("/api/v1/tickets", &json!({ "role": "owner", "space": "family" })).await;
     assert_eq!(ticket.status, StatusCode::BAD_REQUEST);
-    let pair = house
-        .post("/api/v1/pair", &json!({ "ticket": "hello" }))
-        .await;
+    let pair = house.post("/api/v1/pair", &json!({ "ticket": "hello" })).await;
     assert_eq!(pair.status, StatusCode::BAD_REQUEST);
 }
 
@@ -227,47 +158,19 @@ async fn people_and_spaces_are_listed() {
     let house = House::new().await;
     let space = house.found("family").await;
     let spaces = house.get("/api/v1/spaces").await.json();
-    assert!(
-        spaces["spaces"]
-            .as_array()
-            .expect("spaces")
-            .iter()
-            .any(|it| it["name"] == "family")
-    );
+    assert!(spaces["spaces"].as_array().expect("spaces").iter().any(|it| it["name"] == "family"));
     let shown = house.get(&format!("/api/v1/spaces/{space}")).await.json();
-    assert_eq!(
-        (&shown["name"], &shown["documents"]),
-        (&json!("family"), &json!(0))
-    );
+    assert_eq!((&shown["name"], &shown["documents"]), (&json!("family"), &json!(0)));
     let members = house.get("/api/v1/spaces/family/members").await.json();
     assert_eq!(members["members"][0]["role"], "admin");
     assert!(house.get("/api/v1/peers").await.json()["peers"].is_array());
     assert!(house.get("/api/v1/pairings").await.json()["pairings"].is_array());
-    let ticket = house
-        .post(
-            "/api/v1/tickets",
-            &json!({ "space": "family", "role": "writer" }),
-        )
-        .await;
-    assert!(
-        ticket.json()["ticket"]
-            .as_str()
-            .expect("a ticket")
-            .starts_with("kith1")
-    );
-    assert!(
-        ticket.json()["expires_at"]
-            .as_str()
-            .expect("a time")
-            .ends_with('Z')
-    );
-    let synced = house
-        .send(
-            by_token(Method::POST, "/api/v1/sync")
-                .body(Body::empty())
-                .expect("it"),
-        )
-        .await;
+    let ticket =
+        house.post("/api/v1/tickets", &json!({ "space": "family", "role": "writer" })).await;
+    assert!(ticket.json()["ticket"].as_str().expect("a ticket").starts_with("kith1"));
+    assert!(ticket.json()["expires_at"].as_str().expect("a time").ends_with('Z'));
+    let synced =
+        house.send(by_token(Method::POST, "/api/v1/sync").body(Body::empty()).expect("it")).await;
     assert_eq!(synced.json()["pulled"], 0, "{}", synced.text());
 }
 
@@ -278,10 +181,7 @@ async fn events_follow_changes() {
     let request = by_token(Method::GET, "/api/v1/events").body(Body::empty());
     let asked = house.tcp.clone().oneshot(request.expect("a request"));
     let response = asked.await.expect("infallible");
-    assert_eq!(
-        response.headers()[header::CONTENT_TYPE],
-        "text/event-stream"
-    );
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
     let mut body = response.into_body();
     let docs = "/api/v1/spaces/family/docs";
     let made = house.post(docs, &json!({ "value": {} })).await.json();
@@ -291,8 +191,5 @@ async fn events_follow_changes() {
         let frame = body.frame().await.expect("more events").expect("no error");
         seen.push_str(&String::from_utf8_lossy(frame.data_ref().expect("data")));
     }
-    assert!(
-        seen.contains("event: changed") && seen.contains(&space.to_string()),
-        "{seen}"
-    );
+    assert!(seen.contains("event: changed") && seen.contains(&space.to_string()), "{seen}");
 }

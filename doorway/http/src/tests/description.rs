@@ -17,9 +17,7 @@ fn described() -> BTreeSet<(String, String)> {
 
 #[test]
 fn every_route_is_described_and_every_description_has_a_route() {
-    let routes = table()
-        .into_iter()
-        .map(|row| (row.method.to_string(), row.path.to_owned()));
+    let routes = table().into_iter().map(|row| (row.method.to_string(), row.path.to_owned()));
     assert_eq!(routes.collect::<BTreeSet<_>>(), described());
 }
 
@@ -34,18 +32,11 @@ fn the_description_is_sound() {
         let id = operation["operationId"].as_str().expect("an id").to_owned();
         assert!(ids.insert(id.clone()), "{id} twice");
         assert!(operation["summary"].is_string(), "{id}");
-        let parameters = operation["parameters"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
+        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
         let in_path: Vec<_> = parameters.iter().filter(|it| it["in"] == "path").collect();
         assert_eq!(in_path.len(), row.path.matches('{').count(), "{id}");
         let is_open = operation["security"].as_array().is_some_and(Vec::is_empty);
-        assert_eq!(
-            is_open,
-            matches!(row.audience, Audience::Anyone | Audience::Visitors),
-            "{id}"
-        );
+        assert_eq!(is_open, matches!(row.audience, Audience::Anyone | Audience::Visitors), "{id}");
     }
 }
 

@@ -5,9 +5,7 @@ use super::*;
 async fn put(house: &House, name: &str, mime: &str, bytes: &'static [u8]) -> String {
     let path = format!("/api/v1/spaces/family/blobs?name={name}");
     let request = by_token(Method::PUT, &path).header(header::CONTENT_TYPE, mime);
-    let reply = house
-        .send(request.body(Body::from(bytes)).expect("a request"))
-        .await;
+    let reply = house.send(request.body(Body::from(bytes)).expect("a request")).await;
     assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.text());
     assert_eq!(reply.json()["size"], bytes.len());
     reply.json()["blob"].as_str().expect("a hash").to_owned()
@@ -21,73 +19,44 @@ async fn a_file_goes_in_and_out_in_parts() {
     let at = format!("/api/v1/spaces/family/blobs/{blob}");
     let with = async |name: header::HeaderName, value: &str| {
         let request = by_token(Method::GET, &at).header(name, value);
-        house
-            .send(request.body(Body::empty()).expect("a request"))
-            .await
+        house.send(request.body(Body::empty()).expect("a request")).await
     };
     let whole = house.get(&at).await;
-    assert_eq!(
-        (whole.status, &*whole.body),
-        (StatusCode::OK, &b"0123456789"[..])
-    );
+    assert_eq!((whole.status, &*whole.body), (StatusCode::OK, &b"0123456789"[..]));
     assert_eq!(whole.header(header::ETAG), format!("\"{blob}\""));
     assert_eq!(whole.header(header::CONTENT_LENGTH), "10");
-    assert_eq!(
-        whole.header(header::CONTENT_TYPE),
-        "text/plain; charset=utf-8"
-    );
-    assert_eq!(
-        whole.header(header::CONTENT_SECURITY_POLICY),
-        "sandbox; default-src 'none'"
-    );
+    assert_eq!(whole.header(header::CONTENT_TYPE), "text/plain; charset=utf-8");
+    assert_eq!(whole.header(header::CONTENT_SECURITY_POLICY), "sandbox; default-src 'none'");
     assert!(whole.header(header::CACHE_CONTROL).contains("private"));
     assert!(whole.header(header::CACHE_CONTROL).contains("immutable"));
 
     let part = with(header::RANGE, "bytes=2-4").await;
-    assert_eq!(
-        (part.status, &*part.body),
-        (StatusCode::PARTIAL_CONTENT, &b"234"[..])
-    );
+    assert_eq!((part.status, &*part.body), (StatusCode::PARTIAL_CONTENT, &b"234"[..]));
     assert_eq!(part.header(header::CONTENT_RANGE), "bytes 2-4/10");
     let end = with(header::RANGE, "bytes=-3").await;
-    assert_eq!(
-        (end.status, &*end.body),
-        (StatusCode::PARTIAL_CONTENT, &b"789"[..])
-    );
+    assert_eq!((end.status, &*end.body), (StatusCode::PARTIAL_CONTENT, &b"789"[..]));
     let none = with(header::RANGE, "bytes=10-").await;
     assert_eq!(none.status, StatusCode::RANGE_NOT_SATISFIABLE);
     assert_eq!(none.header(header::CONTENT_RANGE), "bytes */10");
     let known = with(header::IF_NONE_MATCH, &format!("\"{blob}\"")).await;
-    assert_eq!(
-        (known.status, known.body.len()),
-        (StatusCode::NOT_MODIFIED, 0)
-    );
+    assert_eq!((known.status, known.body.len()), (StatusCode::NOT_MODIFIED, 0));
     let stale = by_token(Method::GET, &at)
         .header(header::RANGE, "bytes=2-4")
         .header(header::IF_RANGE, "\"x\"");
-    let stale = house
-        .send(stale.body(Body::empty()).expect("a request"))
-        .await;
+    let stale = house.send(stale.body(Body::empty()).expect("a request")).await;
     assert_eq!(stale.status, StatusCode::OK);
 
-    let head = house
-        .send(by_token(Method::HEAD, &at).body(Body::empty()).expect("it"))
-        .await;
+    let head = house.send(by_token(Method::HEAD, &at).body(Body::empty()).expect("it")).await;
     assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
     assert_eq!(head.header(header::CONTENT_LENGTH), "10");
 
     let listed = house.get("/api/v1/spaces/family/blobs").await.json();
     assert_eq!(listed["blobs"][0]["name"], "ten.txt");
     assert_eq!(listed["blobs"][0]["here"], true);
-    let other = house
-        .get(&format!("/api/v1/spaces/family/blobs/{}", "a".repeat(52)))
-        .await;
+    let other = house.get(&format!("/api/v1/spaces/family/blobs/{}", "a".repeat(52))).await;
     assert_eq!(other.status, StatusCode::NOT_FOUND);
     assert_eq!(
-        house
-            .get("/api/v1/spaces/family/blobs/nonsense")
-            .await
-            .status,
+        house.get("/api/v1/spaces/family/blobs/nonsense").await.status,
         StatusCode::BAD_REQUEST
     );
 }
@@ -104,49 +73,24 @@ async fn a_hostile_file_is_saved_not_shown() {
         ("x.js", "text/javascript"),
     ] {
         let blob = put(&house, name, mime, page).await;
-        let paths = [
-            format!("/api/v1/spaces/{space}/blobs/{blob}"),
-            format!("/s/{space}/b/{blob}/{name}"),
-        ];
+        let paths =
+            [format!("/api/v1/spaces/{space}/blobs/{blob}"), format!("/s/{space}/b/{blob}/{name}")];
         for path in paths {
             let reply = house.page(&path).await;
             assert_eq!(reply.status, StatusCode::OK, "{path}");
-            assert_eq!(
-                reply.header(header::CONTENT_TYPE),
-                "application/octet-stream",
-                "{path}"
-            );
-            assert!(
-                reply
-                    .header(header::CONTENT_DISPOSITION)
-                    .starts_with("attachment"),
-                "{path}"
-            );
+            assert_eq!(reply.header(header::CONTENT_TYPE), "application/octet-stream", "{path}");
+            assert!(reply.header(header::CONTENT_DISPOSITION).starts_with("attachment"), "{path}");
             let policy = reply.header(header::CONTENT_SECURITY_POLICY);
             assert_eq!(policy, "sandbox; default-src 'none'");
             assert_eq!(reply.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
         }
     }
-    let blob = put(
-        &house,
-        "x.svg",
-        "image/svg+xml",
-        b"<svg onload='alert(1)'/>",
-    )
-    .await;
+    let blob = put(&house, "x.svg", "image/svg+xml", b"<svg onload='alert(1)'/>").await;
     // The name in the address may claim what it likes.
     for name in ["x.svg", "x.png", "x.html", "x"] {
         let reply = house.page(&format!("/s/{space}/b/{blob}/{name}")).await;
-        assert!(
-            reply
-                .header(header::CONTENT_SECURITY_POLICY)
-                .starts_with("sandbox"),
-            "{name}"
-        );
-        assert!(
-            !reply.header(header::CONTENT_TYPE).contains("html"),
-            "{name}"
-        );
+        assert!(reply.header(header::CONTENT_SECURITY_POLICY).starts_with("sandbox"), "{name}");
+        assert!(!reply.header(header::CONTENT_TYPE).contains("html"), "{name}");
     }
 }
 
@@ -156,61 +100,33 @@ async fn a_folder_goes_in_and_out_over_the_socket() {
     let space = house.found("guide").await;
     let send = async |path: &str, body: Value| {
         let request = bare(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
-        send(
-            &house.socket,
-            request.body(Body::from(body.to_string())).expect("it"),
-        )
-        .await
+        send(&house.socket, request.body(Body::from(body.to_string())).expect("it")).await
     };
     let folder = guide();
-    let reply = send(
-        &format!("/api/v1/spaces/{space}/import"),
-        json!({ "path": folder }),
-    )
-    .await;
+    let reply = send(&format!("/api/v1/spaces/{space}/import"), json!({ "path": folder })).await;
     assert_eq!(reply.header(header::CONTENT_TYPE), "application/x-ndjson");
     let text = reply.text();
-    let lines: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
+    let lines: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let (last, before) = lines.split_last().expect("lines");
     assert!(last["result"]["documents"].as_u64() > Some(50), "{text}");
     assert!(last["result"]["skipped"].is_array());
-    assert!(
-        before
-            .iter()
-            .all(|line| line["progress"]["unit"].is_string()),
-        "{text}"
-    );
+    assert!(before.iter().all(|line| line["progress"]["unit"].is_string()), "{text}");
 
     let out = tempfile::tempdir().expect("a folder");
-    let reply = send(
-        &format!("/api/v1/spaces/{space}/export"),
-        json!({ "path": out.path() }),
-    )
-    .await;
+    let reply =
+        send(&format!("/api/v1/spaces/{space}/export"), json!({ "path": out.path() })).await;
     let text = reply.text();
     let last: Value = serde_json::from_str(text.lines().last().expect("a line")).expect("JSON");
     assert!(last["result"]["files"].as_u64() > Some(50), "{text}");
     let file = "content/what-a-node-is.md";
-    let (before, after) = (
-        std::fs::read(folder.join(file)),
-        std::fs::read(out.path().join(file)),
-    );
+    let (before, after) = (std::fs::read(folder.join(file)), std::fs::read(out.path().join(file)));
     assert_eq!(before.expect("it"), after.expect("it"));
 
     let relative = send("/api/v1/spaces/guide/import", json!({ "path": "here" })).await;
     assert_eq!(relative.status, StatusCode::BAD_REQUEST);
-    let none = send(
-        "/api/v1/spaces/guide/import",
-        json!({ "path": "/nowhere/at/all" }),
-    )
-    .await;
+    let none = send("/api/v1/spaces/guide/import", json!({ "path": "/nowhere/at/all" })).await;
     let last: Value =
         serde_json::from_str(none.text().lines().last().expect("a line")).expect("JSON");
-    assert!(
-        last["error"]["code"].is_string() && last["error"]["fix"].is_string(),
-        "{last}"
-    );
+    assert!(last["error"]["code"].is_string() && last["error"]["fix"].is_string(), "{last}");
 }

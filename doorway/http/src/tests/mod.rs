@@ -56,9 +56,7 @@ impl Reply {
 
     #[track_caller]
     fn header(&self, name: header::HeaderName) -> &str {
-        self.headers
-            .get(&name)
-            .map_or("", |value| value.to_str().expect("text"))
+        self.headers.get(&name).map_or("", |value| value.to_str().expect("text"))
     }
 }
 
@@ -81,25 +79,14 @@ impl House {
         let house = Self::new().await;
         let space = house.found("guide").await;
         let (progress, _) = tokio::sync::watch::channel(Progress::default());
-        house
-            .node
-            .handle
-            .import(space, guide(), progress)
-            .await
-            .expect("the guide");
+        house.node.handle.import(space, guide(), progress).await.expect("the guide");
         (house, space)
     }
 
     async fn found(&self, name: &str) -> SpaceId {
-        let made = self
-            .post("/api/v1/spaces", &serde_json::json!({ "name": name }))
-            .await;
+        let made = self.post("/api/v1/spaces", &serde_json::json!({ "name": name })).await;
         assert_eq!(made.status, StatusCode::CREATED, "{}", made.text());
-        made.json()["space"]
-            .as_str()
-            .expect("an id")
-            .parse()
-            .expect("an id")
+        made.json()["space"].as_str().expect("an id").parse().expect("an id")
     }
 
     async fn send(&self, request: Request<Body>) -> Reply {
@@ -107,12 +94,7 @@ impl House {
     }
 
     async fn get(&self, path: &str) -> Reply {
-        self.send(
-            by_token(Method::GET, path)
-                .body(Body::empty())
-                .expect("a request"),
-        )
-        .await
+        self.send(by_token(Method::GET, path).body(Body::empty()).expect("a request")).await
     }
 
     async fn post(&self, path: &str, body: &Value) -> Reply {
@@ -121,22 +103,12 @@ impl House {
 
     async fn with_json(&self, method: Method, path: &str, body: &Value) -> Reply {
         let request = by_token(method, path).header(header::CONTENT_TYPE, "application/json");
-        self.send(
-            request
-                .body(Body::from(body.to_string()))
-                .expect("a request"),
-        )
-        .await
+        self.send(request.body(Body::from(body.to_string())).expect("a request")).await
     }
 
     /// As a browser with a session.
     async fn page(&self, path: &str) -> Reply {
-        self.send(
-            by_session(Method::GET, path)
-                .body(Body::empty())
-                .expect("a request"),
-        )
-        .await
+        self.send(by_session(Method::GET, path).body(Body::empty()).expect("a request")).await
     }
 
     /// A form of a page, as a browser sends it.
@@ -145,12 +117,7 @@ impl House {
             .header(header::ORIGIN, format!("http://{HOST}"))
             .header("sec-fetch-site", "same-origin")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        self.send(
-            request
-                .body(Body::from(form.to_owned()))
-                .expect("a request"),
-        )
-        .await
+        self.send(request.body(Body::from(form.to_owned())).expect("a request")).await
     }
 }
 
@@ -158,11 +125,7 @@ async fn send(router: &Router, request: Request<Body>) -> Reply {
     let response = router.clone().oneshot(request).await.expect("infallible");
     let (parts, body) = response.into_parts();
     let body = body.collect().await.expect("a body").to_bytes().to_vec();
-    Reply {
-        status: parts.status,
-        headers: parts.headers,
-        body,
-    }
+    Reply { status: parts.status, headers: parts.headers, body }
 }
 
 fn bare(method: Method, path: &str) -> Builder {

@@ -18,11 +18,7 @@ fn the_first_shape_is_read() {
     assert_eq!(ids, ["a1", "a2", "b1"]);
     assert_eq!(path.steps[0].prompts, ["why?"]);
     assert_eq!(path.steps[1].kind, StepKind::External);
-    let chapters: Vec<_> = path
-        .chapters
-        .iter()
-        .map(|it| (it.first, it.count))
-        .collect();
+    let chapters: Vec<_> = path.chapters.iter().map(|it| (it.first, it.count)).collect();
     assert_eq!(chapters, [(0, 2), (2, 1)]);
     assert_eq!(path.chapters[0].objectives, ["o"]);
     assert_eq!(path.steps[2].chapter, 1);
@@ -86,9 +82,7 @@ fn hostile_values_are_read_without_harm() {
 
 #[test]
 fn too_many_steps_and_too_deep_nesting_are_cut() {
-    let steps: Vec<_> = (0..100_000)
-        .map(|at| json!({ "id": format!("s{at}") }))
-        .collect();
+    let steps: Vec<_> = (0..100_000).map(|at| json!({ "id": format!("s{at}") })).collect();
     let path = LearningPath::read(&json!({ "chapters": [{ "steps": steps }] }));
     assert_eq!(path.steps.len(), STEPS_MAX);
     assert!(path.is_cut);
@@ -105,11 +99,7 @@ fn too_many_steps_and_too_deep_nesting_are_cut() {
     for _ in 0..60 {
         deep = json!({ "modules": [deep] });
     }
-    assert!(
-        LearningPath::read(&json!({ "chapters": [deep] }))
-            .steps
-            .is_empty()
-    );
+    assert!(LearningPath::read(&json!({ "chapters": [deep] })).steps.is_empty());
 }
 
 #[test]
@@ -121,11 +111,7 @@ fn the_guide_is_read_whole() {
         let text = std::fs::read_to_string(file.expect("an entry").path()).expect("readable");
         let path = LearningPath::read(&serde_json::from_str(&text).expect("JSON"));
         assert!(path.title.is_some() && !path.steps.is_empty() && !path.is_cut);
-        assert!(
-            path.steps
-                .iter()
-                .all(|step| step.resource.is_some() || !step.prompts.is_empty())
-        );
+        assert!(path.steps.iter().all(|step| step.resource.is_some() || !step.prompts.is_empty()));
         steps += path.steps.len();
     }
     assert!(steps > 40, "{steps}");

@@ -30,10 +30,7 @@ async fn both_doors_answer_and_stop() {
     stream.read_exact(&mut answer).await.expect("answered");
     assert_eq!(&answer, b"HTTP/1.1 200 OK");
     stop.send(()).expect("still serving");
-    timeout(SOON, serving)
-        .await
-        .expect("stops")
-        .expect("no panic");
+    timeout(SOON, serving).await.expect("stops").expect("no panic");
 
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("node.sock");
@@ -49,10 +46,7 @@ async fn both_doors_answer_and_stop() {
     stream.read_to_string(&mut answer).await.expect("answered");
     assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("\"agent\":\"did:key:"));
     stop.send(()).expect("still serving");
-    timeout(SOON, serving)
-        .await
-        .expect("stops")
-        .expect("no panic");
+    timeout(SOON, serving).await.expect("stops").expect("no panic");
 }
 
 #[tokio::test]
@@ -73,8 +67,5 @@ async fn a_listener_that_never_ends_is_cut() {
     stream.read_exact(&mut answer).await.expect("answered");
     house.found("a space that makes an event").await;
     stop.send(()).expect("still serving");
-    timeout(SOON, serving)
-        .await
-        .expect("stops")
-        .expect("no panic");
+    timeout(SOON, serving).await.expect("stops").expect("no panic");
 }
