@@ -132,11 +132,12 @@ impl Node {
         if !self.is_acquainted(device) || self.data.is_fetching(device) {
             return PeerSyncState::Syncing;
         }
-        let mut states = self
-            .sync
-            .shared_with(device)
-            .filter_map(|space| self.sync.peer_sync(space, device))
-            .map(|sync| sync.state);
+        // A space that they share and that has no session is one whose store
+        // could not be opened.
+        let spaces = self.shares.get(&device).map(|share| &share.spaces);
+        let mut states = spaces.into_iter().flatten().map(|space| {
+            self.sync.peer_sync(*space, device).map_or(PeerState::Different, |sync| sync.state)
+        });
         let worst = states.try_fold(PeerSyncState::Synced, |worst, state| match state {
             PeerState::Equal => Ok(worst),
             PeerState::Unknown | PeerState::Pulling => Err(PeerSyncState::Syncing),

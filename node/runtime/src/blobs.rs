@@ -159,7 +159,7 @@ impl Handle {
         let source = spool.finish(self.spool()).map_err(|error| read_failure(&error))?;
         let stored = self.seal(secret, source, name, mime).await?;
         self.keep(std::slice::from_ref(&stored)).await?;
-        self.list_files(space, std::slice::from_ref(&stored)).await?;
+        self.list_file(space, &stored).await?;
         Ok(stored)
     }
 

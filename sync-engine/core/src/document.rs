@@ -400,3 +400,6 @@ pub fn blobs_in(value: &Value, found: &mut BTreeSet<BlobId>) {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,8 +188,7 @@ impl Pointer {
             let bare = if text.is_empty() { vec![] } else { vec![text.to_owned()] };
             return Ok(Self(bare));
         };
-        let parts: Vec<String> =
-            path.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
+        let parts: Vec<String> = path.split('/').map(unescape).collect::<Result<_, _>>()?;
         if parts.len() > DEPTH_MAX {
             return Err(DocumentError::TooDeep);
         }
@@ -270,4 +269,19 @@ fn place(auto: &AutoCommit, object: &ObjId, part: &str) -> Result<Place, Documen
 fn index(part: &str) -> Option<usize> {
     let canonical = part == "0" || !part.starts_with(['0', '+']);
     canonical.then(|| part.parse().ok())?
+}
+
+/// A part of a JSON Pointer: `~1` is a slash, `~0` a tilde, and nothing else may
+/// follow a tilde.
+fn unescape(part: &str) -> Result<String, DocumentError> {
+    let mut pieces = part.split('~');
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let rest = piece.strip_prefix('0').map(|rest| ('~', rest));
+        let rest = rest.or_else(|| piece.strip_prefix('1').map(|rest| ('/', rest)));
+        let (sign, rest) = rest.ok_or(DocumentError::BadPointer)?;
+        plain.push(sign);
+        plain.push_str(rest);
+    }
+    Ok(plain)
 }

@@ -3,6 +3,8 @@
 //! Invariant: what [`EntryStore::append`] accepted is there after any crash, and
 //! its place in the arrival order never changes.
 
+pub mod conformance;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{BlobId, DeviceId, DocumentId, EntryId};
@@ -294,5 +296,16 @@ impl EntryStore for MemoryStore {
 
     fn stored_bytes(&self) -> u64 {
         self.arrivals.iter().map(|(entry, _)| entry.bytes().len() as u64).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_conforms() {
+        let store = MemoryStore::new(StoreEpoch([1; 16]));
+        conformance::check(store, Ok).expect("memory does not fail");
     }
 }

@@ -9,3 +9,6 @@ mod store;
 
 pub use schema::FORMAT;
 pub use store::{OpenOptions, SqliteStore};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! What every [`EntryStore`] must do; each implementation's tests call it.
+
+use node_model::{
+    BlobId, DeviceId, DocumentId, EntryId, Epoch, SpaceId, limit::ENTRY_BLOBS_MAX, seal::SealKey,
+    sign::Signer,
+};
+
+use super::{Batch, Cursor, EntryStore, StoreEpoch, StoreError, Tip};
+use crate::entry::{Draft, EntryKind, VerifiedEntry};
+
+/// Entries of one author in two documents, each naming the one before.
+///
+/// # Panics
+/// Never, for any `count` that fits into memory.
+#[must_use]
+pub fn entries(author: u8, count: u64) -> Vec<VerifiedEntry> {
+    let signer = Signer::from_secret(&[author; 32]);
+    let key = SealKey::from_bytes([9; 32]);
+    let mut prev: Option<EntryId> = None;
+    (0..count)
+        .map(|sequence| {
+            let draft = Draft {
+                space: SpaceId([1; 32]),
+                document: DocumentId([(sequence % 2) as u8; 16]),
+                kind: EntryKind::Change,
+                sequence,
+                prev,
+                deps: prev.into_iter().collect(),
+                blobs: vec![BlobId([author; 32])],
+            };
+            let mut entropy = Counting(u64::from(author) << 32 | sequence);
+            let plain = sequence.to_be_bytes();
+            let sealed = draft.seal(&mut entropy, &signer, (Epoch(1), &key), &plain);
+            let entry = sealed.expect("a small entry is within all limits");
+            prev = Some(entry.id());
+            entry
+        })
+        .collect()
+}
+
+/// Numbers instead of randomness: the same entries every time.
+struct Counting(u64);
+
+impl rand_core::TryRng for Counting {
+    type Error = std::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(self.try_next_u64()? as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        Ok(self.0)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        for chunk in bytes.chunks_mut(8) {
+            let number = self.try_next_u64()?.to_le_bytes();
+            chunk.copy_from_slice(&number[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+impl rand_core::TryCryptoRng for Counting {}
+
+/// Checks an empty store. `reopen` closes it and opens it again; a store that
+/// lives in memory gives itself back.
+///
+/// # Errors
+/// The store's own.
+///
+/// # Panics
+/// When the store breaks the contract.
+pub fn check<S: EntryStore>(
+    mut store: S,
+    reopen: impl Fn(S) -> Result<S, StoreError>,
+) -> Result<(), StoreError> {
+    let empty = store.head();
+    assert_eq!(empty.arrivals, 0);
+    let (ours, theirs) = (entries(1, 5), entries(2, 7));
+    let peer = DeviceId([7; 32]);
+    let cursor = Cursor { epoch: StoreEpoch([8; 16]), after: 7, has_refused: false };
+
+    let own = Batch { entries: ours.clone(), ..Batch::default() };
+    let foreign = Batch { entries: theirs.clone(), source: Some(peer), cursor: Some(cursor) };
+    let new = store.append(&[own.clone(), foreign])?;
+    let expected: Vec<EntryId> = ours.iter().chain(&theirs).map(VerifiedEntry::id).collect();
+    assert_eq!(new, expected, "new ids, in order");
+    let head = store.head();
+    assert_eq!((head.arrivals, head.epoch), (12, empty.epoch));
+    assert_ne!(head.digest, empty.digest);
+
+    assert_eq!(store.append(&[own])?, [], "known entries are passed over");
+    assert_eq!(store.head(), head);
+
+    let mut store = reopen(store)?;
+    assert_eq!(store.head(), head, "everything is there after opening again");
+    assert_eq!(store.cursor(peer)?, Some(cursor));
+    assert_eq!(store.cursor(DeviceId([0; 32]))?, None);
+    check_reading(&store, &ours, &theirs, peer)?;
+
+    let only_cursor = Cursor { after: 9, has_refused: true, ..cursor };
+    let batch = Batch { entries: vec![], source: Some(peer), cursor: Some(only_cursor) };
+    assert_eq!(store.append(&[batch])?, []);
+    assert_eq!(store.cursor(peer)?, Some(only_cursor));
+    Ok(())
+}
+
+fn check_reading(
+    store: &impl EntryStore,
+    ours: &[VerifiedEntry],
+    theirs: &[VerifiedEntry],
+    peer: DeviceId,
+) -> Result<(), StoreError> {
+    let all: Vec<&VerifiedEntry> = ours.iter().chain(theirs).collect();
+    let page = store.arrivals(0, 100, usize::MAX)?;
+    assert_eq!(page.len(), all.len());
+    for (arrival, entry) in page.iter().zip(&all) {
+        assert_eq!(arrival.bytes, entry.bytes());
+    }
+    assert_eq!(page.first().map(|arrival| arrival.source), Some(None));
+    assert_eq!(page.last().map(|arrival| arrival.source), Some(Some(peer)));
+    assert!(page.is_sorted_by_key(|arrival| arrival.place));
+
+    let third = page[2].place;
+    assert_eq!(store.arrivals(third, 2, usize::MAX)?[..], page[3..5]);
+    assert_eq!(store.arrivals(third, 100, 1)?.len(), 1, "one entry, however large");
+    let last = page[11].place;
+    assert!(store.arrivals(last, 100, usize::MAX)?.is_empty());
+    assert_eq!(last, store.head().arrivals, "the last place is the number of arrivals");
+
+    let ids = store.ids(third, 3)?;
+    assert_eq!(
+        ids.iter().map(|(_, id)| *id).collect::<Vec<_>>(),
+        [all[3].id(), all[4].id(), all[5].id()]
+    );
+    assert!(store.contains(all[0].id())? && !store.contains(EntryId([0; 32]))?);
+    assert_eq!(store.entry(all[6].id())?.as_deref(), Some(all[6].bytes()));
+    assert_eq!(store.entry(EntryId([0; 32]))?, None);
+
+    let even: Vec<Vec<u8>> = all
+        .iter()
+        .filter(|entry| entry.header().document == DocumentId([0; 16]))
+        .map(|entry| entry.bytes().to_vec())
+        .collect();
+    assert_eq!(store.document(DocumentId([0; 16]))?, even);
+    assert_eq!(store.documents()?, [DocumentId([0; 16]), DocumentId([1; 16])]);
+    assert_eq!(store.blobs()?, [BlobId([1; 32]), BlobId([2; 32])]);
+    assert!(store.blobs()?.len() <= ENTRY_BLOBS_MAX);
+
+    let author = ours[0].header().author;
+    let tip = ours.last().map(|entry| Tip { sequence: 4, id: entry.id() });
+    assert_eq!(store.tip(author)?, tip);
+    assert_eq!(store.tip(DeviceId([0; 32]))?, None);
+    Ok(())
+}

@@ -1,0 +1,51 @@
+use std::path::Path;
+
+use sync_engine_core::store::{Batch, EntryStore, StoreEpoch, StoreError, conformance};
+
+use crate::{FORMAT, OpenOptions, SqliteStore};
+
+fn open(path: &Path) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(path, OpenOptions { vfs: None, epoch_if_new: StoreEpoch([1; 16]) })
+}
+
+#[test]
+fn sqlite_conforms() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("entries.db");
+    let store = open(&path).expect("creates");
+    let reopen = |store: SqliteStore| {
+        drop(store);
+        open(&path)
+    };
+    conformance::check(store, reopen).expect("a good disk does not fail");
+}
+
+#[test]
+fn a_database_of_a_newer_version_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("entries.db");
+    drop(open(&path).expect("creates"));
+    let connection = rusqlite::Connection::open(&path).expect("opens");
+    connection.pragma_update(None, "user_version", FORMAT + 1).expect("writes");
+    drop(connection);
+    let before = std::fs::read(&path).expect("is there");
+    let error = open(&path).err().expect("is refused");
+    assert_eq!(error, StoreError::Newer { found: FORMAT + 1, known: FORMAT });
+    assert_eq!(std::fs::read(&path).expect("is there"), before);
+}
+
+#[test]
+fn a_damaged_database_is_named_and_left_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("entries.db");
+    let mut store = open(&path).expect("creates");
+    let entries = conformance::entries(1, 50);
+    store.append(&[Batch { entries, ..Batch::default() }]).expect("writes");
+    drop(store);
+    let mut bytes = std::fs::read(&path).expect("is there");
+    bytes[..64].fill(0xa5);
+    std::fs::write(&path, &bytes).expect("writes");
+    let error = open(&path).err().expect("is refused");
+    assert!(matches!(error, StoreError::Damaged(_)), "{error}");
+    assert_eq!(std::fs::read(&path).expect("is there"), bytes);
+}
