@@ -60,16 +60,12 @@ pub(crate) fn parse(text: &str) -> Result<(Multiaddr, Endpoint), String> {
     let address = without_peer(address);
     let parts: Vec<Protocol<'_>> = address.iter().collect();
     let endpoint = match parts.as_slice() {
-        [host, Protocol::Tcp(port)] => ip_of(host).map(|ip| Endpoint {
-            ip,
-            port: *port,
-            is_quic: false,
-        }),
-        [host, Protocol::Udp(port), Protocol::QuicV1] => ip_of(host).map(|ip| Endpoint {
-            ip,
-            port: *port,
-            is_quic: true,
-        }),
+        [host, Protocol::Tcp(port)] => {
+            ip_of(host).map(|ip| Endpoint { ip, port: *port, is_quic: false })
+        }
+        [host, Protocol::Udp(port), Protocol::QuicV1] => {
+            ip_of(host).map(|ip| Endpoint { ip, port: *port, is_quic: true })
+        }
         _ => None,
     };
     let endpoint = endpoint.ok_or_else(|| {
@@ -143,9 +139,9 @@ pub(crate) fn dial_words(error: &DialError) -> String {
             format!("the other end has a different key ({obtained})")
         }
         DialError::Denied { cause } => denied_words(cause),
-        DialError::Transport(failures) => failures
-            .first()
-            .map_or_else(|| "no answer".to_owned(), |(_, error)| words_of(error)),
+        DialError::Transport(failures) => {
+            failures.first().map_or_else(|| "no answer".to_owned(), |(_, error)| words_of(error))
+        }
     }
 }
 
@@ -188,9 +184,7 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
         if !words.contains(&text) {
             words.push(text);
         }
-        let held = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
+        let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         next = match held {
             Some(held) => Some(held),
             None => error.source(),
@@ -210,11 +204,7 @@ mod tests {
         let keypair = Keypair::ed25519_from_bytes([7; 32]).expect("a seed");
         let peer = keypair.public().to_peer_id();
         let device = device_of(&peer).expect("Ed25519");
-        let public = keypair
-            .public()
-            .try_into_ed25519()
-            .expect("Ed25519")
-            .to_bytes();
+        let public = keypair.public().try_into_ed25519().expect("Ed25519").to_bytes();
         assert_eq!(device, DeviceId(public));
         assert_eq!(peer_of(&device), peer);
         assert_eq!(device.to_string(), peer.to_string());
@@ -266,11 +256,7 @@ mod tests {
             ("/ip6/fd00::1/tcp/1", true),
             ("/ip4/169.254.0.1/udp/1/quic-v1", true),
         ] {
-            assert_eq!(
-                is_shareable(&parse(text).expect("fine").0),
-                expected,
-                "{text}"
-            );
+            assert_eq!(is_shareable(&parse(text).expect("fine").0), expected, "{text}");
         }
     }
 

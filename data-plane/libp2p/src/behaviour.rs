@@ -36,11 +36,7 @@ pub(crate) struct Behaviour {
 #[derive(Debug)]
 pub(crate) enum StreamEvent {
     /// A peer opened a stream.
-    Inbound {
-        device: DeviceId,
-        protocol: Protocol,
-        stream: Stream,
-    },
+    Inbound { device: DeviceId, protocol: Protocol, stream: Stream },
     /// The answer to [`Streams::open`].
     Opened { request: u64, stream: Stream },
     /// The other answer to [`Streams::open`].
@@ -62,11 +58,7 @@ impl Streams {
     pub(crate) fn open(&mut self, peer_id: PeerId, protocol: Protocol) -> u64 {
         let request = self.next_request;
         self.next_request += 1;
-        match self
-            .connections
-            .get(&peer_id)
-            .and_then(|connections| connections.last())
-        {
+        match self.connections.get(&peer_id).and_then(|connections| connections.last()) {
             Some(connection) => {
                 self.opening.insert(request, *connection);
                 self.waiting.push_back(ToSwarm::NotifyHandler {
@@ -82,11 +74,7 @@ impl Streams {
 
     fn fail(&mut self, request: u64) {
         let reason = "the connection is gone".to_owned();
-        self.waiting
-            .push_back(ToSwarm::GenerateEvent(StreamEvent::OpenFailed {
-                request,
-                reason,
-            }));
+        self.waiting.push_back(ToSwarm::GenerateEvent(StreamEvent::OpenFailed { request, reason }));
     }
 
     fn closed(&mut self, peer_id: PeerId, connection: ConnectionId) {
@@ -112,9 +100,7 @@ impl Streams {
 fn handler_for(peer: PeerId) -> Result<Handler, ConnectionDenied> {
     match device_of(&peer) {
         Some(_) => Ok(Handler::default()),
-        None => Err(ConnectionDenied::new(
-            "the peer's key is not an Ed25519 key",
-        )),
+        None => Err(ConnectionDenied::new("the peer's key is not an Ed25519 key")),
     }
 }
 
@@ -150,14 +136,9 @@ impl NetworkBehaviour for Streams {
             ..
         }) = event
         {
-            self.connections
-                .entry(peer_id)
-                .or_default()
-                .push(connection_id);
+            self.connections.entry(peer_id).or_default().push(connection_id);
         } else if let FromSwarm::ConnectionClosed(ConnectionClosed {
-            peer_id,
-            connection_id,
-            ..
+            peer_id, connection_id, ..
         }) = event
         {
             self.closed(peer_id, connection_id);
@@ -175,11 +156,7 @@ impl NetworkBehaviour for Streams {
                 let Some(device) = device_of(&peer) else {
                     return;
                 };
-                StreamEvent::Inbound {
-                    device,
-                    protocol,
-                    stream,
-                }
+                StreamEvent::Inbound { device, protocol, stream }
             }
             HandlerEvent::Opened { request, stream } => {
                 if self.opening.remove(&request).is_none() {

@@ -57,10 +57,7 @@ pub(crate) enum BadRequest {
 /// # Panics
 /// When more than [`REQUEST_BLOBS_MAX`] blobs are wanted.
 pub(crate) fn encode_request(wanted: &[Wanted]) -> Vec<u8> {
-    assert!(
-        wanted.len() <= REQUEST_BLOBS_MAX,
-        "a request names at most 64 blobs"
-    );
+    assert!(wanted.len() <= REQUEST_BLOBS_MAX, "a request names at most 64 blobs");
     let mut body = Vec::with_capacity(2 + wanted.len() * 42);
     put_count(&mut body, wanted.len());
     for Wanted { blob, ranges } in wanted {
@@ -99,11 +96,7 @@ pub(crate) fn decode_request(mut body: &[u8]) -> Result<Vec<Wanted>, BadRequest>
         let ranges = Ranges::from_boundaries(boundaries).ok_or(BadRequest::Ranges)?;
         wanted.push(Wanted { blob, ranges });
     }
-    if body.is_empty() {
-        Ok(wanted)
-    } else {
-        Err(BadRequest::Long)
-    }
+    if body.is_empty() { Ok(wanted) } else { Err(BadRequest::Long) }
 }
 
 fn take_u16(body: &mut &[u8]) -> Result<u16, BadRequest> {
@@ -122,10 +115,7 @@ mod tests {
 
     fn wanted(byte: u8, boundaries: &[u64]) -> Wanted {
         let ranges = Ranges::from_boundaries(boundaries.to_vec()).expect("ascending");
-        Wanted {
-            blob: BlobId([byte; 32]),
-            ranges,
-        }
+        Wanted { blob: BlobId([byte; 32]), ranges }
     }
 
     fn body(wanted: &[Wanted]) -> Vec<u8> {
@@ -135,37 +125,20 @@ mod tests {
     #[test]
     fn a_request_reads_back() {
         let bytes = encode_request(&[wanted(1, &[0]), wanted(2, &[16, 32, 64])]);
-        assert_eq!(
-            bytes[..4],
-            u32::to_be_bytes(u32::try_from(bytes.len() - 4).expect("small"))
-        );
+        assert_eq!(bytes[..4], u32::to_be_bytes(u32::try_from(bytes.len() - 4).expect("small")));
         let read = decode_request(&bytes[4..]).expect("well formed");
-        let found: Vec<_> = read
-            .iter()
-            .map(|wanted| (wanted.blob, wanted.ranges.boundaries()))
-            .collect();
-        assert_eq!(
-            found,
-            [
-                (BlobId([1; 32]), vec![0]),
-                (BlobId([2; 32]), vec![16, 32, 64])
-            ]
-        );
+        let found: Vec<_> =
+            read.iter().map(|wanted| (wanted.blob, wanted.ranges.boundaries())).collect();
+        assert_eq!(found, [(BlobId([1; 32]), vec![0]), (BlobId([2; 32]), vec![16, 32, 64])]);
     }
 
     #[test]
     fn broken_requests_are_refused() {
         let good = body(&[wanted(1, &[0])]);
         for length in 0..good.len() {
-            assert_eq!(
-                decode_request(&good[..length]).err(),
-                Some(BadRequest::Short)
-            );
+            assert_eq!(decode_request(&good[..length]).err(), Some(BadRequest::Short));
         }
-        assert_eq!(
-            decode_request(&[&good[..], &[0]].concat()).err(),
-            Some(BadRequest::Long)
-        );
+        assert_eq!(decode_request(&[&good[..], &[0]].concat()).err(), Some(BadRequest::Long));
         assert_eq!(decode_request(&[0, 0]).err(), Some(BadRequest::Count(0)));
         assert_eq!(decode_request(&[0, 65]).err(), Some(BadRequest::Count(65)));
         let mut descending = body(&[wanted(1, &[5, 6])]);

@@ -100,10 +100,7 @@ impl SwarmTask {
     }
 
     pub(crate) fn dial_failed(&mut self, connection: ConnectionId, error: &DialError) {
-        let failed = self
-            .dials
-            .iter_mut()
-            .find(|(_, dial)| dial.connection == Some(connection));
+        let failed = self.dials.iter_mut().find(|(_, dial)| dial.connection == Some(connection));
         let Some((device, dial)) = failed else { return };
         let device = *device;
         tracing::debug!(%device, address = %dial.address, ?error, "a dial failed");
@@ -117,17 +114,11 @@ fn failure(address: &Multiaddr, error: &DialError) -> String {
 }
 
 fn options(device: DeviceId, address: Multiaddr) -> DialOpts {
-    let is_tcp = address
-        .iter()
-        .any(|part| matches!(part, libp2p::multiaddr::Protocol::Tcp(_)));
+    let is_tcp = address.iter().any(|part| matches!(part, libp2p::multiaddr::Protocol::Tcp(_)));
     let options = DialOpts::peer_id(peer_of(&device))
         .condition(PeerCondition::Disconnected)
         .addresses(vec![address]);
     // Two nodes that dial each other from their listening ports at once would
     // share one TCP connection and both act as its dialler.
-    if is_tcp {
-        options.allocate_new_port().build()
-    } else {
-        options.build()
-    }
+    if is_tcp { options.allocate_new_port().build() } else { options.build() }
 }

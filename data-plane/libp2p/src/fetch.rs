@@ -37,11 +37,7 @@ pub(crate) enum FetchError {
     #[error("{device} answered with {byte}, which means nothing")]
     Nonsense { device: DeviceId, byte: u8 },
     #[error("blob {blob} from {device}: {error}")]
-    Blob {
-        blob: BlobId,
-        device: DeviceId,
-        error: BlobError,
-    },
+    Blob { blob: BlobId, device: DeviceId, error: BlobError },
     #[error("storing blobs: {0}")]
     Store(#[from] BlobError),
 }
@@ -91,32 +87,21 @@ impl Fetch {
         mut to: W,
         asked: mpsc::Sender<Batch>,
     ) -> Result<(), FetchError> {
-        let failed = |error| FetchError::Ask {
-            device: self.device,
-            error,
-        };
+        let failed = |error| FetchError::Ask { device: self.device, error };
         let list: BTreeSet<BlobId> = self.job.list.iter().copied().collect();
         let list: Vec<BlobId> = list.into_iter().collect();
         for blobs in list.chunks(REQUEST_BLOBS_MAX) {
-            let mut batch = Batch {
-                here: Vec::new(),
-                wanted: Vec::new(),
-            };
+            let mut batch = Batch { here: Vec::new(), wanted: Vec::new() };
             for blob in blobs {
                 let ranges = self.blobs.missing(*blob).await?;
                 if ranges.is_empty() {
                     batch.here.push(*blob);
                 } else {
-                    batch.wanted.push(Wanted {
-                        blob: *blob,
-                        ranges,
-                    });
+                    batch.wanted.push(Wanted { blob: *blob, ranges });
                 }
             }
             if !batch.wanted.is_empty() {
-                to.write_all(&encode_request(&batch.wanted))
-                    .await
-                    .map_err(failed)?;
+                to.write_all(&encode_request(&batch.wanted)).await.map_err(failed)?;
                 to.flush().await.map_err(failed)?;
             }
             if asked.send(batch).await.is_err() {
@@ -152,19 +137,12 @@ impl Fetch {
             let answer = from.read_u8().await;
             match answer.map_err(|error| FetchError::Answer { device, error })? {
                 REFUSED => {
-                    self.tell(NetEvent::BlobRefused {
-                        job: self.job.id,
-                        blob: *blob,
-                    })
-                    .await?
+                    self.tell(NetEvent::BlobRefused { job: self.job.id, blob: *blob }).await?
                 }
                 FOLLOWS => {
                     let size = self.blobs.receive(*blob, ranges, from).await;
-                    unsynced_bytes += size.map_err(|error| FetchError::Blob {
-                        blob: *blob,
-                        device,
-                        error,
-                    })?;
+                    unsynced_bytes +=
+                        size.map_err(|error| FetchError::Blob { blob: *blob, device, error })?;
                     unsynced.push(*blob);
                 }
                 byte => return Err(FetchError::Nonsense { device, byte }),
@@ -186,22 +164,14 @@ impl Fetch {
         self.blobs.sync(unsynced).await?;
         for blob in unsynced.drain(..) {
             if let Some(bytes) = self.blobs.size(blob).await? {
-                self.tell(NetEvent::BlobFetched {
-                    job: self.job.id,
-                    blob,
-                    bytes,
-                })
-                .await?;
+                self.tell(NetEvent::BlobFetched { job: self.job.id, blob, bytes }).await?;
             }
         }
         Ok(())
     }
 
     async fn tell(&self, event: NetEvent) -> Result<(), FetchError> {
-        self.events
-            .send(event)
-            .await
-            .map_err(|_| FetchError::Stopping)
+        self.events.send(event).await.map_err(|_| FetchError::Stopping)
     }
 }
 
@@ -219,26 +189,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let blobs = Blobs::open(folder.path()).await.expect("a store");
         let (events, _received) = mpsc::channel(8);
-        let job = Job {
-            id: 1,
-            list: vec![blob],
-        };
-        let fetch = Fetch {
-            job,
-            device: DEVICE,
-            blobs: blobs.clone(),
-            events,
-        };
+        let job = Job { id: 1, list: vec![blob] };
+        let fetch = Fetch { job, device: DEVICE, blobs: blobs.clone(), events };
         let (near, far) = tokio::io::duplex(1 << 20);
         let fetched = tokio::spawn(run(near, fetch));
         provide(far, answer).await;
-        (
-            fetched
-                .await
-                .expect("no panic")
-                .expect_err("a bad provider"),
-            blobs,
-        )
+        (fetched.await.expect("no panic").expect_err("a bad provider"), blobs)
     }
 
     async fn provide(mut far: DuplexStream, answer: Vec<u8>) {
@@ -253,16 +209,10 @@ mod tests {
     async fn encoded(content: &[u8]) -> (BlobId, Vec<u8>) {
         let folder = tempfile::tempdir().expect("a folder");
         let blobs = Blobs::open(folder.path()).await.expect("a store");
-        let blob = blobs
-            .add(Bytes::copy_from_slice(content))
-            .await
-            .expect("stored");
+        let blob = blobs.add(Bytes::copy_from_slice(content)).await.expect("stored");
         let mut bytes = vec![FOLLOWS];
         let ranges = data_plane_store::Ranges::all();
-        blobs
-            .provide(blob, &ranges, &mut bytes)
-            .await
-            .expect("it is here");
+        blobs.provide(blob, &ranges, &mut bytes).await.expect("it is here");
         (blob, bytes)
     }
 
@@ -272,16 +222,7 @@ mod tests {
         let last = answer.len() - 1;
         answer[last] ^= 1;
         let (error, blobs) = fetch_from(answer, blob).await;
-        assert!(
-            matches!(
-                error,
-                FetchError::Blob {
-                    error: BlobError::Damaged,
-                    ..
-                }
-            ),
-            "{error}"
-        );
+        assert!(matches!(error, FetchError::Blob { error: BlobError::Damaged, .. }), "{error}");
         assert!(error.to_string().contains(&DEVICE.to_string()));
         assert_eq!(blobs.size(blob).await.expect("the store works"), None);
     }
@@ -299,9 +240,6 @@ mod tests {
     #[tokio::test]
     async fn a_meaningless_answer_ends_the_job() {
         let (error, _) = fetch_from(vec![2], BlobId([3; 32])).await;
-        assert!(
-            matches!(error, FetchError::Nonsense { byte: 2, .. }),
-            "{error}"
-        );
+        assert!(matches!(error, FetchError::Nonsense { byte: 2, .. }), "{error}");
     }
 }

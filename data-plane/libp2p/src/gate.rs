@@ -5,8 +5,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// Open from `Connected` to `Disconnected` of one session with a peer: a reader
-/// that is a moment late delivers nothing.
+/// Open while a peer may deliver: for pairing from `Connected` to
+/// `Disconnected`, for other lanes from `Admit` to `Forbid`. A reader that is a
+/// moment late delivers nothing.
 #[derive(Debug)]
 pub(crate) struct Gate {
     is_open: Mutex<bool>,
@@ -15,10 +16,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn open() -> Self {
-        Self {
-            is_open: Mutex::new(true),
-            has_paired: AtomicBool::new(false),
-        }
+        Self { is_open: Mutex::new(true), has_paired: AtomicBool::new(false) }
     }
 
     /// Delivers, unless the gate is closed. `deliver` must not block.

@@ -34,12 +34,8 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
-    const ALL: [Self; 4] = [
-        Self::Lane(Lane::Pair),
-        Self::Lane(Lane::Trust),
-        Self::Lane(Lane::Sync),
-        Self::Blob,
-    ];
+    const ALL: [Self; 4] =
+        [Self::Lane(Lane::Pair), Self::Lane(Lane::Trust), Self::Lane(Lane::Sync), Self::Blob];
 
     fn name(self) -> &'static str {
         match self {
@@ -110,8 +106,7 @@ pub(crate) struct Handler {
 
 impl Handler {
     fn tell(&mut self, event: HandlerEvent) {
-        self.waiting
-            .push_back(ConnectionHandlerEvent::NotifyBehaviour(event));
+        self.waiting.push_back(ConnectionHandlerEvent::NotifyBehaviour(event));
     }
 
     fn tell_inbound(&mut self, protocol: Protocol, stream: Stream) {
@@ -144,10 +139,9 @@ impl ConnectionHandler for Handler {
 
     fn on_behaviour_event(&mut self, open: Open) {
         let upgrade = ReadyUpgrade::new(StreamProtocol::new(open.protocol.name()));
-        self.waiting
-            .push_back(ConnectionHandlerEvent::OutboundSubstreamRequest {
-                protocol: SubstreamProtocol::new(upgrade, open.request),
-            });
+        self.waiting.push_back(ConnectionHandlerEvent::OutboundSubstreamRequest {
+            protocol: SubstreamProtocol::new(upgrade, open.request),
+        });
     }
 
     fn on_connection_event(
@@ -163,10 +157,7 @@ impl ConnectionHandler for Handler {
                 protocol: stream,
                 info: request,
             }) => self.tell(HandlerEvent::Opened { request, stream }),
-            ConnectionEvent::DialUpgradeError(DialUpgradeError {
-                info: request,
-                error,
-            }) => {
+            ConnectionEvent::DialUpgradeError(DialUpgradeError { info: request, error }) => {
                 let reason = words(&error);
                 self.tell(HandlerEvent::OpenFailed { request, reason });
             }

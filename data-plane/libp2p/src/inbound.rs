@@ -1,7 +1,5 @@
 //! Streams that peers open: who may open which.
 
-use std::sync::Arc;
-
 use libp2p::Stream;
 use node_model::DeviceId;
 use tokio_util::compat::FuturesAsyncReadCompatExt;
@@ -11,7 +9,8 @@ use crate::{
     lane::{self, Inbox},
     peer::Parked,
     provide::{self, Provide},
-    swarm_task::{Ended, Kind, SwarmTask},
+    swarm_task::SwarmTask,
+    task::{Ended, Kind},
 };
 
 /// Inbound streams that wait while the node is behind with events.
@@ -55,13 +54,8 @@ impl SwarmTask {
         }
         match protocol {
             Protocol::Lane(lane) => {
-                let gate = Arc::clone(&peer.gate);
-                let inbox = Inbox {
-                    device,
-                    lane,
-                    gate,
-                    events: self.events.clone(),
-                };
+                let gate = peer.gate(lane);
+                let inbox = Inbox { device, lane, gate, events: self.events.clone() };
                 let reader = async move { Ended::Reader(lane::read(stream.compat(), inbox).await) };
                 let reader = self.spawn(device, Kind::Reader, reader);
                 if let Some(peer) = self.peers.get_mut(&device) {
@@ -78,18 +72,10 @@ impl SwarmTask {
         let Some(peer) = self.peers.get_mut(&device) else {
             return;
         };
-        let of_peer = peer
-            .parked
-            .iter()
-            .filter(|parked| parked.protocol == protocol)
-            .count();
+        let of_peer = peer.parked.iter().filter(|parked| parked.protocol == protocol).count();
         if of_peer < PARKED_MAX && in_all < PARKED_IN_ALL_MAX {
             let until = self.now + PARKED_TICKS;
-            peer.parked.push_back(Parked {
-                protocol,
-                stream,
-                until,
-            });
+            peer.parked.push_back(Parked { protocol, stream, until });
         } else {
             tracing::debug!(%device, ?protocol, "a stream was reset: its peer is not admitted");
         }
@@ -97,20 +83,13 @@ impl SwarmTask {
 
     fn provide(&mut self, device: DeviceId, stream: Stream) {
         let in_all: usize = self.peers.values().map(|peer| peer.providers.len()).sum();
-        let of_peer = self
-            .peers
-            .get(&device)
-            .map_or(0, |peer| peer.providers.len());
+        let of_peer = self.peers.get(&device).map_or(0, |peer| peer.providers.len());
         if of_peer >= PROVIDERS_MAX || in_all >= PROVIDERS_IN_ALL_MAX {
             tracing::debug!(%device, "a blob stream was reset: there are too many");
             return;
         }
         let (blobs, questions) = (self.blobs.clone(), self.questions.clone());
-        let provide = Provide {
-            device,
-            blobs,
-            questions,
-        };
+        let provide = Provide { device, blobs, questions };
         let provider = async move { Ended::Provider(provide::run(stream.compat(), provide).await) };
         let provider = self.spawn(device, Kind::Provider, provider);
         if let Some(peer) = self.peers.get_mut(&device) {
@@ -137,6 +116,7 @@ impl SwarmTask {
             peer.stranger_since = self.now;
         }
         let ended = peer.close_private();
+        self.questions.forget(device);
         self.end_jobs(ended, "the device is no longer admitted");
         self.unblock();
         self.settle(device);

@@ -7,7 +7,8 @@ use tokio_util::compat::FuturesAsyncReadCompatExt;
 
 use crate::{
     fetch::{self, Fetch, Job},
-    swarm_task::{Ended, Kind, Purpose, SwarmTask},
+    swarm_task::{Purpose, SwarmTask},
+    task::{Ended, Kind},
 };
 
 /// Jobs from one peer at a time.
@@ -23,10 +24,7 @@ impl SwarmTask {
             return;
         };
         if job.list.is_empty() {
-            self.tell(NetEvent::FetchEnded {
-                job: job.id,
-                error: None,
-            });
+            self.tell(NetEvent::FetchEnded { job: job.id, error: None });
         } else if peer.queued.len() >= QUEUED_MAX {
             self.end_jobs(vec![job.id], "too many jobs wait for this device");
         } else {
@@ -51,20 +49,11 @@ impl SwarmTask {
 
     pub(crate) fn start_fetch(&mut self, device: DeviceId, job: Job, stream: Stream) {
         let id = job.id;
-        let Some(None) = self
-            .peers
-            .get(&device)
-            .and_then(|peer| peer.fetches.get(&id))
-        else {
+        let Some(None) = self.peers.get(&device).and_then(|peer| peer.fetches.get(&id)) else {
             return;
         };
         let (blobs, events) = (self.blobs.clone(), self.events.clone());
-        let fetch = Fetch {
-            job,
-            device,
-            blobs,
-            events,
-        };
+        let fetch = Fetch { job, device, blobs, events };
         let fetch = async move { Ended::Fetch(fetch::run(stream.compat(), fetch).await) };
         let fetch = self.spawn(device, Kind::Fetch(id), fetch);
         if let Some(peer) = self.peers.get_mut(&device) {
@@ -74,10 +63,7 @@ impl SwarmTask {
 
     pub(crate) fn end_jobs(&mut self, jobs: Vec<u64>, reason: &str) {
         for job in jobs {
-            self.tell(NetEvent::FetchEnded {
-                job,
-                error: Some(reason.to_owned()),
-            });
+            self.tell(NetEvent::FetchEnded { job, error: Some(reason.to_owned()) });
         }
     }
 }

@@ -93,12 +93,7 @@ pub(crate) struct Inbox {
 /// Reads frames until the stream ends. It waits while the node is busy, and so
 /// makes the peer wait.
 pub(crate) async fn read<R: AsyncRead + Unpin>(stream: R, inbox: Inbox) -> Result<(), ReadError> {
-    let Inbox {
-        device,
-        lane,
-        gate,
-        events,
-    } = inbox;
+    let Inbox { device, lane, gate, events } = inbox;
     let mut stream = BufReader::with_capacity(BUFFER_BYTES, stream);
     while let Some(frame) = read_frame(&mut stream, lane.frame_bytes_max()).await? {
         if lane == Lane::Pair {
@@ -107,13 +102,7 @@ pub(crate) async fn read<R: AsyncRead + Unpin>(stream: R, inbox: Inbox) -> Resul
         let Ok(permit) = events.reserve().await else {
             return Ok(());
         };
-        if !gate.pass(|| {
-            permit.send(NetEvent::Frame {
-                device,
-                lane,
-                frame,
-            })
-        }) {
+        if !gate.pass(|| permit.send(NetEvent::Frame { device, lane, frame })) {
             return Ok(());
         }
     }
@@ -140,12 +129,7 @@ impl Queue {
     pub(crate) fn new() -> (Self, Backlog) {
         let (frames, waiting) = mpsc::channel(QUEUE_FRAMES_MAX);
         let counts = Arc::new(Counts::default());
-        let backlog = Backlog {
-            unsent: None,
-            waiting,
-            counts: Arc::clone(&counts),
-            failures: 0,
-        };
+        let backlog = Backlog { unsent: None, waiting, counts: Arc::clone(&counts), failures: 0 };
         (Self { frames, counts }, backlog)
     }
 
@@ -163,9 +147,7 @@ impl Queue {
             Err(TrySendError::Full(())) => return Err(TrySendError::Full(frame)),
             Err(TrySendError::Closed(())) => return Err(TrySendError::Closed(frame)),
         };
-        self.counts
-            .waiting
-            .fetch_add(frame.len(), Ordering::Relaxed);
+        self.counts.waiting.fetch_add(frame.len(), Ordering::Relaxed);
         permit.send(frame);
         Ok(())
     }
@@ -187,9 +169,11 @@ pub(crate) struct Backlog {
     pub(crate) failures: u32,
 }
 
-/// Writes frames until their sender is gone. On failure what is left comes back.
-pub(crate) async fn write<W: AsyncWrite + Unpin>(
-    stream: W,
+/// Writes frames until their sender is gone, and then waits until the peer has
+/// read them: closing a connection may lose what is under way. On failure what
+/// is left comes back.
+pub(crate) async fn write<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
     mut backlog: Backlog,
     room: Arc<Notify>,
 ) -> Result<(), (Backlog, io::Error)> {
@@ -206,8 +190,8 @@ pub(crate) async fn write<W: AsyncWrite + Unpin>(
     }
 }
 
-async fn write_next<W: AsyncWrite + Unpin>(
-    stream: &mut BufWriter<W>,
+async fn write_next<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut BufWriter<S>,
     backlog: &mut Backlog,
     room: &Notify,
 ) -> io::Result<bool> {
@@ -226,6 +210,8 @@ async fn write_next<W: AsyncWrite + Unpin>(
     }
     let Some(frame) = &backlog.unsent else {
         stream.shutdown().await?;
+        // The reader closes its side, or breaks it, when it has read the end.
+        let _ = stream.get_mut().read(&mut [0]).await;
         return Ok(false);
     };
     let length = u32::try_from(frame.len()).map_err(io::Error::other)?;
@@ -247,16 +233,7 @@ mod tests {
     fn inbox(lane: Lane) -> (Inbox, Arc<Gate>, mpsc::Receiver<NetEvent>) {
         let (events, received) = mpsc::channel(1);
         let gate = Arc::new(Gate::open());
-        (
-            Inbox {
-                device: DEVICE,
-                lane,
-                gate: Arc::clone(&gate),
-                events,
-            },
-            gate,
-            received,
-        )
+        (Inbox { device: DEVICE, lane, gate: Arc::clone(&gate), events }, gate, received)
     }
 
     #[tokio::test]
@@ -274,14 +251,7 @@ mod tests {
         drop(queue);
         for frame in expected {
             let event = received.recv().await;
-            assert_eq!(
-                event,
-                Some(NetEvent::Frame {
-                    device: DEVICE,
-                    lane: Lane::Pair,
-                    frame
-                })
-            );
+            assert_eq!(event, Some(NetEvent::Frame { device: DEVICE, lane: Lane::Pair, frame }));
         }
         writer.await.expect("no panic").expect("written");
         reader.await.expect("no panic").expect("read to the end");
@@ -303,14 +273,10 @@ mod tests {
     #[tokio::test]
     async fn a_length_alone_allocates_little() {
         let (mut near, mut far) = tokio::io::duplex(1 << 17);
-        near.write_all(&(8_u32 << 20).to_be_bytes())
-            .await
-            .expect("room");
+        near.write_all(&(8_u32 << 20).to_be_bytes()).await.expect("room");
         near.write_all(&[0; 100]).await.expect("room");
         drop(near);
-        let error = read_frame(&mut far, 12 << 20)
-            .await
-            .expect_err("it ends early");
+        let error = read_frame(&mut far, 12 << 20).await.expect_err("it ends early");
         assert!(matches!(error, ReadError::Io(_)));
     }
 
@@ -331,9 +297,8 @@ mod tests {
         let (queue, backlog) = Queue::new();
         queue.push(Bytes::from_static(&[1; 20_000])).expect("room");
         queue.push(Bytes::from_static(&[2; 3])).expect("room");
-        let (mut backlog, _) = write(near, backlog, Arc::default())
-            .await
-            .expect_err("nobody listens");
+        let (mut backlog, _) =
+            write(near, backlog, Arc::default()).await.expect_err("nobody listens");
         assert_eq!(backlog.unsent.expect("the first").len(), 20_000);
         assert_eq!(backlog.waiting.recv().await.expect("the second").len(), 3);
         assert_eq!(backlog.failures, 1);
@@ -352,9 +317,6 @@ mod tests {
         let refused = queue.push(Bytes::new());
         assert_eq!(refused, Err(TrySendError::Full(Bytes::new())));
         backlog.waiting.close();
-        assert!(matches!(
-            queue.push(Bytes::new()),
-            Err(TrySendError::Closed(_))
-        ));
+        assert!(matches!(queue.push(Bytes::new()), Err(TrySendError::Closed(_))));
     }
 }

@@ -29,6 +29,7 @@ mod provide;
 mod stall;
 mod start;
 mod swarm_task;
+mod task;
 
 pub use config::{NetConfig, Network, StartError};
 pub use start::start;

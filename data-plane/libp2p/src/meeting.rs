@@ -39,15 +39,10 @@ impl SwarmTask {
             None => {}
         }
         self.next_session += 1;
-        self.peers
-            .insert(device, Peer::new(peer_id, self.next_session, self.now));
+        self.peers.insert(device, Peer::new(peer_id, self.next_session, self.now));
         let address = without_peer(endpoint.get_remote_address().clone()).to_string();
         let outbound = endpoint.is_dialer();
-        self.tell(NetEvent::Connected {
-            device,
-            address,
-            outbound,
-        });
+        self.tell(NetEvent::Connected { device, address, outbound });
     }
 
     /// The last connection is gone, but some of what the peer sent may wait to
@@ -56,9 +51,7 @@ impl SwarmTask {
         let Some(peer) = self.peers.get_mut(&device) else {
             return;
         };
-        peer.phase = Phase::Gone {
-            until: self.now + GONE_TICKS,
-        };
+        peer.phase = Phase::Gone { until: self.now + GONE_TICKS };
         peer.parked.clear();
         for outbound in std::mem::take(&mut peer.outbound).values() {
             outbound.abort();
@@ -67,6 +60,7 @@ impl SwarmTask {
             provider.abort();
         }
         let unopened = peer.end_unopened();
+        self.questions.forget(device);
         self.end_jobs(unopened, "the connection is gone");
         self.unblock();
         self.settle(device);
@@ -78,14 +72,13 @@ impl SwarmTask {
         let Some(peer) = self.peers.get_mut(&device).filter(|peer| peer.is_here()) else {
             return;
         };
-        peer.phase = Phase::Leaving {
-            until: self.now + LEAVE_TICKS,
-        };
+        peer.phase = Phase::Leaving { until: self.now + LEAVE_TICKS };
         peer.parked.clear();
         for outbound in peer.outbound.values_mut() {
             outbound.queue = None;
         }
         let ended = peer.close_blobs();
+        self.questions.forget(device);
         self.end_jobs(ended, "the connection was closed by this node");
         self.settle(device);
     }
@@ -137,7 +130,7 @@ impl SwarmTask {
         let Some(mut peer) = self.peers.remove(&device) else {
             return;
         };
-        peer.gate.close();
+        peer.close_gates();
         for (_, reader) in &peer.readers {
             reader.abort();
         }
@@ -147,8 +140,7 @@ impl SwarmTask {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.stop_at
-            .is_some_and(|at| self.now >= at || self.peers.is_empty())
+        self.stop_at.is_some_and(|at| self.now >= at || self.peers.is_empty())
     }
 
     pub(crate) fn on_tick(&mut self) {
@@ -179,7 +171,7 @@ impl SwarmTask {
         for (device, peer) in &mut self.peers {
             peer.parked.retain(|parked| parked.until > now);
             let age = now - peer.stranger_since;
-            let is_silent = age > SILENT_TICKS && !peer.gate.has_paired();
+            let is_silent = age > SILENT_TICKS && !peer.has_paired();
             let is_stranger = peer.is_here() && !self.admitted.contains(device);
             if is_stranger && (is_silent || age > STRANGER_TICKS) {
                 strangers.push(*device);

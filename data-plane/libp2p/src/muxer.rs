@@ -135,9 +135,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for Muxer<C> {
         if closed.is_ready() {
             return closed;
         }
-        let closing = self
-            .closing
-            .get_or_insert_with(|| Box::pin(sleep(CLOSE_MAX)));
+        let closing = self.closing.get_or_insert_with(|| Box::pin(sleep(CLOSE_MAX)));
         closing.as_mut().poll(cx).map(Ok)
     }
 

@@ -13,7 +13,8 @@ use crate::{
     handler::Protocol,
     lane::{self, Backlog},
     peer::{Outbound, Outgoing, Peer},
-    swarm_task::{Blocked, Ended, Kind, Opening, Purpose, SwarmTask},
+    swarm_task::{Blocked, Opening, Purpose, SwarmTask},
+    task::{Ended, Kind},
 };
 
 /// Streams in a row that may fail before a lane's frames are given up.
@@ -34,22 +35,13 @@ impl SwarmTask {
             peer.outbound.insert(lane, Outbound::opening());
             self.open(device, session, Purpose::Lane(lane));
         }
-        self.enqueue(Blocked {
-            device,
-            lane,
-            frame,
-            since: self.now,
-            progress: 0,
-        });
+        self.enqueue(Blocked { device, lane, frame, since: self.now, progress: 0 });
     }
 
     /// Puts a frame into its lane's queue, or keeps it until there is room.
     fn enqueue(&mut self, mut waiting: Blocked) {
         let (device, lane) = (waiting.device, waiting.lane);
-        let outbound = self
-            .peers
-            .get(&device)
-            .and_then(|peer| peer.outbound.get(&lane));
+        let outbound = self.peers.get(&device).and_then(|peer| peer.outbound.get(&lane));
         let Some(queue) = outbound.and_then(|outbound| outbound.queue.as_ref()) else {
             tracing::debug!(%device, ?lane, "a frame was lost: its lane is gone");
             return;
@@ -83,29 +75,15 @@ impl SwarmTask {
             Purpose::Fetch(_) => Protocol::Blob,
         };
         let request = self.swarm.behaviour_mut().streams.open(peer.id, protocol);
-        self.opening.insert(
-            request,
-            Opening {
-                device,
-                session,
-                purpose,
-            },
-        );
+        self.opening.insert(request, Opening { device, session, purpose });
     }
 
     fn current(&mut self, device: DeviceId, session: u64) -> Option<&mut Peer> {
-        self.peers
-            .get_mut(&device)
-            .filter(|peer| peer.session == session)
+        self.peers.get_mut(&device).filter(|peer| peer.session == session)
     }
 
     pub(crate) fn opened(&mut self, request: u64, stream: Stream) {
-        let Some(Opening {
-            device,
-            session,
-            purpose,
-        }) = self.opening.remove(&request)
-        else {
+        let Some(Opening { device, session, purpose }) = self.opening.remove(&request) else {
             return;
         };
         if self.current(device, session).is_none() {
@@ -121,10 +99,8 @@ impl SwarmTask {
         let Some(peer) = self.peers.get_mut(&device) else {
             return;
         };
-        let Some(Outbound {
-            queue,
-            stream: Outgoing::Opening(backlog),
-        }) = peer.outbound.remove(&lane)
+        let Some(Outbound { queue, stream: Outgoing::Opening(backlog) }) =
+            peer.outbound.remove(&lane)
         else {
             return;
         };
@@ -133,23 +109,12 @@ impl SwarmTask {
             async move { Ended::Writer(lane::write(stream.compat(), backlog, room).await) };
         let writer = self.spawn(device, Kind::Writer(lane), writer);
         if let Some(peer) = self.peers.get_mut(&device) {
-            peer.outbound.insert(
-                lane,
-                Outbound {
-                    queue,
-                    stream: Outgoing::Writing(writer),
-                },
-            );
+            peer.outbound.insert(lane, Outbound { queue, stream: Outgoing::Writing(writer) });
         }
     }
 
     pub(crate) fn open_failed(&mut self, request: u64, reason: &str) {
-        let Some(Opening {
-            device,
-            session,
-            purpose,
-        }) = self.opening.remove(&request)
-        else {
+        let Some(Opening { device, session, purpose }) = self.opening.remove(&request) else {
             return;
         };
         let Some(peer) = self.current(device, session) else {
@@ -158,10 +123,8 @@ impl SwarmTask {
         tracing::debug!(%device, reason, "a stream could not be opened");
         match purpose {
             Purpose::Lane(lane) => {
-                if let Some(Outbound {
-                    stream: Outgoing::Opening(backlog),
-                    ..
-                }) = peer.outbound.get_mut(&lane)
+                if let Some(Outbound { stream: Outgoing::Opening(backlog), .. }) =
+                    peer.outbound.get_mut(&lane)
                 {
                     backlog.failures += 1;
                     self.reopen(device, lane);
@@ -184,10 +147,7 @@ impl SwarmTask {
             return;
         };
         let session = peer.session;
-        let Some(Outbound {
-            stream: Outgoing::Opening(backlog),
-            ..
-        }) = peer.outbound.get(&lane)
+        let Some(Outbound { stream: Outgoing::Opening(backlog), .. }) = peer.outbound.get(&lane)
         else {
             return;
         };

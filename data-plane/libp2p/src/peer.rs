@@ -48,10 +48,7 @@ impl Outbound {
     /// An outbound lane whose stream is being opened.
     pub(crate) fn opening() -> Self {
         let (queue, backlog) = Queue::new();
-        Self {
-            queue: Some(queue),
-            stream: Outgoing::Opening(backlog),
-        }
+        Self { queue: Some(queue), stream: Outgoing::Opening(backlog) }
     }
 
     /// Ends it; what waits is lost.
@@ -75,7 +72,8 @@ pub(crate) struct Peer {
     /// Tells this acquaintance from an earlier one of the same device.
     pub(crate) session: u64,
     pub(crate) phase: Phase,
-    pub(crate) gate: Arc<Gate>,
+    gate: Arc<Gate>,
+    private_gate: Arc<Gate>,
     /// The tick since which it is connected without being admitted.
     pub(crate) stranger_since: u64,
     pub(crate) outbound: BTreeMap<Lane, Outbound>,
@@ -95,6 +93,7 @@ impl Peer {
             session,
             phase: Phase::Here,
             gate: Arc::new(Gate::open()),
+            private_gate: Arc::new(Gate::open()),
             stranger_since: now,
             outbound: BTreeMap::new(),
             readers: Vec::new(),
@@ -103,6 +102,22 @@ impl Peer {
             queued: VecDeque::new(),
             parked: VecDeque::new(),
         }
+    }
+
+    /// What frames of a lane pass.
+    pub(crate) fn gate(&self, lane: Lane) -> Arc<Gate> {
+        Arc::clone(if lane.is_public() { &self.gate } else { &self.private_gate })
+    }
+
+    /// When this returns, no frame passes any more.
+    pub(crate) fn close_gates(&self) {
+        self.gate.close();
+        self.private_gate.close();
+    }
+
+    /// Whether it ever sent a pairing frame.
+    pub(crate) fn has_paired(&self) -> bool {
+        self.gate.has_paired()
     }
 
     pub(crate) fn is_here(&self) -> bool {
@@ -117,11 +132,7 @@ impl Peer {
     /// Makes room for one more reader of a lane. The newest stream wins: the
     /// others may belong to a dead connection.
     pub(crate) fn make_room(&mut self, lane: Lane) {
-        let running = self
-            .readers
-            .iter()
-            .filter(|(other, _)| *other == lane)
-            .count();
+        let running = self.readers.iter().filter(|(other, _)| *other == lane).count();
         if running < READERS_MAX {
             return;
         }
@@ -130,16 +141,25 @@ impl Peer {
         }
     }
 
+    /// Whether a task writes a lane now, rather than did so before.
+    pub(crate) fn is_writer(&self, lane: Lane, task: task::Id) -> bool {
+        self.outbound.get(&lane).is_some_and(|outbound| match &outbound.stream {
+            Outgoing::Writing(writer) => writer.id() == task,
+            Outgoing::Opening(_) => false,
+        })
+    }
+
     /// Forgets a task that has ended.
     pub(crate) fn forget(&mut self, task: task::Id) {
         self.readers.retain(|(_, reader)| reader.id() != task);
         self.providers.retain(|provider| provider.id() != task);
-        self.fetches
-            .retain(|_, fetch| fetch.as_ref().is_none_or(|fetch| fetch.id() != task));
+        self.fetches.retain(|_, fetch| fetch.as_ref().is_none_or(|fetch| fetch.id() != task));
     }
 
     /// Ends all but pairing. Jobs that had no task yet are returned.
     pub(crate) fn close_private(&mut self) -> Vec<u64> {
+        self.private_gate.close();
+        self.private_gate = Arc::new(Gate::open());
         self.parked.clear();
         self.readers.retain(|(lane, reader)| {
             if !lane.is_public() {

@@ -45,7 +45,7 @@ pub(crate) enum ProvideError {
 #[derive(Default)]
 struct Open {
     next_request: u64,
-    answers: BTreeMap<u64, oneshot::Sender<Vec<bool>>>,
+    answers: BTreeMap<u64, (DeviceId, oneshot::Sender<Vec<bool>>)>,
 }
 
 /// Questions to the node about who may have what.
@@ -57,19 +57,21 @@ pub(crate) struct Questions {
 
 impl Questions {
     pub(crate) fn new(events: mpsc::Sender<NetEvent>) -> Self {
-        Self {
-            events,
-            open: Arc::default(),
-        }
+        Self { events, open: Arc::default() }
     }
 
     /// Takes the node's answer. Nobody may be waiting for it any more.
     pub(crate) fn answer(&self, request: u64, allowed: Vec<bool>) {
         let asker = self.lock().answers.remove(&request);
-        if let Some(asker) = asker {
+        if let Some((_, asker)) = asker {
             // The stream may have ended meanwhile.
             let _ = asker.send(allowed);
         }
+    }
+
+    /// Ends the questions about a device: an answer that comes now is too late.
+    pub(crate) fn forget(&self, device: DeviceId) {
+        self.lock().answers.retain(|_, (asked_for, _)| *asked_for != device);
     }
 
     async fn ask(&self, device: DeviceId, blobs: Vec<BlobId>) -> Option<Vec<bool>> {
@@ -78,22 +80,12 @@ impl Questions {
             let mut open = self.lock();
             open.next_request += 1;
             let request = open.next_request;
-            open.answers.insert(request, asker);
+            open.answers.insert(request, (device, asker));
             request
         };
-        let _forget = Forget {
-            questions: self,
-            request,
-        };
+        let _forget = Forget { questions: self, request };
         let asked = async {
-            self.events
-                .send(NetEvent::BlobsRequested {
-                    request,
-                    device,
-                    blobs,
-                })
-                .await
-                .ok()?;
+            self.events.send(NetEvent::BlobsRequested { request, device, blobs }).await.ok()?;
             answer.await.ok()
         };
         timeout(ANSWER_MAX, asked).await.ok()?
@@ -191,11 +183,7 @@ mod tests {
         let (events, received) = mpsc::channel(1);
         drop(received);
         let questions = Questions::new(events);
-        let provide = Provide {
-            device: DeviceId([1; 32]),
-            blobs,
-            questions: questions.clone(),
-        };
+        let provide = Provide { device: DeviceId([1; 32]), blobs, questions: questions.clone() };
         let (mut near, far) = tokio::io::duplex(1 << 10);
         near.write_all(request).await.expect("room");
         near.shutdown().await.expect("open");
@@ -207,15 +195,10 @@ mod tests {
     #[tokio::test]
     async fn broken_requests_end_the_stream() {
         provide(&[]).await.expect("nothing was asked");
-        let error = provide(&u32::MAX.to_be_bytes())
-            .await
-            .expect_err("too long");
+        let error = provide(&u32::MAX.to_be_bytes()).await.expect_err("too long");
         assert!(matches!(error, ProvideError::TooLong { .. }), "{error}");
         let error = provide(&[0, 0, 0, 2, 0, 0]).await.expect_err("no blobs");
-        assert!(
-            matches!(error, ProvideError::BadRequest(BadRequest::Count(0))),
-            "{error}"
-        );
+        assert!(matches!(error, ProvideError::BadRequest(BadRequest::Count(0))), "{error}");
         let error = provide(&[0, 0, 0, 9, 0]).await.expect_err("it ends early");
         assert!(matches!(error, ProvideError::Stream(_)), "{error}");
     }
@@ -224,9 +207,7 @@ mod tests {
     async fn nothing_is_provided_without_an_answer_of_the_node() {
         let body = [&[0, 1][..], &[5; 32], &[0, 1], &[0; 8]].concat();
         let length = u32::try_from(body.len()).expect("small").to_be_bytes();
-        let error = provide(&[&length[..], &body].concat())
-            .await
-            .expect_err("nobody answers");
+        let error = provide(&[&length[..], &body].concat()).await.expect_err("nobody answers");
         assert!(matches!(error, ProvideError::NoAnswer), "{error}");
     }
 }

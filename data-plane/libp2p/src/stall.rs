@@ -27,12 +27,7 @@ pub(crate) struct Watched<S> {
 
 impl<S> Watched<S> {
     pub(crate) fn new(stream: S, patience: Duration) -> Self {
-        Self {
-            stream,
-            patience,
-            reading: None,
-            writing: None,
-        }
+        Self { stream, patience, reading: None, writing: None }
     }
 }
 

@@ -84,20 +84,13 @@ pub async fn start(config: NetConfig, blobs: Blobs) -> Result<Network, StartErro
     let (sender, events) = mpsc::channel(EVENTS_MAX);
     let mut task = SwarmTask::new(swarm, commanded, sender, blobs);
     for address in &listening {
-        task.tell(NetEvent::Listening {
-            address: address.clone(),
-        });
+        task.tell(NetEvent::Listening { address: address.clone() });
     }
     for event in early {
         task.on_swarm(event);
     }
     let task = tokio::spawn(task.run());
-    Ok(Network {
-        commands,
-        events,
-        listening,
-        task,
-    })
+    Ok(Network { commands, events, listening, task })
 }
 
 /// libp2p shares its TCP ports with whoever wants to, so that two nodes could
@@ -120,21 +113,11 @@ fn probe(endpoint: Endpoint) -> io::Result<()> {
         TcpListener::bind(address).map(drop)
     };
     // Where there is no IPv6, listening will say so.
-    found.or_else(|error| {
-        if ip == endpoint.ip {
-            Err(error)
-        } else {
-            in_use_only(error)
-        }
-    })
+    found.or_else(|error| if ip == endpoint.ip { Err(error) } else { in_use_only(error) })
 }
 
 fn in_use_only(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::AddrInUse {
-        Err(error)
-    } else {
-        Ok(())
-    }
+    if error.kind() == io::ErrorKind::AddrInUse { Err(error) } else { Ok(()) }
 }
 
 fn refused(address: &Multiaddr, error: &io::Error) -> StartError {
@@ -147,17 +130,12 @@ fn refused(address: &Multiaddr, error: &io::Error) -> StartError {
     } else if kind == io::ErrorKind::AddrNotAvailable {
         StartError::NotOurAddress { address }
     } else {
-        StartError::Other {
-            address,
-            reason: plain(&chain(error)),
-        }
+        StartError::Other { address, reason: plain(&chain(error)) }
     }
 }
 
 fn setup(error: &(dyn std::error::Error + 'static)) -> StartError {
-    StartError::Setup {
-        reason: chain(error),
-    }
+    StartError::Setup { reason: chain(error) }
 }
 
 fn build(config: &NetConfig) -> Result<Swarm<Behaviour>, StartError> {
@@ -165,9 +143,7 @@ fn build(config: &NetConfig) -> Result<Swarm<Behaviour>, StartError> {
     let mut seed = config.secret.clone();
     let keypair = Keypair::ed25519_from_bytes(&mut seed[..]).map_err(|error| setup(&error))?;
     let local = keypair.public().to_peer_id();
-    let mdns = config
-        .mdns
-        .then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), local));
+    let mdns = config.mdns.then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), local));
     let mdns = mdns.and_then(|mdns| {
         mdns.inspect_err(|error| tracing::warn!(%error, "cannot look around the local network"))
             .ok()
@@ -181,19 +157,13 @@ fn build(config: &NetConfig) -> Result<Swarm<Behaviour>, StartError> {
         limits: connection_limits::Behaviour::new(limits),
         streams: Streams::default(),
         ping: ping::Behaviour::new(
-            ping::Config::new()
-                .with_interval(PING_INTERVAL)
-                .with_timeout(PING_MAX),
+            ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_MAX),
         ),
         mdns: Toggle::from(mdns),
     };
     let swarm = SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()
-        .with_tcp(
-            tcp::Config::default().nodelay(true),
-            tls::Config::new,
-            muxer::Upgrade::new,
-        )
+        .with_tcp(tcp::Config::default().nodelay(true), tls::Config::new, muxer::Upgrade::new)
         .map_err(|error| setup(&error))?
         .with_quic()
         .with_behaviour(|_| behaviour)
@@ -211,9 +181,7 @@ async fn listen(
     swarm: &mut Swarm<Behaviour>,
     addresses: Vec<(Multiaddr, Endpoint)>,
 ) -> Result<(Vec<String>, Vec<Event>), StartError> {
-    let has_wildcard = addresses
-        .iter()
-        .any(|(_, endpoint)| endpoint.ip.is_unspecified());
+    let has_wildcard = addresses.iter().any(|(_, endpoint)| endpoint.ip.is_unspecified());
     let mut waiting: Vec<(ListenerId, Multiaddr)> = Vec::new();
     for (address, _) in addresses {
         let listener = swarm.listen_on(address.clone());
@@ -223,34 +191,19 @@ async fn listen(
     let mut listening: Vec<String> = Vec::new();
     let mut early = Vec::new();
     while !waiting.is_empty() || has_wildcard {
-        let patience = if waiting.is_empty() {
-            INTERFACES_QUIET
-        } else {
-            LISTEN_MAX
-        };
+        let patience = if waiting.is_empty() { INTERFACES_QUIET } else { LISTEN_MAX };
         let Ok(event) = timeout(patience, swarm.select_next_some()).await else {
             break;
         };
-        if let SwarmEvent::NewListenAddr {
-            listener_id,
-            address,
-        } = event
-        {
+        if let SwarmEvent::NewListenAddr { listener_id, address } = event {
             waiting.retain(|(listener, _)| *listener != listener_id);
             let is_useful = is_shareable(&address);
             let address = without_peer(address).to_string();
             if is_useful && !listening.contains(&address) {
                 listening.push(address);
             }
-        } else if let SwarmEvent::ListenerClosed {
-            listener_id,
-            reason,
-            ..
-        } = event
-        {
-            let closed = waiting
-                .iter()
-                .find(|(listener, _)| *listener == listener_id);
+        } else if let SwarmEvent::ListenerClosed { listener_id, reason, .. } = event {
+            let closed = waiting.iter().find(|(listener, _)| *listener == listener_id);
             if let Some((_, address)) = closed {
                 let reason = reason.err().map_or_else(String::new, |error| chain(&error));
                 return Err(refused_by_libp2p(address, &reason));
@@ -261,10 +214,7 @@ async fn listen(
     }
     if let Some((_, address)) = waiting.into_iter().next() {
         let reason = "the system did not say in time that it listens".to_owned();
-        return Err(StartError::Other {
-            address: address.to_string(),
-            reason,
-        });
+        return Err(StartError::Other { address: address.to_string(), reason });
     }
     Ok((listening, early))
 }
@@ -279,9 +229,6 @@ fn refused_by_libp2p(address: &Multiaddr, reason: &str) -> StartError {
     } else if reason.contains("assign requested address") {
         StartError::NotOurAddress { address }
     } else {
-        StartError::Other {
-            address,
-            reason: reason.to_owned(),
-        }
+        StartError::Other { address, reason: reason.to_owned() }
     }
 }

@@ -4,7 +4,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     future::poll_fn,
-    io,
     sync::Arc,
     time::Duration,
 };
@@ -20,7 +19,7 @@ use libp2p::{
 use node_model::DeviceId;
 use tokio::{
     sync::{Notify, mpsc},
-    task::{self, AbortHandle, JoinError, JoinSet},
+    task::{self, JoinSet},
     time::{MissedTickBehavior, interval},
 };
 use tokio_util::sync::PollSender;
@@ -29,11 +28,11 @@ use crate::{
     address::{ADDRESSES_MAX, device_of, is_shareable, without_peer},
     behaviour::{Behaviour, BehaviourEvent, StreamEvent},
     dial::Dial,
-    fetch::{FetchError, Job},
+    fetch::Job,
     handler::Protocol,
-    lane::{Backlog, ReadError},
     peer::Peer,
-    provide::{ProvideError, Questions},
+    provide::Questions,
+    task::{Ended, Running},
 };
 
 /// Length of a tick; deadlines are counted in them.
@@ -41,29 +40,6 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Events beyond which news of the local network are dropped.
 const DISCOVERED_MAX: usize = 64;
-
-/// What a spawned task is for.
-pub(crate) enum Kind {
-    Reader,
-    Writer(Lane),
-    Provider,
-    Fetch(u64),
-}
-
-/// A spawned task.
-pub(crate) struct Running {
-    pub(crate) device: DeviceId,
-    pub(crate) session: u64,
-    pub(crate) kind: Kind,
-}
-
-/// How a spawned task ended.
-pub(crate) enum Ended {
-    Reader(Result<(), ReadError>),
-    Writer(Result<(), (Backlog, io::Error)>),
-    Provider(Result<(), ProvideError>),
-    Fetch(Result<(), FetchError>),
-}
 
 /// A stream that is being opened.
 pub(crate) struct Opening {
@@ -200,19 +176,9 @@ impl SwarmTask {
             NetCommand::Disconnect { device } => self.disconnect(device),
             NetCommand::Admit { device } => self.admit(device),
             NetCommand::Forbid { device } => self.forbid(device),
-            NetCommand::Send {
-                device,
-                lane,
-                frame,
-            } => self.send(device, lane, frame),
+            NetCommand::Send { device, lane, frame } => self.send(device, lane, frame),
             NetCommand::Fetch { job, device, blobs } => {
-                self.fetch(
-                    device,
-                    Job {
-                        id: job,
-                        list: blobs,
-                    },
-                );
+                self.fetch(device, Job { id: job, list: blobs });
             }
             NetCommand::Answer { request, allowed } => self.questions.answer(request, allowed),
         }
@@ -221,17 +187,10 @@ impl SwarmTask {
     pub(crate) fn on_swarm(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
             SwarmEvent::Behaviour(event) => self.on_behaviour(event),
-            SwarmEvent::ConnectionEstablished {
-                peer_id, endpoint, ..
-            } => {
+            SwarmEvent::ConnectionEstablished { peer_id, endpoint, .. } => {
                 self.on_connected(peer_id, &endpoint);
             }
-            SwarmEvent::ConnectionClosed {
-                peer_id,
-                num_established,
-                cause,
-                ..
-            } => {
+            SwarmEvent::ConnectionClosed { peer_id, num_established, cause, .. } => {
                 tracing::debug!(%peer_id, ?cause, "a connection closed");
                 if num_established == 0
                     && let Some(device) = device_of(&peer_id)
@@ -239,27 +198,17 @@ impl SwarmTask {
                     self.on_disconnected(device);
                 }
             }
-            SwarmEvent::OutgoingConnectionError {
-                connection_id,
-                error,
-                ..
-            } => {
+            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
                 self.dial_failed(connection_id, &error);
             }
             SwarmEvent::NewListenAddr { address, .. } => self.on_listening(address),
-            SwarmEvent::ListenerClosed {
-                addresses, reason, ..
-            } => {
+            SwarmEvent::ListenerClosed { addresses, reason, .. } => {
                 tracing::warn!(?addresses, ?reason, "no longer listening");
             }
             SwarmEvent::ListenerError { error, .. } => {
                 tracing::warn!(%error, "a connection could not be accepted");
             }
-            SwarmEvent::IncomingConnectionError {
-                send_back_addr,
-                error,
-                ..
-            } => {
+            SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
                 tracing::debug!(%send_back_addr, ?error, "an incoming connection failed");
             }
             SwarmEvent::IncomingConnection { .. }
@@ -291,11 +240,7 @@ impl SwarmTask {
 
     fn on_stream(&mut self, event: StreamEvent) {
         match event {
-            StreamEvent::Inbound {
-                device,
-                protocol,
-                stream,
-            } => {
+            StreamEvent::Inbound { device, protocol, stream } => {
                 self.inbound(device, protocol, stream);
             }
             StreamEvent::Opened { request, stream } => self.opened(request, stream),
@@ -315,84 +260,6 @@ impl SwarmTask {
     fn close(&mut self, connection: ConnectionId, reason: &str) {
         tracing::info!(%connection, reason, "closing a connection that does not answer");
         self.swarm.close_connection(connection);
-    }
-
-    fn on_ended(&mut self, ended: Result<(task::Id, Ended), JoinError>) {
-        let (id, ended) = match ended {
-            Ok((id, ended)) => (id, Ok(ended)),
-            Err(error) => (error.id(), Err(error)),
-        };
-        let Some(Running {
-            device,
-            session,
-            kind,
-        }) = self.running.remove(&id)
-        else {
-            return;
-        };
-        if let Err(error) = &ended
-            && error.is_panic()
-        {
-            tracing::error!(%device, %error, "a stream's task panicked");
-        }
-        let is_current = self
-            .peers
-            .get(&device)
-            .is_some_and(|peer| peer.session == session);
-        if is_current && let Some(peer) = self.peers.get_mut(&device) {
-            peer.forget(id);
-        }
-        self.on_task_ended(device, is_current, kind, ended.ok());
-        self.settle(device);
-    }
-
-    pub(crate) fn spawn(
-        &mut self,
-        device: DeviceId,
-        kind: Kind,
-        task: impl Future<Output = Ended> + Send + 'static,
-    ) -> AbortHandle {
-        let session = self.peers.get(&device).map_or(0, |peer| peer.session);
-        let handle = self.tasks.spawn(task);
-        self.running.insert(
-            handle.id(),
-            Running {
-                device,
-                session,
-                kind,
-            },
-        );
-        handle
-    }
-
-    /// `ended` is `None` when the task was aborted. The peer may be another one
-    /// by now.
-    fn on_task_ended(
-        &mut self,
-        device: DeviceId,
-        is_current: bool,
-        kind: Kind,
-        ended: Option<Ended>,
-    ) {
-        if let Kind::Fetch(job) = kind {
-            let error = match ended {
-                Some(Ended::Fetch(result)) => result.err().map(|error| error.to_string()),
-                _ => Some("it was stopped".to_owned()),
-            };
-            self.tell(NetEvent::FetchEnded { job, error });
-            self.start_jobs(device);
-        } else if let Kind::Writer(lane) = kind {
-            let Some(Ended::Writer(result)) = ended else {
-                return;
-            };
-            if is_current {
-                self.writer_ended(device, lane, result);
-            }
-        } else if let Some(Ended::Reader(Err(error))) = ended {
-            tracing::debug!(%device, %error, "a lane's stream ended");
-        } else if let Some(Ended::Provider(Err(error))) = ended {
-            tracing::debug!(%device, %error, "a blob stream ended");
-        }
     }
 
     fn on_mdns(&mut self, event: mdns::Event) {

@@ -14,6 +14,14 @@ pub enum BlobError {
     /// It claims to be larger than any blob may be.
     #[error("larger than a blob may be")]
     TooLarge,
+    /// The store was made by a newer version.
+    #[error("the blob store has format {found}, this version reads up to {known}; update kith")]
+    Newer {
+        /// Format found.
+        found: u32,
+        /// Newest format that we read.
+        known: u32,
+    },
     /// The disk is full.
     #[error("the disk is full")]
     Full,

@@ -1,4 +1,5 @@
-//! Content-addressed blobs on disk: iroh-blobs' store, made durable.
+//! Content-addressed blobs on disk: small ones in one SQLite file, the others in
+//! iroh-blobs' store, made durable.
 //!
 //! iroh-blobs acknowledges an import before its database commits and does not
 //! sync data files. Here nothing counts as held until [`Blobs::sync`] has
@@ -6,6 +7,7 @@
 
 mod error;
 mod ranges;
+mod small;
 mod transfer;
 
 use std::{
@@ -28,10 +30,11 @@ use node_model::BlobId;
 
 pub use error::BlobError;
 pub use ranges::Ranges;
+use small::{SMALL_BYTES_MAX, Small};
 
-/// Blobs up to this many bytes live in the store's database, larger ones in
-/// files: a sealed picture thumbnail or small file costs no file of its own.
-const INLINE_BYTES_MAX: u64 = 32 * 1024;
+/// Hash trees up to this many bytes live in iroh-blobs' database. Data does not:
+/// what would be worth it is a small blob.
+const TREE_INLINE_BYTES_MAX: u64 = 16 * 1024;
 
 /// How many blobs are imported or synced at the same time.
 const CONCURRENT: usize = 32;
@@ -41,6 +44,7 @@ const CONCURRENT: usize = 32;
 pub struct Blobs {
     store: Store,
     files: Arc<PathOptions>,
+    small: Small,
 }
 
 impl Blobs {
@@ -51,17 +55,16 @@ impl Blobs {
     pub async fn open(folder: &Path) -> Result<Self, BlobError> {
         std::fs::create_dir_all(folder)?;
         let mut options = Options::new(folder);
-        options.inline = InlineOptions {
-            max_data_inlined: INLINE_BYTES_MAX,
-            max_outboard_inlined: INLINE_BYTES_MAX,
-        };
+        options.inline =
+            InlineOptions { max_data_inlined: 0, max_outboard_inlined: TREE_INLINE_BYTES_MAX };
         let files = Arc::new(options.path.clone());
         // What was never acknowledged is of no use to anybody after a crash.
         remove_leftovers(&options.path.temp_path);
         let store = FsStore::load_with_opts(folder.join("blobs.db"), options)
             .await
             .map_err(|error| BlobError::from_chain(&error))?;
-        Ok(Self { store: store.into(), files })
+        let small = Small::open(&folder.join("small.db"))?;
+        Ok(Self { store: store.into(), files, small })
     }
 
     /// Adds one blob; held only after [`Self::sync`].
@@ -69,11 +72,17 @@ impl Blobs {
     /// # Errors
     /// [`BlobError`].
     pub async fn add(&self, bytes: Bytes) -> Result<BlobId, BlobError> {
+        if bytes.len() as u64 <= SMALL_BYTES_MAX {
+            let blob = BlobId(*blake3::hash(&bytes).as_bytes());
+            self.small.add(blob, bytes).await?;
+            return Ok(blob);
+        }
         let tag = self.store.blobs().add_bytes(bytes).temp_tag().await?;
         Ok(id(tag.hash()))
     }
 
-    /// Adds a blob that arrives in pieces; held only after [`Self::sync`].
+    /// Adds a blob that arrives in pieces, for those that are too large for
+    /// memory; held only after [`Self::sync`].
     ///
     /// # Errors
     /// [`BlobError`], also when a piece is an error.
@@ -90,8 +99,14 @@ impl Blobs {
     /// # Errors
     /// [`BlobError`]; then none of them may count as held.
     pub async fn sync(&self, blobs: &[BlobId]) -> Result<(), BlobError> {
+        self.small.commit().await?;
+        let large: Vec<BlobId> =
+            blobs.iter().copied().filter(|blob| self.small.size(*blob).is_none()).collect();
+        if large.is_empty() {
+            return Ok(());
+        }
         let mut has_files = false;
-        let synced = stream::iter(blobs.to_vec()).map(|blob| self.sync_files(blob));
+        let synced = stream::iter(large).map(|blob| self.sync_files(blob));
         let mut synced = synced.buffer_unordered(CONCURRENT);
         while let Some(had_files) = synced.try_next().await? {
             has_files |= had_files;
@@ -103,7 +118,7 @@ impl Blobs {
     }
 
     async fn sync_files(&self, blob: BlobId) -> Result<bool, BlobError> {
-        if self.size(blob).await?.is_none_or(|size| size <= INLINE_BYTES_MAX) {
+        if self.size(blob).await?.is_none() {
             return Ok(false);
         }
         let hash = hash(blob);
@@ -117,6 +132,9 @@ impl Blobs {
     /// # Errors
     /// [`BlobError`].
     pub async fn size(&self, blob: BlobId) -> Result<Option<u64>, BlobError> {
+        if let Some(size) = self.small.size(blob) {
+            return Ok(Some(size));
+        }
         match self.status(blob).await? {
             // The empty blob is "complete" everywhere; nothing sealed is empty.
             BlobStatus::Complete { size } => Ok((size > 0).then_some(size)),
@@ -135,6 +153,12 @@ impl Blobs {
     /// [`BlobError::NotHere`], or [`BlobError::Damaged`] when the range is not
     /// within the blob.
     pub async fn read(&self, blob: BlobId, start: u64, len: usize) -> Result<Vec<u8>, BlobError> {
+        if self.small.size(blob).is_some() {
+            let bytes = self.small.read(blob).await?;
+            let start = usize::try_from(start).unwrap_or(usize::MAX);
+            let part = bytes.get(start..start.saturating_add(len));
+            return part.map(<[u8]>::to_vec).ok_or(BlobError::NotHere);
+        }
         let end = start.saturating_add(len as u64);
         let items = self.store.blobs().export_ranges(hash(blob), start..end).stream();
         let mut items = std::pin::pin!(items);
@@ -165,10 +189,11 @@ impl Blobs {
             let blob = id(hash);
             Ok::<_, BlobError>(self.size(blob).await?.map(|_| blob))
         });
-        held.buffer_unordered(CONCURRENT)
-            .try_filter_map(|blob| async move { Ok(blob) })
-            .try_collect()
-            .await
+        let large =
+            held.buffer_unordered(CONCURRENT).try_filter_map(|blob| async move { Ok(blob) });
+        let mut all: BTreeSet<BlobId> = large.try_collect().await?;
+        all.extend(self.small.list());
+        Ok(all)
     }
 
     /// Commits and closes the store.

@@ -51,9 +51,10 @@ async fn a_part_is_read_without_the_rest() {
 
 #[tokio::test]
 async fn a_blob_travels_verified() {
-    for len in [1, 20_000, 1_000_000] {
+    for len in [1, 20_000, SMALL_BYTES_MAX as usize, SMALL_BYTES_MAX as usize + 1, 1_000_000] {
         let ((_a, from), (_b, to)) = (store().await, store().await);
         let id = from.add(bytes(len)).await.expect("stored");
+        from.sync(&[id]).await.expect("synced");
         let missing = to.missing(id).await.expect("asks");
         let mut wire = Cursor::new(encoded(&from, id, &missing).await);
         assert_eq!(to.receive(id, &missing, &mut wire).await.expect("arrives"), len as u64);
@@ -81,7 +82,7 @@ async fn a_broken_transfer_goes_on_where_it_stopped() {
 #[tokio::test]
 async fn changed_bytes_are_refused() {
     let ((_a, from), (_b, to)) = (store().await, store().await);
-    let id = from.add(bytes(100_000)).await.expect("stored");
+    let id = from.add(bytes(150_000)).await.expect("stored");
     let wire = encoded(&from, id, &Ranges::all()).await;
     for place in [9, 200, 50_000, wire.len() - 1] {
         let mut wire = wire.clone();
@@ -93,4 +94,29 @@ async fn changed_bytes_are_refused() {
     let mut huge = Cursor::new(u64::MAX.to_le_bytes());
     let got = to.receive(id, &Ranges::all(), &mut huge).await;
     assert!(matches!(got, Err(BlobError::TooLarge)));
+}
+
+#[tokio::test]
+async fn changed_bytes_of_a_small_blob_are_refused() {
+    let ((_a, from), (_b, to)) = (store().await, store().await);
+    let id = from.add(bytes(1_000)).await.expect("stored");
+    from.sync(&[id]).await.expect("synced");
+    let wire = encoded(&from, id, &Ranges::all()).await;
+    for place in [0, 8, wire.len() - 1] {
+        let mut wire = wire.clone();
+        wire[place] ^= 1;
+        let got = to.receive(id, &Ranges::all(), &mut Cursor::new(wire)).await;
+        assert!(got.is_err(), "byte {place}");
+    }
+    to.sync(&[id]).await.expect("synced");
+    assert_eq!(to.size(id).await.expect("asks"), None);
+}
+
+#[tokio::test]
+async fn what_was_not_synced_is_not_held() {
+    let (_folder, blobs) = store().await;
+    let id = blobs.add(bytes(1_000)).await.expect("stored");
+    assert_eq!(blobs.size(id).await.expect("asks"), None);
+    blobs.sync(&[]).await.expect("synced");
+    assert_eq!(blobs.size(id).await.expect("asks"), Some(1_000));
 }

@@ -1,6 +1,6 @@
-//! Blobs to and from other nodes, in the encoding of bao-tree: the size as
-//! `u64`, little endian, then hash pairs and data in pre-order, each verified
-//! before it is stored.
+//! Blobs to and from other nodes: the size as `u64`, little endian; then, of a
+//! small blob, all its bytes, else hash pairs and data in pre-order, the encoding
+//! of bao-tree. Everything is verified before it is stored.
 
 use std::num::NonZeroU64;
 
@@ -17,7 +17,7 @@ use iroh_io::TokioStreamReader;
 use node_model::{BlobId, limit::BLOB_BYTES_MAX};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::{BlobError, Blobs, Ranges, hash};
+use crate::{BlobError, Blobs, Ranges, hash, small::SMALL_BYTES_MAX};
 
 /// Verified parts that may wait for the disk: 32 × 16 KiB.
 const PENDING_MAX: usize = 32;
@@ -28,6 +28,9 @@ impl Blobs {
     /// # Errors
     /// [`BlobError`].
     pub async fn missing(&self, blob: BlobId) -> Result<Ranges, BlobError> {
+        if self.small.size(blob).is_some() {
+            return Ok(Ranges(ChunkRanges::empty()));
+        }
         match self.status(blob).await? {
             BlobStatus::Complete { .. } => Ok(Ranges(ChunkRanges::empty())),
             BlobStatus::NotFound => Ok(Ranges::all()),
@@ -50,6 +53,12 @@ impl Blobs {
         ranges: &Ranges,
         to: &mut W,
     ) -> Result<u64, BlobError> {
+        if let Some(size) = self.small.size(blob) {
+            let bytes = self.small.read(blob).await?;
+            to.write_all(&size.to_le_bytes()).await?;
+            to.write_all(&bytes).await?;
+            return Ok(8 + size);
+        }
         let items = self.store.blobs().export_bao(hash(blob), ranges.0.clone()).stream();
         let mut items = std::pin::pin!(items);
         let mut written = 0;
@@ -91,6 +100,9 @@ impl Blobs {
             return Err(BlobError::TooLarge);
         }
         let size = NonZeroU64::new(size).ok_or(BlobError::Damaged)?;
+        if size.get() <= SMALL_BYTES_MAX {
+            return self.receive_small(blob, size.get(), from).await;
+        }
         let tree = BaoTree::new(size.get(), IROH_BLOCK_SIZE);
         let reader = TokioStreamReader::new(from);
         let mut decoder = ResponseDecoder::new(hash(blob).into(), ranges.0.clone(), tree, reader);
@@ -118,6 +130,21 @@ impl Blobs {
         }
         decoded?;
         Ok(size.get())
+    }
+
+    async fn receive_small<R: AsyncRead + Unpin + Send>(
+        &self,
+        blob: BlobId,
+        size: u64,
+        from: &mut R,
+    ) -> Result<u64, BlobError> {
+        let mut bytes = vec![0; usize::try_from(size).map_err(|_| BlobError::TooLarge)?];
+        from.read_exact(&mut bytes).await?;
+        if *blake3::hash(&bytes).as_bytes() != blob.0 {
+            return Err(BlobError::Damaged);
+        }
+        self.small.add(blob, bytes.into()).await?;
+        Ok(size)
     }
 }
 

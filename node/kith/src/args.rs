@@ -140,7 +140,7 @@ pub struct Ticket {
     /// What they may do there: custodian, reader, writer or admin
     #[arg(long, value_name = "ROLE", requires = "space")]
     pub role: Option<String>,
-    /// How long the ticket is good, at most 24 hours
+    /// How long the ticket is good, at most 30 days
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = crate::duration::parse)]
     pub expires: std::time::Duration,
     /// Do not wait for somebody to come

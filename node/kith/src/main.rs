@@ -36,7 +36,10 @@ fn usage(error: &clap::Error) -> ExitCode {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
         _ if is_json => {
             let text = error.to_string();
-            let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            // Missing arguments stand on lines of their own, up to an empty one.
+            let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+            let message = lines.collect::<Vec<_>>().join(" ");
+            let message = message.trim_start_matches("error: ");
             let name = Cli::command().get_name().to_owned();
             fail(&CliError::usage(message, format!("{name} --help")), true)
         }

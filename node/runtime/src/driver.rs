@@ -16,6 +16,11 @@ use crate::{clock::Clock, handle::NodeEvent};
 /// Inputs handled between two commits: group commit without starving anybody.
 const INPUTS_A_FLUSH_MAX: usize = 256;
 
+/// Commands that may wait for the network before it is read no more. Not few:
+/// two nodes that owe each other pages of many spaces must both go on reading,
+/// and a peer has one request under way for each space.
+const OUTBOX_MAX: usize = 1_024;
+
 /// Verdicts that may wait: more batches than this are never under way, since
 /// each session verifies a few at a time.
 const VERDICTS_MAX: usize = 1_024;
@@ -63,7 +68,7 @@ pub(crate) async fn run(mut node: Node, clock: Clock, channels: Channels) {
         };
         let mut stopped = driver.take(&mut node, arrival);
         for _ in 1..INPUTS_A_FLUSH_MAX {
-            match inboxes.ready(driver.outbox.is_empty()) {
+            match inboxes.ready(driver.outbox.len() < OUTBOX_MAX) {
                 Some(arrival) => stopped = stopped.or(driver.take(&mut node, arrival)),
                 None => break,
             }
@@ -93,7 +98,7 @@ struct Inboxes {
 
 impl Inboxes {
     /// Waits for the next arrival. Local work comes first; the network is read
-    /// only while nothing waits to be sent.
+    /// only while not too much waits to be sent.
     async fn next(
         &mut self,
         outbox: &mut VecDeque<NetCommand>,
@@ -106,6 +111,7 @@ impl Inboxes {
             }
         };
         let has_outgoing = !outbox.is_empty();
+        let reads_network = outbox.len() < OUTBOX_MAX;
         tokio::select! {
             biased;
             Some(input) = self.verified.recv() => Some(Arrival::Input(input)),
@@ -118,7 +124,7 @@ impl Inboxes {
                 Some(Arrival::Nothing)
             }
             call = self.calls.recv() => call.map(Arrival::Call),
-            Some(event) = self.arrivals.recv(), if !has_outgoing => {
+            Some(event) = self.arrivals.recv(), if reads_network => {
                 Some(Arrival::Input(Input::Net(event)))
             }
             () = wait => Some(Arrival::Input(Input::Timeout)),

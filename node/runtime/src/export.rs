@@ -13,6 +13,7 @@ use node_core::{
 };
 use node_model::{BlobId, SpaceId};
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 use crate::{
     handle::{Handle, Progress, ProgressSender, Skipped, unexpected},
@@ -169,31 +170,22 @@ fn target(folder: &Path, path: &str) -> Result<PathBuf, Failure> {
     Ok(target)
 }
 
-/// The unfinished file beside its target.
-fn unfinished(target: &Path) -> PathBuf {
-    let mut name = target.as_os_str().to_owned();
-    name.push(".kith-part");
-    PathBuf::from(name)
-}
-
-fn create(target: &Path) -> io::Result<fs::File> {
-    if let Some(parent) = target.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    let part = unfinished(target);
-    // A leftover, or something that waits for us to write through it.
-    match fs::remove_file(&part) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    fs::OpenOptions::new().write(true).create_new(true).open(part)
+/// The unfinished file, in the folder of its target under a name that no file has.
+fn create(target: &Path) -> io::Result<NamedTempFile> {
+    let folder = target.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".kith-part-");
+    // What other programs give to a new file; a temporary one would stay private.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 /// Nobody sees a half-written file under its own name.
-fn finish(file: fs::File, target: &Path) -> io::Result<()> {
-    drop(file);
-    fs::rename(unfinished(target), target)
+fn finish(file: NamedTempFile, target: &Path) -> io::Result<()> {
+    file.persist(target)?;
+    Ok(())
 }
 
 fn write_failure(error: &io::Error) -> Failure {

@@ -2,7 +2,7 @@
 //! `node-core`, and the [`Handle`] by which everything else talks to it.
 //!
 //! Invariant: the loop never waits for a shell; it stops reading the network
-//! while its own outbox is not empty, so back-pressure reaches the sockets.
+//! while its own outbox is full, so back-pressure reaches the sockets.
 
 mod blobs;
 mod clock;

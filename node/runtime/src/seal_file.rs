@@ -263,6 +263,7 @@ pub(crate) fn blob_failure(error: &BlobError) -> Failure {
         BlobError::NotHere => (FailureKind::NotFound, "kith sync"),
         BlobError::Damaged => (FailureKind::Storage, "kith sync --full"),
         BlobError::TooLarge => (FailureKind::TooLarge, "split the file"),
+        BlobError::Newer { .. } => (FailureKind::Storage, "install the newest kith"),
         BlobError::Full => (FailureKind::DiskFull, "free some space and try again"),
         BlobError::Closed => (FailureKind::Unreachable, "kith up"),
         BlobError::Io(_) => {

@@ -17,8 +17,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // A shell knows its own plane only.
     ("trust-embedded", &["node-model", "trust-core"]),
     ("sync-engine-sqlite", &["node-model", "sync-engine-core"]),
-    ("data-plane-store", &["node-model", "data-plane-core"]),
-    ("data-plane-libp2p", &["node-model", "data-plane-core"]),
+    ("data-plane-store", &["node-model"]),
+    ("data-plane-libp2p", &["node-model", "data-plane-core", "data-plane-store"]),
     // The node composes the cores; the runtime drives it and wires the shells.
     ("node-core", &["node-model", "trust-core", "sync-engine-core", "data-plane-core"]),
     (
@@ -62,8 +62,8 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("libp2p", &["data-plane-libp2p"]),
     ("yamux", &["data-plane-libp2p"]),
     ("iroh-blobs", &["data-plane-store"]),
-    ("rusqlite", &["trust-embedded", "sync-engine-sqlite", "sim"]),
-    ("libsqlite3-sys", &["trust-embedded", "sync-engine-sqlite", "sim"]),
+    ("rusqlite", &["trust-embedded", "sync-engine-sqlite", "data-plane-store", "sim"]),
+    ("libsqlite3-sys", &["trust-embedded", "sync-engine-sqlite", "data-plane-store", "sim"]),
     ("axum", &["doorway-http"]),
     ("anyhow", &["kith", "tests/"]),
 ];

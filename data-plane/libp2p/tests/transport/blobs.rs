@@ -47,13 +47,7 @@ async fn fetch(
     may: impl Fn(BlobId) -> bool,
 ) -> Outcome {
     let device = provider.device;
-    requester
-        .command(NetCommand::Fetch {
-            job: 7,
-            device,
-            blobs,
-        })
-        .await;
+    requester.command(NetCommand::Fetch { job: 7, device, blobs }).await;
     let mut outcome = Outcome::default();
     loop {
         tokio::select! {
@@ -82,20 +76,13 @@ async fn fetch(
 async fn arrives_whole(transport: Transport) {
     let (mut a, mut b) = Node::connected_pair(transport).await;
     let sizes = [1, 1_024, 16 * 1024, 16 * 1024 + 1, 300_000, 5_000_000];
-    let contents: Vec<Bytes> = (1..)
-        .zip(sizes)
-        .map(|(seed, len)| content(seed, len))
-        .collect();
+    let contents: Vec<Bytes> = (1..).zip(sizes).map(|(seed, len)| content(seed, len)).collect();
     let blobs = hold(&b, &contents).await;
     let outcome = fetch(&mut a, &mut b, blobs.clone(), |_| true).await;
     assert_eq!(outcome.error, None);
     for (blob, content) in blobs.iter().zip(&contents) {
         assert_eq!(outcome.fetched.get(blob), Some(&(content.len() as u64)));
-        let read = a
-            .blobs
-            .read(*blob, 0, content.len())
-            .await
-            .expect("it is here");
+        let read = a.blobs.read(*blob, 0, content.len()).await.expect("it is here");
         assert_eq!(read, *content);
     }
     // The second time nothing is asked for.
@@ -120,10 +107,7 @@ async fn many_small_blobs_take_several_requests() {
     let blobs = hold(&b, &contents).await;
     let outcome = fetch(&mut a, &mut b, blobs.clone(), |_| true).await;
     assert_eq!(outcome.error, None);
-    assert_eq!(
-        outcome.fetched.into_keys().collect::<BTreeSet<_>>(),
-        blobs.into_iter().collect()
-    );
+    assert_eq!(outcome.fetched.into_keys().collect::<BTreeSet<_>>(), blobs.into_iter().collect());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,76 +127,29 @@ async fn a_fetch_goes_on_where_the_connection_broke() {
     let (mut a, mut b) = Node::connected_pair(Transport::Tcp).await;
     let whole = content(5, 64 * 1024 * 1024);
     let blob = hold(&b, std::slice::from_ref(&whole)).await[0];
-    a.command(NetCommand::Fetch {
-        job: 1,
-        device: b.device,
-        blobs: vec![blob],
-    })
-    .await;
-    let asked = b
-        .event(|event| matches!(event, NetEvent::BlobsRequested { .. }))
-        .await;
-    let NetEvent::BlobsRequested { request, .. } = asked else {
-        panic!("{asked:?}")
-    };
-    b.command(NetCommand::Answer {
-        request,
-        allowed: vec![true],
-    })
-    .await;
+    a.command(NetCommand::Fetch { job: 1, device: b.device, blobs: vec![blob] }).await;
+    let asked = b.event(|event| matches!(event, NetEvent::BlobsRequested { .. })).await;
+    let NetEvent::BlobsRequested { request, .. } = asked else { panic!("{asked:?}") };
+    b.command(NetCommand::Answer { request, allowed: vec![true] }).await;
     // Cut it once the first verified part is stored.
     soon(async {
-        while a
-            .blobs
-            .missing(blob)
-            .await
-            .expect("the store works")
-            .boundaries()
-            == [0]
-        {
+        while a.blobs.missing(blob).await.expect("the store works").boundaries() == [0] {
             tokio::task::yield_now().await;
         }
     })
     .await;
     b.command(NetCommand::Disconnect { device: a.device }).await;
-    let ended = a
-        .event(|event| matches!(event, NetEvent::FetchEnded { .. }))
-        .await;
-    assert!(
-        matches!(
-            ended,
-            NetEvent::FetchEnded {
-                job: 1,
-                error: Some(_)
-            }
-        ),
-        "{ended:?}"
-    );
-    a.event(|event| matches!(event, NetEvent::Disconnected { .. }))
-        .await;
+    let ended = a.event(|event| matches!(event, NetEvent::FetchEnded { .. })).await;
+    assert!(matches!(ended, NetEvent::FetchEnded { job: 1, error: Some(_) }), "{ended:?}");
+    a.event(|event| matches!(event, NetEvent::Disconnected { .. })).await;
     assert_eq!(a.blobs.size(blob).await.expect("the store works"), None);
-    assert_ne!(
-        a.blobs
-            .missing(blob)
-            .await
-            .expect("the store works")
-            .boundaries(),
-        [0]
-    );
+    assert_ne!(a.blobs.missing(blob).await.expect("the store works").boundaries(), [0]);
     a.dial(b.device, &b.network.listening).await;
-    a.event(|event| matches!(event, NetEvent::Connected { .. }))
-        .await;
+    a.event(|event| matches!(event, NetEvent::Connected { .. })).await;
     let outcome = fetch(&mut a, &mut b, vec![blob], |_| true).await;
     assert_eq!(outcome.error, None);
-    assert_eq!(
-        outcome.fetched,
-        BTreeMap::from([(blob, whole.len() as u64)])
-    );
-    let read = a
-        .blobs
-        .read(blob, 0, whole.len())
-        .await
-        .expect("it is here");
+    assert_eq!(outcome.fetched, BTreeMap::from([(blob, whole.len() as u64)]));
+    let read = a.blobs.read(blob, 0, whole.len()).await.expect("it is here");
     assert!(read == whole);
 }
 
@@ -220,45 +157,16 @@ async fn a_fetch_goes_on_where_the_connection_broke() {
 async fn a_stranger_gets_no_blobs_until_it_is_admitted() {
     let (mut a, mut b) = Node::strangers(Transport::Tcp).await;
     let blob = hold(&b, &[content(1, 10)]).await[0];
-    a.command(NetCommand::Fetch {
-        job: 1,
-        device: b.device,
-        blobs: vec![blob],
-    })
-    .await;
+    a.command(NetCommand::Fetch { job: 1, device: b.device, blobs: vec![blob] }).await;
     b.command(NetCommand::Admit { device: a.device }).await;
-    let asked = b
-        .event(|event| matches!(event, NetEvent::BlobsRequested { .. }))
-        .await;
-    let NetEvent::BlobsRequested {
-        request,
-        device,
-        blobs,
-    } = asked
-    else {
-        panic!("{asked:?}")
-    };
+    let asked = b.event(|event| matches!(event, NetEvent::BlobsRequested { .. })).await;
+    let NetEvent::BlobsRequested { request, device, blobs } = asked else { panic!("{asked:?}") };
     assert_eq!((device, blobs), (a.device, vec![blob]));
     // Whoever is forbidden meanwhile gets nothing of what was under way.
     b.command(NetCommand::Forbid { device: a.device }).await;
-    b.command(NetCommand::Answer {
-        request,
-        allowed: vec![true],
-    })
-    .await;
-    let ended = a
-        .event(|event| matches!(event, NetEvent::FetchEnded { .. }))
-        .await;
-    assert!(
-        matches!(
-            ended,
-            NetEvent::FetchEnded {
-                job: 1,
-                error: Some(_)
-            }
-        ),
-        "{ended:?}"
-    );
+    b.command(NetCommand::Answer { request, allowed: vec![true] }).await;
+    let ended = a.event(|event| matches!(event, NetEvent::FetchEnded { .. })).await;
+    assert!(matches!(ended, NetEvent::FetchEnded { job: 1, error: Some(_) }), "{ended:?}");
     assert_eq!(a.blobs.size(blob).await.expect("the store works"), None);
 }
 
@@ -269,12 +177,7 @@ async fn jobs_beyond_the_cap_wait_their_turn() {
     let blobs = hold(&b, &contents).await;
     let device = b.device;
     for (job, blob) in (0..).zip(&blobs) {
-        a.command(NetCommand::Fetch {
-            job,
-            device,
-            blobs: vec![*blob],
-        })
-        .await;
+        a.command(NetCommand::Fetch { job, device, blobs: vec![*blob] }).await;
     }
     let mut ended = BTreeSet::new();
     while ended.len() < blobs.len() {

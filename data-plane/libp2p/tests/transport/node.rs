@@ -30,9 +30,7 @@ impl Transport {
 
 /// Waits, but not forever.
 pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, future)
-        .await
-        .expect("it happens soon")
+    tokio::time::timeout(PATIENCE, future).await.expect("it happens soon")
 }
 
 /// A transport under test.
@@ -45,46 +43,26 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) async fn start(seed: u8, transport: Transport) -> Self {
-        Self::try_start(seed, &[transport.listen()])
-            .await
-            .expect("it starts")
+        Self::try_start(seed, &[transport.listen()]).await.expect("it starts")
     }
 
     pub(crate) async fn try_start(seed: u8, listen: &[&str]) -> Result<Self, StartError> {
         let folder = tempfile::tempdir().expect("a folder");
         let blobs = Blobs::open(folder.path()).await.expect("a store");
         let listen = listen.iter().map(ToString::to_string).collect();
-        let config = NetConfig {
-            secret: [seed; 32].into(),
-            listen,
-            mdns: false,
-        };
+        let config = NetConfig { secret: [seed; 32].into(), listen, mdns: false };
         let network = start(config, blobs.clone()).await?;
-        Ok(Self {
-            device: Self::device_of(seed),
-            network,
-            blobs,
-            _folder: folder,
-        })
+        Ok(Self { device: Self::device_of(seed), network, blobs, _folder: folder })
     }
 
     /// Why a node does not start.
     pub(crate) async fn failure(listen: &[&str]) -> StartError {
-        Self::try_start(1, listen)
-            .await
-            .err()
-            .expect("it does not start")
+        Self::try_start(1, listen).await.err().expect("it does not start")
     }
 
     pub(crate) fn device_of(seed: u8) -> DeviceId {
         let keypair = libp2p::identity::Keypair::ed25519_from_bytes([seed; 32]).expect("a seed");
-        DeviceId(
-            keypair
-                .public()
-                .try_into_ed25519()
-                .expect("Ed25519")
-                .to_bytes(),
-        )
+        DeviceId(keypair.public().try_into_ed25519().expect("Ed25519").to_bytes())
     }
 
     /// Two connected nodes that have not admitted each other.
@@ -93,15 +71,11 @@ impl Node {
         let mut b = Self::start(2, transport).await;
         a.dial(b.device, &b.network.listening).await;
         let device = b.device;
-        let seen = a
-            .event(|event| matches!(event, NetEvent::Connected { .. }))
-            .await;
+        let seen = a.event(|event| matches!(event, NetEvent::Connected { .. })).await;
         assert!(
             matches!(seen, NetEvent::Connected { device: seen, outbound: true, .. } if seen == device)
         );
-        let seen = b
-            .event(|event| matches!(event, NetEvent::Connected { .. }))
-            .await;
+        let seen = b.event(|event| matches!(event, NetEvent::Connected { .. })).await;
         assert!(
             matches!(seen, NetEvent::Connected { device, outbound: false, .. } if device == a.device)
         );
@@ -117,32 +91,19 @@ impl Node {
     }
 
     pub(crate) async fn command(&self, command: NetCommand) {
-        soon(self.network.commands.send(command))
-            .await
-            .expect("the transport runs");
+        soon(self.network.commands.send(command)).await.expect("the transport runs");
     }
 
     pub(crate) async fn dial(&self, device: DeviceId, addresses: &[String]) {
-        self.command(NetCommand::Dial {
-            device,
-            addresses: addresses.to_vec(),
-        })
-        .await;
+        self.command(NetCommand::Dial { device, addresses: addresses.to_vec() }).await;
     }
 
     pub(crate) async fn send(&self, device: DeviceId, lane: Lane, frame: Bytes) {
-        self.command(NetCommand::Send {
-            device,
-            lane,
-            frame,
-        })
-        .await;
+        self.command(NetCommand::Send { device, lane, frame }).await;
     }
 
     pub(crate) async fn next(&mut self) -> NetEvent {
-        soon(self.network.events.recv())
-            .await
-            .expect("the transport runs")
+        soon(self.network.events.recv()).await.expect("the transport runs")
     }
 
     /// The next event of a kind; others are passed over.
@@ -183,8 +144,5 @@ pub(crate) async fn dial_reason(node: &mut Node, expected: DeviceId) -> String {
 /// Host and port of a TCP multiaddr.
 pub(crate) fn host_and_port(address: &str) -> (IpAddr, u16) {
     let parts: Vec<&str> = address.split('/').collect();
-    (
-        parts[2].parse().expect("a host"),
-        parts[4].parse().expect("a port"),
-    )
+    (parts[2].parse().expect("a host"), parts[4].parse().expect("a port"))
 }

@@ -1,8 +1,11 @@
 use std::time::Duration;
 
 use axum::{Json, extract::State};
-use node_core::{Request, Response, request::Role};
-use node_model::{DeviceId, ticket::Ticket};
+use node_core::{Failure, FailureKind, Request, Response, request::Role};
+use node_model::{
+    DeviceId,
+    ticket::{Ticket, TicketError},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -107,7 +110,15 @@ pub(crate) async fn accept(
     State(app): State<App>,
     JsonBody(new): JsonBody<Accept>,
 ) -> Answer<Code> {
-    let ticket: Ticket = parse("ticket", &new.ticket)?;
+    let ticket: Ticket = new.ticket.parse().map_err(|error: TicketError| {
+        let fix = match error {
+            TicketError::NotATicket | TicketError::Damaged => {
+                "copy the whole ticket, then: kith pair TICKET"
+            }
+            TicketError::Newer => "install the newest kith",
+        };
+        Failure::new(FailureKind::Invalid, error.to_string(), fix)
+    })?;
     let answer = app.handle.request(Request::Pair { ticket }).await?;
     let Response::PairingCode { device, code } = answer else {
         return Err(ask::unexpected().into());

@@ -15,15 +15,19 @@ use crate::{ask, config::App, path::LearningPath};
 /// The type of the document.
 const KIND: &str = "progress";
 
+/// Begins the keys of steps. They lie at the root of the document: two devices
+/// that begin the same path apart keep the marks of both.
+const STEP: &str = "done:";
+
 /// The steps that are done, by id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress(BTreeSet<String>);
 
 impl Progress {
     fn of(value: &Value) -> Self {
-        let done = value.get("done").and_then(Value::as_object);
-        let ids = done.into_iter().flatten().filter(|(_, value)| **value == Value::Bool(true));
-        Self(ids.map(|(id, _)| id.clone()).collect())
+        let marks = value.as_object().into_iter().flatten();
+        let done = marks.filter(|(_, value)| **value == Value::Bool(true));
+        Self(done.filter_map(|(key, _)| Some(key.strip_prefix(STEP)?.to_owned())).collect())
     }
 
     pub(crate) fn has(&self, step: &str) -> bool {
@@ -63,20 +67,14 @@ pub(crate) async fn mark(
     let id = name(space, path);
     let document = content_document(home, &id);
     let place = (home, document);
-    match ask::read_if_there(&app.handle, home, document).await? {
-        None => {
-            let value = json!({ "id": id, "path": path.to_string(), "done": {} });
-            let meta = Meta { kind: KIND.to_owned(), path: None, source: None };
-            let document = WriteDocument { document, meta, value };
-            ask::write_document(&app.handle, home, document).await?;
-        }
-        Some(view) if !view.value.get("done").is_some_and(Value::is_object) => {
-            ask::set(&app.handle, place, "/done".to_owned(), json!({})).await?;
-        }
-        Some(_) => {}
+    if ask::read_if_there(&app.handle, home, document).await?.is_none() {
+        let value = json!({ "id": id, "path": path.to_string() });
+        let meta = Meta { kind: KIND.to_owned(), path: None, source: None };
+        let document = WriteDocument { document, meta, value };
+        ask::write_document(&app.handle, home, document).await?;
     }
     let key = step.replace('~', "~0").replace('/', "~1");
-    ask::set(&app.handle, place, format!("/done/{key}"), is_done.into()).await?;
+    ask::set(&app.handle, place, format!("/{STEP}{key}"), is_done.into()).await?;
     Ok(())
 }
 
@@ -100,9 +98,11 @@ mod tests {
 
     #[test]
     fn only_true_counts() {
-        let progress = Progress::of(&json!({ "done": { "a": true, "b": false, "c": "true" } }));
-        assert!(progress.has("a") && !progress.has("b") && !progress.has("c"));
-        assert_eq!(Progress::of(&json!({ "done": [true] })), Progress::default());
+        let progress =
+            Progress::of(&json!({ "done:a": true, "done:b": false, "done:c": "true", "d": true }));
+        assert!(progress.has("a") && !progress.has("b"));
+        assert!(!progress.has("c") && !progress.has("d"));
+        assert_eq!(Progress::of(&json!(["done:a"])), Progress::default());
         let path = LearningPath::read(&json!({ "steps": [{ "id": "a" }, { "id": "z" }] }));
         assert_eq!((progress.count(&path), progress.next(&path)), (1, Some(1)));
     }

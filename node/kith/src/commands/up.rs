@@ -5,7 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use node_core::{Request, Response};
 use node_runtime::{Handle, Network, NodeEvent, StartConfig, Started, start};
 use serde_json::json;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::broadcast::error::RecvError,
+};
 
 use crate::{
     args::{Global, Up},
@@ -66,10 +69,12 @@ pub(super) async fn run(args: Up, global: &Global) -> Result<(), CliError> {
     lock.announce(&path).map_err(|error| home.unusable(&error))?;
     let token = local_token(&home)?;
     let doorway = Doorway::open(&started.handle, doorway_port, token, Some(socket)).await?;
+    // Whoever reads that it is ready may end it at once.
+    let end = End::awaited();
     announce(&started, &doorway, global.json, is_new).await?;
 
     let events = tokio::spawn(show_events(started.handle.clone(), global.json));
-    wait_for_end().await;
+    end.comes().await;
     if !global.json {
         line("stopping");
     }
@@ -162,16 +167,29 @@ async fn show_events(handle: Handle, is_json: bool) {
     }
 }
 
-/// Ctrl-C, or what a service manager sends.
-async fn wait_for_end() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        // Without a handler the signal ends us anyway.
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+/// Ctrl-C, or what a service manager sends. Without handlers a signal ends us anyway.
+struct End {
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
+}
+
+impl End {
+    /// From now on signals are noticed.
+    fn awaited() -> Self {
+        Self {
+            interrupt: signal(SignalKind::interrupt()).ok(),
+            terminate: signal(SignalKind::terminate()).ok(),
+        }
+    }
+
+    async fn comes(self) {
+        let one = async |signal: Option<Signal>| match signal {
+            Some(mut signal) => signal.recv().await,
+            None => std::future::pending().await,
+        };
+        tokio::select! {
+            _ = one(self.interrupt) => {}
+            _ = one(self.terminate) => {}
+        }
     }
 }

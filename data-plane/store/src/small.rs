@@ -1,0 +1,194 @@
+//! Small blobs, many to a file: one SQLite database with an index in memory.
+//!
+//! A transaction for hundreds of blobs costs one sync; iroh-blobs pays for each
+//! with an actor, a hash tree and files. SQLite reads and writes blobs of this
+//! size faster than a file system does (<https://sqlite.org/fasterthanfs.html>).
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use node_model::BlobId;
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
+
+use crate::BlobError;
+
+/// Largest blob that is kept here, in bytes.
+pub(crate) const SMALL_BYTES_MAX: u64 = 100 * 1024;
+
+/// Bytes that may wait for a commit; beyond it one is made.
+const PENDING_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Version of the database's layout (`PRAGMA user_version`).
+const FORMAT: u32 = 1;
+
+/// The small blobs of a store. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Small {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    index: Mutex<Index>,
+    /// Reading goes on while the other connection waits for the disk.
+    reader: Mutex<Connection>,
+    writer: Mutex<Connection>,
+}
+
+#[derive(Default)]
+struct Index {
+    /// Lengths of what is durable.
+    held: BTreeMap<BlobId, u64>,
+    pending: BTreeMap<BlobId, Bytes>,
+    pending_bytes: usize,
+}
+
+impl Small {
+    pub(crate) fn open(path: &Path) -> Result<Self, BlobError> {
+        let writer = connect(path)?;
+        let reader = connect(path)?;
+        let held = read_index(&reader)?;
+        let index = Mutex::new(Index { held, ..Index::default() });
+        let (reader, writer) = (Mutex::new(reader), Mutex::new(writer));
+        Ok(Self { shared: Arc::new(Shared { index, reader, writer }) })
+    }
+
+    /// Takes a blob; held only after a commit.
+    pub(crate) async fn add(&self, blob: BlobId, bytes: Bytes) -> Result<(), BlobError> {
+        let is_full = {
+            let mut index = lock(&self.shared.index);
+            if index.held.contains_key(&blob) {
+                return Ok(());
+            }
+            let len = bytes.len();
+            if index.pending.insert(blob, bytes).is_none() {
+                index.pending_bytes += len;
+            }
+            index.pending_bytes > PENDING_BYTES_MAX
+        };
+        if is_full { self.commit().await } else { Ok(()) }
+    }
+
+    /// Makes everything that was added durable. After an error it has to be added
+    /// again.
+    pub(crate) async fn commit(&self) -> Result<(), BlobError> {
+        if lock(&self.shared.index).pending.is_empty() {
+            return Ok(());
+        }
+        self.blocking(|shared| {
+            let mut writer = lock(&shared.writer);
+            let pending = {
+                let mut index = lock(&shared.index);
+                index.pending_bytes = 0;
+                std::mem::take(&mut index.pending)
+            };
+            write(&mut writer, &pending)?;
+            let lengths = pending.iter().map(|(blob, bytes)| (*blob, bytes.len() as u64));
+            lock(&shared.index).held.extend(lengths);
+            Ok(())
+        })
+        .await
+    }
+
+    /// The length of a blob that is durable here.
+    pub(crate) fn size(&self, blob: BlobId) -> Option<u64> {
+        lock(&self.shared.index).held.get(&blob).copied()
+    }
+
+    pub(crate) fn list(&self) -> Vec<BlobId> {
+        lock(&self.shared.index).held.keys().copied().collect()
+    }
+
+    /// All bytes of a blob.
+    pub(crate) async fn read(&self, blob: BlobId) -> Result<Vec<u8>, BlobError> {
+        self.blocking(move |shared| {
+            let reader = lock(&shared.reader);
+            let mut statement = reader
+                .prepare_cached("SELECT bytes FROM blobs WHERE id = ?1")
+                .map_err(|error| failure(&error))?;
+            let found = statement.query_row([blob.0], |row| row.get(0)).optional();
+            found.map_err(|error| failure(&error))?.ok_or(BlobError::NotHere)
+        })
+        .await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> Result<T, BlobError> + Send + 'static,
+    ) -> Result<T, BlobError> {
+        let shared = self.shared.clone();
+        let done = tokio::task::spawn_blocking(move || work(&shared)).await;
+        done.map_err(|_| BlobError::Closed)?
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn connect(path: &Path) -> Result<Connection, BlobError> {
+    let connection = Connection::open(path).map_err(|error| failure(&error))?;
+    let found: u32 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|error| failure(&error))?;
+    if found > FORMAT {
+        return Err(BlobError::Newer { found, known: FORMAT });
+    }
+    prepare(&connection, found == 0).map_err(|error| failure(&error))?;
+    Ok(connection)
+}
+
+fn prepare(connection: &Connection, is_new: bool) -> rusqlite::Result<()> {
+    if is_new {
+        connection.pragma_update(None, "page_size", 8_192)?;
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -4_096)?;
+    if is_new {
+        connection.execute_batch(
+            "BEGIN;
+             CREATE TABLE IF NOT EXISTS blobs (id BLOB PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+             COMMIT;",
+        )?;
+        connection.pragma_update(None, "user_version", FORMAT)?;
+    }
+    Ok(())
+}
+
+fn read_index(connection: &Connection) -> Result<BTreeMap<BlobId, u64>, BlobError> {
+    let read = || {
+        let mut statement = connection.prepare("SELECT id, length(bytes) FROM blobs")?;
+        let rows = statement.query_map([], |row| {
+            let len: u32 = row.get(1)?;
+            Ok((BlobId(row.get(0)?), u64::from(len)))
+        })?;
+        rows.collect::<rusqlite::Result<_>>()
+    };
+    read().map_err(|error| failure(&error))
+}
+
+fn write(writer: &mut Connection, pending: &BTreeMap<BlobId, Bytes>) -> Result<(), BlobError> {
+    let mut write = || {
+        let transaction = writer.transaction()?;
+        let mut insert = transaction
+            .prepare_cached("INSERT OR IGNORE INTO blobs (id, bytes) VALUES (?1, ?2)")?;
+        for (blob, bytes) in pending {
+            insert.execute((blob.0, &bytes[..]))?;
+        }
+        drop(insert);
+        transaction.commit()
+    };
+    write().map_err(|error| failure(&error))
+}
+
+fn failure(error: &rusqlite::Error) -> BlobError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => BlobError::Full,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => BlobError::Damaged,
+        Some(_) | None => BlobError::Io(error.to_string()),
+    }
+}
