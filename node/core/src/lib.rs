@@ -17,3 +17,6 @@ mod sync_now;
 pub use failure::{Failure, FailureKind};
 pub use node::{Config, Effect, Input, Node, OpenError, RequestId, SpaceStorage};
 pub use request::{Request, Response};
+
+#[cfg(test)]
+mod tests;

@@ -191,7 +191,7 @@ impl Node {
         let mut node = Self {
             compare_at: now.monotonic + config.sync_interval,
             config,
-            sync: SyncEngine::new(trust.device()),
+            sync: SyncEngine::new(trust.device(), random_bytes(entropy.as_mut())),
             trust,
             data: DataPlane::default(),
             storage,

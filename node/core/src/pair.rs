@@ -355,7 +355,7 @@ impl Node {
         let inviter = accepting.ticket.agent;
         match self.trust.relate(now.wall, inviter, Layer::Reciprocal, &[]) {
             Ok(()) => {
-                let attestations = self.introduction(self.trust.visible_to(inviter));
+                let attestations = self.introduction(self.essentials(inviter));
                 self.send(device, Lane::Pair, Message::Confirm { attestations }.encode());
             }
             Err(error) => self.fail_accepting(device, error.into()),

@@ -14,7 +14,7 @@ use crate::{
     driver::{self, Call, Channels, STOP_MAX},
     entropy::OsEntropy,
     handle::Handle,
-    storage::SpacesFolder,
+    storage::{SpacesFolder, entries_file},
 };
 
 /// Calls that may wait.
@@ -57,14 +57,29 @@ pub struct StartConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The ledger.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    #[error("{}: {error}", file.display())]
+    Ledger {
+        /// Where it is.
+        file: PathBuf,
+        /// Why.
+        error: LedgerError,
+    },
     /// The ledger's content or a space's store.
-    #[error(transparent)]
-    Open(#[from] OpenError),
+    #[error("{}: {error}", file.display())]
+    Open {
+        /// Where it is.
+        file: PathBuf,
+        /// Why.
+        error: OpenError,
+    },
     /// The blobs.
-    #[error("the blob store: {0}")]
-    Blobs(#[from] BlobError),
+    #[error("the blob store in {}: {error}", folder.display())]
+    Blobs {
+        /// Where it is.
+        folder: PathBuf,
+        /// Why.
+        error: BlobError,
+    },
     /// The network.
     #[error(transparent)]
     Network(#[from] data_plane_libp2p::StartError),
@@ -80,13 +95,19 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         let message = error.to_string();
         match error {
-            StartError::Ledger(error) => trust_core::TrustError::Ledger(error).into(),
-            StartError::Open(OpenError::Trust(error)) => error.into(),
-            StartError::Open(OpenError::Space { error, .. }) => Self { message, ..error.into() },
-            StartError::Blobs(BlobError::Full) => {
+            StartError::Ledger { error, .. } => {
+                Self { message, ..trust_core::TrustError::Ledger(error).into() }
+            }
+            StartError::Open { error: OpenError::Trust(error), .. } => {
+                Self { message, ..error.into() }
+            }
+            StartError::Open { error: OpenError::Space { error, .. }, .. } => {
+                Self { message, ..error.into() }
+            }
+            StartError::Blobs { error: BlobError::Full, .. } => {
                 Self::new(FailureKind::DiskFull, message, "free some space and try again")
             }
-            StartError::Blobs(_) => Self::new(
+            StartError::Blobs { .. } => Self::new(
                 FailureKind::Storage,
                 message,
                 "look at the disk and its permissions, or restore the data directory from a backup",
@@ -152,8 +173,10 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
     let (data_dir, network) = (config.data_dir.clone(), config.network.clone());
     // The stores open side by side; both read whole databases.
     let opening = tokio::task::spawn_blocking(move || open(config, clock));
-    let blobs = Blobs::open(&data_dir.join("blobs")).await?;
-    let held = blobs.list().await?.into_iter().collect();
+    let folder = data_dir.join("blobs");
+    let unusable = |error| StartError::Blobs { folder: folder.clone(), error };
+    let blobs = Blobs::open(&folder).await.map_err(unusable)?;
+    let held = blobs.list().await.map_err(unusable)?.into_iter().collect();
     let mut node = opening.await.map_err(|_| StartError::Stopped)??;
     node.handle(clock.now(), Input::BlobsHeld(held));
 
@@ -176,15 +199,25 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
 }
 
 fn open(config: StartConfig, clock: Clock) -> Result<Node, StartError> {
-    let ledger = EmbeddedLedger::open(&config.data_dir.join("trust.db"), None)?;
-    let storage = SpacesFolder::new(config.data_dir.join("spaces"));
+    let (trust, spaces) = (config.data_dir.join("trust.db"), config.data_dir.join("spaces"));
+    let ledger = EmbeddedLedger::open(&trust, None)
+        .map_err(|error| StartError::Ledger { file: trust.clone(), error })?;
+    let storage = SpacesFolder::new(spaces.clone());
     let core = Config {
         agent_name: config.agent_name,
         device_name: config.device_name,
         sync_interval: config.sync_interval,
     };
     let entropy = Box::new(OsEntropy);
-    Ok(Node::open(core, config.keys, Box::new(ledger), Box::new(storage), entropy, clock.now())?)
+    let opened =
+        Node::open(core, config.keys, Box::new(ledger), Box::new(storage), entropy, clock.now());
+    opened.map_err(|error| {
+        let file = match &error {
+            OpenError::Trust(_) => trust,
+            OpenError::Space { space, .. } => entries_file(&spaces, *space),
+        };
+        StartError::Open { file, error }
+    })
 }
 
 /// The two ends towards the network.

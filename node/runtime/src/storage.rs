@@ -1,13 +1,13 @@
 //! The stores of spaces: one folder and one SQLite file each.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use node_core::SpaceStorage;
 use node_model::SpaceId;
 use sync_engine_core::store::{EntryStore, StoreEpoch, StoreError};
 use sync_engine_sqlite::{OpenOptions, SqliteStore};
 
-/// `<data-dir>/spaces/<id>/entries.db`.
+/// `<data-dir>/spaces`.
 pub(crate) struct SpacesFolder {
     folder: PathBuf,
 }
@@ -24,16 +24,21 @@ impl SpaceStorage for SpacesFolder {
         space: SpaceId,
         epoch_if_new: StoreEpoch,
     ) -> Result<Box<dyn EntryStore>, StoreError> {
-        let folder = self.folder.join(space.to_string());
-        std::fs::create_dir_all(&folder).map_err(|error| {
+        let path = entries_file(&self.folder, space);
+        let folder = path.parent().unwrap_or(&self.folder);
+        std::fs::create_dir_all(folder).map_err(|error| {
             if error.kind() == std::io::ErrorKind::StorageFull {
                 StoreError::Full
             } else {
                 StoreError::Storage(format!("{}: {error}", folder.display()))
             }
         })?;
-        let path = folder.join("entries.db");
         let store = SqliteStore::open(&path, OpenOptions { vfs: None, epoch_if_new })?;
         Ok(Box::new(store))
     }
+}
+
+/// The store of a space below the folder of all of them.
+pub(crate) fn entries_file(folder: &Path, space: SpaceId) -> PathBuf {
+    folder.join(space.to_string()).join("entries.db")
 }

@@ -32,7 +32,9 @@ pub(super) async fn ticket(asking: &Asking<'_>, args: Ticket) -> Result<(), CliE
         format!("{code}{ticket}\n\nGood once, until {}.", text(&made, "expires_at"))
     });
     if !asking.client.is_running() {
-        note("Nobody can use it before your node runs: kith up");
+        note(
+            "Only devices on the same network will find this node, and only while it runs: kith up",
+        );
         return Ok(());
     }
     if asking.is_json || args.no_wait || !std::io::stdout().is_terminal() {
@@ -58,7 +60,7 @@ async fn wait_for_pairing(asking: &Asking<'_>, known: usize) -> Result<(), CliEr
             if !is_shown {
                 line(&format!(
                     "The code is {}. The other side must see the same.",
-                    spaced(text(pairing, "code"))
+                    text(pairing, "code")
                 ));
                 is_shown = true;
             }
@@ -80,11 +82,6 @@ fn qr_code(ticket: &str) -> Option<String> {
         .light_color(unicode::Dense1x2::Dark)
         .build();
     Some(format!("{image}\n\n"))
-}
-
-fn spaced(code: &str) -> String {
-    let (left, right) = code.split_at_checked(3).unwrap_or((code, ""));
-    format!("{left} {right}").trim_end().to_owned()
 }
 
 pub(super) async fn pair(asking: &Asking<'_>, args: Pair) -> Result<(), CliError> {
@@ -122,7 +119,7 @@ pub(super) async fn pair(asking: &Asking<'_>, args: Pair) -> Result<(), CliError
 }
 
 async fn ask_same(code: &str) -> Result<bool, CliError> {
-    line(&format!("The code is {}.", spaced(code)));
+    line(&format!("The code is {}.", code));
     line("Does the other side show the same code? [y/N]");
     let read = tokio::task::spawn_blocking(|| {
         let mut answer = String::new();

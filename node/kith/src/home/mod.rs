@@ -72,8 +72,8 @@ impl Home {
     pub fn prepare(&self) -> Result<(), CliError> {
         files::create_private_folder(&self.root).map_err(|error| self.unusable(&error))?;
         let path = self.root.join("format");
-        match std::fs::read_to_string(&path) {
-            Ok(text) => match text.trim().parse::<u32>() {
+        match std::fs::read(&path) {
+            Ok(bytes) => match String::from_utf8_lossy(&bytes).trim().parse::<u32>() {
                 Ok(found) if found > FORMAT => Err(CliError::machine(
                     format!(
                         "{} was written by a newer version of kith (format {found}, this one knows {FORMAT})",

@@ -1,0 +1,255 @@
+//! Whole nodes in memory that hear each other at once: what needs no disk, no
+//! faults and no time is shown here, everything else in the simulator.
+
+use std::{collections::VecDeque, time::Duration};
+
+use data_plane_core::net::{NetCommand, NetEvent};
+use node_model::{DeviceId, Now, SpaceId, Timestamp, ticket::Ticket};
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use serde_json::json;
+use sync_engine_core::{
+    content_document, entry,
+    store::{EntryStore, MemoryStore, StoreEpoch, StoreError},
+};
+use trust_core::{Reach, Role, keyring::DeviceKeys, ledger::MemoryLedger};
+
+use crate::{
+    Config, Effect, Failure, FailureKind, Input, Node, Request, RequestId, Response, SpaceStorage,
+    request::{Meta, PeerSyncState, WriteDocument},
+};
+
+struct InMemory;
+
+impl SpaceStorage for InMemory {
+    fn open(&mut self, _: SpaceId, epoch: StoreEpoch) -> Result<Box<dyn EntryStore>, StoreError> {
+        Ok(Box::new(MemoryStore::new(epoch)))
+    }
+}
+
+/// Nodes that are all connected as soon as one dials another.
+struct Company {
+    nodes: Vec<Node>,
+    devices: Vec<DeviceId>,
+    answers: Vec<(usize, RequestId, Result<Response, Failure>)>,
+    inbox: VecDeque<(usize, Input)>,
+    next_request: u64,
+    wall: u64,
+}
+
+impl Company {
+    fn new(count: u8) -> Self {
+        let nodes: Vec<Node> = (0..count).map(node).collect();
+        let devices = nodes.iter().map(|node| node.trust().device()).collect();
+        let inbox = (0..nodes.len())
+            .map(|at| {
+                let address = format!("/ip4/10.0.0.{at}/tcp/1");
+                (at, Input::Net(NetEvent::Listening { address }))
+            })
+            .collect();
+        Self { nodes, devices, answers: vec![], inbox, next_request: 0, wall: 1_000 }
+    }
+
+    fn now(&self) -> Now {
+        Now { monotonic: Duration::from_millis(self.wall), wall: Timestamp(self.wall) }
+    }
+
+    fn ask(&mut self, at: usize, request: Request) -> Result<Response, Failure> {
+        let id = RequestId(self.next_request);
+        self.next_request += 1;
+        self.inbox.push_back((at, Input::Request(id, request)));
+        self.run();
+        let place =
+            self.answers.iter().position(|(node, answered, _)| (*node, *answered) == (at, id));
+        self.answers.remove(place.expect("every request is answered")).2
+    }
+
+    fn run(&mut self) {
+        while let Some((at, input)) = self.inbox.pop_front() {
+            let now = self.now();
+            self.nodes[at].handle(now, input);
+            self.nodes[at].flush(now);
+            while let Some(effect) = self.nodes[at].poll_effect() {
+                self.carry(at, effect);
+            }
+        }
+    }
+
+    fn carry(&mut self, at: usize, effect: Effect) {
+        match effect {
+            Effect::Reply(id, answer) => self.answers.push((at, id, answer)),
+            Effect::Verify { job, entries } => {
+                let results = entry::read_batch(entries);
+                self.inbox.push_back((at, Input::Verified { job, results }));
+            }
+            Effect::Net(NetCommand::Dial { device, .. }) => match self.find(device) {
+                Some(other) => {
+                    self.connect(at, other, true);
+                    self.connect(other, at, false);
+                }
+                None => {
+                    let reason = "nobody is there".to_owned();
+                    self.inbox.push_back((at, Input::Net(NetEvent::DialFailed { device, reason })));
+                }
+            },
+            Effect::Net(NetCommand::Send { device, lane, frame }) => {
+                if let Some(other) = self.find(device) {
+                    let device = self.devices[at];
+                    self.inbox
+                        .push_back((other, Input::Net(NetEvent::Frame { device, lane, frame })));
+                }
+            }
+            Effect::Net(
+                NetCommand::Disconnect { .. }
+                | NetCommand::Admit { .. }
+                | NetCommand::Forbid { .. }
+                | NetCommand::Fetch { .. }
+                | NetCommand::Answer { .. },
+            )
+            | Effect::Changed { .. }
+            | Effect::PairingCode { .. }
+            | Effect::Paired { .. } => {}
+        }
+    }
+
+    fn connect(&mut self, at: usize, other: usize, outbound: bool) {
+        let device = self.devices[other];
+        let address = format!("/ip4/10.0.0.{other}/tcp/1");
+        self.inbox.push_back((at, Input::Net(NetEvent::Connected { device, address, outbound })));
+    }
+
+    fn find(&self, device: DeviceId) -> Option<usize> {
+        self.devices.iter().position(|known| *known == device)
+    }
+
+    fn space(&mut self, at: usize) -> SpaceId {
+        let found = Request::FoundSpace { name: "garden".into(), reach: Reach::Private };
+        match self.ask(at, found).expect("founds") {
+            Response::Space(info) => info.space,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn ticket(&mut self, at: usize, space: Option<SpaceId>) -> Ticket {
+        let grant = space.map(|space| (space, Role::Writer));
+        let issue = Request::IssueTicket { grant, lifetime: Duration::from_secs(60) };
+        match self.ask(at, issue).expect("issues") {
+            Response::Ticket(ticket) => ticket,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn accept(&mut self, at: usize, ticket: Ticket) -> Result<(), Failure> {
+        let Response::PairingCode { device, code } = self.ask(at, Request::Pair { ticket })? else {
+            panic!("no code");
+        };
+        let inviter = self.find(device).expect("is one of us");
+        let Response::Pairings(shown) = self.ask(inviter, Request::Pairings)? else {
+            panic!("no pairings");
+        };
+        assert_eq!(shown.last().map(|pairing| pairing.code.clone()), Some(code));
+        self.ask(at, Request::ConfirmPairing { device, is_same: true }).map(|_| ())
+    }
+
+    fn write(&mut self, at: usize, space: SpaceId, id: &str) {
+        let document = content_document(space, id);
+        let meta = Meta { kind: "note".into(), ..Meta::default() };
+        let documents = vec![WriteDocument { document, meta, value: json!({"id": id}) }];
+        self.ask(at, Request::WriteDocuments { space, documents }).expect("writes");
+    }
+
+    fn has(&mut self, at: usize, space: SpaceId, id: &str) -> bool {
+        let document = content_document(space, id);
+        self.ask(at, Request::ReadDocument { space, document }).is_ok()
+    }
+}
+
+fn node(index: u8) -> Node {
+    let mut entropy = ChaCha8Rng::seed_from_u64(u64::from(index));
+    let keys = DeviceKeys::random(&mut entropy);
+    let config = Config {
+        agent_name: format!("person {index}"),
+        device_name: "device".into(),
+        sync_interval: Duration::from_secs(1_800),
+    };
+    let now = Now { monotonic: Duration::ZERO, wall: Timestamp(1_000) };
+    let ledger = Box::new(MemoryLedger::default());
+    Node::open(config, keys, ledger, Box::new(InMemory), Box::new(entropy), now)
+        .expect("memory does not fail")
+}
+
+#[test]
+fn a_ticket_relates_two_and_brings_the_space() {
+    let mut company = Company::new(2);
+    let space = company.space(0);
+    company.write(0, space, "before");
+    let ticket = company.ticket(0, Some(space));
+    company.accept(1, ticket).expect("pairs");
+    company.write(1, space, "after");
+    assert!(company.has(1, space, "before") && company.has(0, space, "after"));
+    let sync = Request::Sync { device: None, is_full: false };
+    let Ok(Response::Synced(report)) = company.ask(0, sync) else {
+        panic!("does not sync");
+    };
+    assert_eq!(report.peers, [(company.devices[1], PeerSyncState::Synced)]);
+}
+
+/// Introductions are short: what a large space says must not crowd out who
+/// somebody is.
+#[test]
+fn a_group_grows_member_by_member() {
+    let mut company = Company::new(7);
+    let space = company.space(0);
+    for guest in 1..7 {
+        let host = guest - 1;
+        let ticket = company.ticket(0, Some(space));
+        company.accept(guest, ticket).expect("joins the space");
+        let ticket = company.ticket(host, None);
+        if host > 0 {
+            company.accept(guest, ticket).expect("relates to another member");
+        }
+        company.write(guest, space, &format!("from {guest}"));
+    }
+    for reader in 0..7 {
+        for guest in 1..7 {
+            assert!(company.has(reader, space, &format!("from {guest}")), "{reader} {guest}");
+        }
+    }
+}
+
+#[test]
+fn a_ticket_is_good_once_and_for_a_time() {
+    let mut company = Company::new(4);
+    let ticket = company.ticket(0, None);
+    company.accept(1, ticket.clone()).expect("pairs");
+    let again = company.accept(2, ticket).expect_err("is used");
+    assert_eq!(again.kind, FailureKind::NotAllowed);
+
+    let late = company.ticket(0, None);
+    company.wall += 61_000;
+    let late = company.accept(2, late).expect_err("has expired");
+    assert_eq!(late.kind, FailureKind::NotAllowed);
+
+    let mut forged = company.ticket(0, None);
+    forged.secret.0[0] ^= 1;
+    assert!(company.accept(2, forged).is_err());
+
+    let mut foreign = company.ticket(3, None);
+    foreign.device = company.devices[0];
+    assert!(company.accept(2, foreign).is_err());
+    let Ok(Response::Peers(peers)) = company.ask(2, Request::Peers) else {
+        panic!("no peers");
+    };
+    assert!(peers.is_empty(), "nobody became related by a bad ticket");
+}
+
+#[test]
+fn without_a_role_nothing_of_a_space_is_served() {
+    let mut company = Company::new(2);
+    let space = company.space(0);
+    company.write(0, space, "secret");
+    let ticket = company.ticket(0, None);
+    company.accept(1, ticket).expect("pairs");
+    let hidden = company.ask(1, Request::Documents { space }).expect_err("is not a member");
+    let unknown = Request::Documents { space: SpaceId([9; 32]) };
+    assert_eq!(hidden, company.ask(1, unknown).expect_err("is not there"));
+}
