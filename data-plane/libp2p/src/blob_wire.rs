@@ -11,8 +11,8 @@
 //! Boundaries are where wanted ranges of chunks begin and end, ascending; an odd
 //! number of them leaves the last range open. For each blob, in order, the
 //! provider writes one byte: 0 when the blob is not here or not for this
-//! requester, or 1 and then the ranges in iroh-blobs' encoding, which begins
-//! with the size. A requester may write requests ahead, and closes its side after
+//! requester, or 1 and then what the blob store writes: the size, then a small
+//! blob as a whole, or the ranges of a large one with their hash tree. A requester may write requests ahead, and closes its side after
 //! the last.
 
 use data_plane_store::Ranges;

@@ -209,6 +209,7 @@ impl Node {
             node.open_space(space).map_err(|error| OpenError::Space { space, error })?;
         }
         node.recall_peers(now);
+        node.recall_synced();
         node.trust_changed(now);
         node.route(now);
         Ok(node)
@@ -222,9 +223,7 @@ impl Node {
                 self.receive(now, device, lane, &frame);
             }
             Input::Net(NetEvent::Listening { address }) => {
-                if !self.listen.contains(&address) {
-                    self.listen.push(address);
-                }
+                self.listen_on(address);
             }
             Input::Net(event) => self.data.on_net(now.monotonic, event),
             Input::Verified { job, results } => self.verified(job, results),

@@ -116,7 +116,7 @@ impl Node {
         let ticket = Ticket {
             agent: self.trust.agent(),
             device: self.trust.device(),
-            addresses: self.listen.iter().take(ADDRESSES_MAX).cloned().collect(),
+            addresses: self.usual_addresses().into_iter().take(ADDRESSES_MAX).collect(),
             space: grant.map(|(space, _)| space),
             expires_at: now.wall.plus(lifetime),
             secret: TicketSecret(random_bytes(self.entropy.as_mut())),

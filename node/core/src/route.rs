@@ -19,6 +19,9 @@ use trust_core::{
 
 use crate::node::{Acquaintance, Effect, Node, Share};
 
+/// Name of the note that remembers where this node listened.
+const LISTEN_NOTE: &str = "listen";
+
 /// Beginning of the notes that remember where peers may be found.
 const ADDRESSES_NOTE: &str = "addresses/";
 
@@ -237,8 +240,31 @@ impl Node {
         }
     }
 
-    /// Addresses worth telling others: loopback ones only to somebody on this
-    /// machine are left to the ticket.
+    /// Notes where it listens, for tickets that are made while it does not.
+    pub(crate) fn listen_on(&mut self, address: String) {
+        if self.listen.contains(&address) {
+            return;
+        }
+        self.listen.push(address);
+        let addresses = self.own_addresses();
+        if self.trust.note::<Vec<String>>(LISTEN_NOTE).as_ref() == Some(&addresses) {
+            return;
+        }
+        if let Err(error) = self.trust.put_note(LISTEN_NOTE, &addresses) {
+            tracing::warn!(%error, "could not note the own addresses");
+        }
+    }
+
+    /// Where this node listens, or last did.
+    pub(crate) fn usual_addresses(&self) -> Vec<String> {
+        if self.listen.is_empty() {
+            self.trust.note(LISTEN_NOTE).unwrap_or_default()
+        } else {
+            self.own_addresses()
+        }
+    }
+
+    /// Where this node listens, for those who know it.
     pub(crate) fn own_addresses(&self) -> Vec<String> {
         self.listen.iter().take(exchange::ADDRESSES_MAX).cloned().collect()
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use data_plane_core::plane::Command;
-use node_model::{DeviceId, Now};
+use node_model::{DeviceId, Now, Timestamp};
 use sync_engine_core::reconcile::PeerState;
 
 use crate::{
@@ -14,6 +14,12 @@ use crate::{
 
 /// How long to wait without any progress before saying how far it came.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Begins the names of notes that say when a peer was last in sync.
+const SYNCED_NOTE: &str = "synced/";
+
+/// How old such a note may be before it is written again.
+const SYNCED_NOTE_AGE: Duration = Duration::from_secs(60);
 
 /// A request that waits for peers.
 #[derive(Debug)]
@@ -120,6 +126,30 @@ impl Node {
         for device in self.data.connected().collect::<Vec<_>>() {
             if self.peer_sync_state(device) == PeerSyncState::Synced {
                 self.last_sync.insert(device, now.wall);
+                self.remember_synced(device, now);
+            }
+        }
+    }
+
+    /// Keeps it for the next start, at most once a minute.
+    fn remember_synced(&mut self, device: DeviceId, now: Now) {
+        let name = format!("{SYNCED_NOTE}{device}");
+        let known: Option<Timestamp> = self.trust.note(&name);
+        if known.is_some_and(|known| now.wall < known.plus(SYNCED_NOTE_AGE)) {
+            return;
+        }
+        if let Err(error) = self.trust.put_note(&name, &now.wall) {
+            tracing::warn!(%device, %error, "could not note the last sync");
+        }
+    }
+
+    /// When peers were last seen to be equal, as far as an earlier run noted.
+    pub(crate) fn recall_synced(&mut self) {
+        let names: Vec<String> = self.trust.note_keys(SYNCED_NOTE).map(ToOwned::to_owned).collect();
+        for name in names {
+            let device = name.strip_prefix(SYNCED_NOTE).and_then(|text| text.parse().ok());
+            if let (Some(device), Some(at)) = (device, self.trust.note(&name)) {
+                self.last_sync.insert(device, at);
             }
         }
     }

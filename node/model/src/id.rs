@@ -99,7 +99,7 @@ id!(
     DocumentId, 16, "a document id", print_base32, parse_base32
 );
 id!(
-    /// An entry: the BLAKE3 hash of its header and body.
+    /// An entry: the BLAKE3 hash of its header, which holds the body's hash.
     EntryId, 32, "an entry id", print_base32, parse_base32
 );
 id!(

@@ -107,6 +107,9 @@ impl From<StartError> for Failure {
             StartError::Blobs { error: BlobError::Full, .. } => {
                 Self::new(FailureKind::DiskFull, message, "free some space and try again")
             }
+            StartError::Blobs { error: BlobError::Newer { .. }, .. } => {
+                Self::new(FailureKind::Storage, message, "install the newest kith")
+            }
             StartError::Blobs { .. } => Self::new(
                 FailureKind::Storage,
                 message,

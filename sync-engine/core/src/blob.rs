@@ -1,6 +1,6 @@
 //! Sealed blobs: what a file becomes before it leaves a person's hands.
 //!
-//! Bytes: `"KBL1" ‖ sealed info (80) ‖ chunks`. The info is the plaintext's
+//! Bytes: `"KBL1" ‖ sealed info (84) ‖ chunks`. The info is the plaintext's
 //! BLAKE3 hash and length, sealed with a key below the space's blob secret; the
 //! blob's own key derives from that secret and the hash, so the same file is
 //! stored once in a space and nobody outside can confirm a guess. Chunks are

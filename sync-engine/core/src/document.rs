@@ -111,12 +111,13 @@ pub struct Document {
 }
 
 impl Document {
-    /// An empty document that this device may write to. The actor derives from
-    /// device and document, so that no two writers share one.
+    /// An empty document that this run of this device may write to. The actor
+    /// derives from all three, so that no two writers share one, not even a
+    /// device with itself before its disk was set back.
     #[must_use]
-    pub fn new(device: DeviceId, space: SpaceId, document: DocumentId) -> Self {
+    pub fn new((device, run): (DeviceId, [u8; 16]), space: SpaceId, document: DocumentId) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("kith 2026-11 automerge actor");
-        hasher.update(&device.0).update(&space.0).update(&document.0);
+        hasher.update(&device.0).update(&run).update(&space.0).update(&document.0);
         let actor = &hasher.finalize().as_bytes()[..16].to_vec();
         Self {
             auto: AutoCommit::new().with_actor(ActorId::from(actor.as_slice())),

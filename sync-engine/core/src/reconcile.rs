@@ -22,7 +22,7 @@ use serde_bytes::ByteBuf;
 
 use crate::store::{Cursor, EntryStore, StoreEpoch, StoreError, StoreHead};
 
-/// Version of the messages below; a peer with another one is told so.
+/// Version of the messages below; frames with another one are refused.
 pub const PROTOCOL: u16 = 1;
 
 /// Most entries in a page.

@@ -1,7 +1,7 @@
 //! Attestations: signed claims by an agent, in deterministic CBOR.
 //!
 //! Bytes: `[envelope, signature]`, both byte strings. The envelope is the array
-//! `[1, issuer, signer, subject, kind, body, issued_at, expires_at, prev]`; its
+//! `[1, issuer, signer, kind, body, issued_at, expires_at, prev]`; its
 //! BLAKE3 hash is the attestation's id. `signer` is the issuer's root key or a
 //! device that the issuer linked; `prev` chains what one signer issued, so a
 //! withheld or forked history shows.
@@ -102,7 +102,8 @@ pub struct Attestation {
     pub signer: DeviceId,
     /// What it says.
     pub claim: Claim,
-    /// When, by the signer's clock; shown, never decisive.
+    /// When, by the signer's clock; of two statements of one signer about the
+    /// same thing the later one counts.
     pub issued_at: Timestamp,
     /// From when on it says nothing any more.
     pub expires_at: Option<Timestamp>,

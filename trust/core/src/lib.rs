@@ -4,7 +4,7 @@
 //! relationships, members of a space, the keys we hold — is derived from the set
 //! of attestations, so the order in which they arrive decides nothing.
 //!
-//! Invariant: every "may X do A with B?" of the node is answered by
+//! Invariant: every "may this device do A with B?" is answered by
 //! [`Trust::decide`] and carries its evidence.
 //! Non-goals: content, queries, blobs, anything frequent.
 

@@ -1,5 +1,7 @@
 //! The trust plane of one node: its keys, what it knows, what it may say.
 
+mod records;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{
@@ -7,23 +9,19 @@ use node_model::{
     seal::SealKey,
     sign::{Domain, Signer},
 };
-use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     attestation::{Attestation, Claim, WRAPS_MAX},
     decision::{Decision, Question, decide},
     graph::Graph,
     keyring::{DeviceKeys, EpochKeys, Keyring, wrap},
-    ledger::{Ledger, LedgerError, Record},
+    ledger::{Ledger, LedgerError},
     words::{Layer, Reach, Role},
 };
 
 /// Most attestations that a node keeps: some thousands a community (features
 /// T48) for a hundred communities.
 pub const ATTESTATIONS_MAX: usize = 200_000;
-
-/// Largest note.
-const NOTE_BYTES_MAX: usize = 1024 * 1024;
 
 /// Why the trust plane could not do it. Nothing changed.
 #[derive(Debug, thiserror::Error)]
@@ -64,17 +62,6 @@ const LABEL_BINDING: &[u8] = b"kith/space-label/1";
 
 /// Name of the note that remembers the person's own space.
 const HOME_NOTE: &str = "home-space";
-
-const ATTESTATION_TAG: u8 = b'a';
-const NOTE_TAG: u8 = b'n';
-
-fn attestation_key(id: AttestationId) -> Vec<u8> {
-    [&[ATTESTATION_TAG], &id.0[..]].concat()
-}
-
-fn note_key(name: &str) -> Vec<u8> {
-    [&[NOTE_TAG], name.as_bytes()].concat()
-}
 
 /// The trust plane.
 pub struct Trust {
@@ -347,31 +334,6 @@ impl Trust {
         self.attestations.get(&id)
     }
 
-    /// Reads a local note.
-    #[must_use]
-    pub fn note<T: Serialize + DeserializeOwned>(&self, key: &str) -> Option<T> {
-        cbor::decode(self.notes.get(key)?, NOTE_BYTES_MAX).ok()
-    }
-
-    /// Keys of the local notes that start with `prefix`.
-    pub fn note_keys<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
-        self.notes
-            .range(prefix.to_owned()..)
-            .map(|(key, _)| key.as_str())
-            .take_while(move |key| key.starts_with(prefix))
-    }
-
-    /// Writes a local note, durably.
-    ///
-    /// # Errors
-    /// [`TrustError::Ledger`].
-    pub fn put_note<T: Serialize>(&mut self, key: &str, value: &T) -> Result<(), TrustError> {
-        let plain = cbor::encode(value);
-        self.ledger.put(&[self.seal(note_key(key), &plain)])?;
-        self.notes.insert(key.to_owned(), plain);
-        Ok(())
-    }
-
     /// Says who this is, where that was not said yet: the power may have gone
     /// between the two commits of an earlier start.
     fn introduce(
@@ -430,76 +392,6 @@ impl Trust {
             let draft = self.draft(claim, now, drafts);
             drafts.push(draft);
         }
-    }
-
-    fn commit(
-        &mut self,
-        fresh: Vec<Attestation>,
-        notes: &[(String, Vec<u8>)],
-        now: Timestamp,
-    ) -> Result<(), TrustError> {
-        if self.attestations.len() + fresh.len() > ATTESTATIONS_MAX {
-            return Err(TrustError::TooMany);
-        }
-        let mut records: Vec<Record> = fresh
-            .iter()
-            .map(|attestation| self.seal(attestation_key(attestation.id), attestation.bytes()))
-            .collect();
-        records.extend(notes.iter().map(|(key, plain)| self.seal(note_key(key), plain)));
-        if records.is_empty() {
-            return Ok(());
-        }
-        self.ledger.put(&records)?;
-        for (key, plain) in notes {
-            self.notes.insert(key.clone(), plain.clone());
-        }
-        for attestation in fresh {
-            self.keep(attestation);
-        }
-        self.refresh(now);
-        Ok(())
-    }
-
-    fn keep(&mut self, attestation: Attestation) {
-        if attestation.signer == self.device() && attestation.prev == self.tip {
-            self.tip = Some(attestation.id);
-        }
-        self.attestations.insert(attestation.id, attestation);
-    }
-
-    fn load(&mut self) -> Result<(), TrustError> {
-        for (key, sealed) in self.ledger.all()? {
-            let plain = self.local.open(&key, &sealed).map_err(|_| TrustError::Damaged)?;
-            match key.split_first() {
-                Some((&ATTESTATION_TAG, _)) => {
-                    let attestation = Attestation::read(&plain).map_err(|_| TrustError::Damaged)?;
-                    self.attestations.insert(attestation.id, attestation);
-                }
-                Some((&NOTE_TAG, name)) => {
-                    let name = std::str::from_utf8(name).map_err(|_| TrustError::Damaged)?;
-                    self.notes.insert(name.to_owned(), plain);
-                }
-                Some(_) | None => return Err(TrustError::Damaged),
-            }
-        }
-        self.tip = self.end_of_own_chain();
-        Ok(())
-    }
-
-    /// What we issued last: the one of ours that no other of ours follows.
-    fn end_of_own_chain(&self) -> Option<AttestationId> {
-        let device = self.device();
-        let own = || self.attestations.values().filter(move |a| a.signer == device);
-        let followed: BTreeSet<_> = own().filter_map(|attestation| attestation.prev).collect();
-        own()
-            .filter(|attestation| !followed.contains(&attestation.id))
-            .max_by_key(|attestation| (attestation.issued_at, attestation.id))
-            .map(|attestation| attestation.id)
-    }
-
-    fn seal(&self, key: Vec<u8>, plain: &[u8]) -> Record {
-        let sealed = self.local.seal_synthetic(&key, plain);
-        (key, sealed)
     }
 
     /// Derives everything again after the set has changed.

@@ -20,7 +20,7 @@ use crate::{
     error::CliError,
     guide,
     home::{Home, KeySeal, load_or_create},
-    show::{bytes, line},
+    show::line,
 };
 
 /// How long one step may take on a slow machine.
@@ -158,10 +158,8 @@ async fn play(
     let of_space = of_space.ok_or_else(|| wrong("Ben does not have the space"))?;
     teller.say(
         &format!(
-            "4. Ben's node has it all: {} documents, {} files, {}.",
-            of_space.documents,
-            of_space.blobs,
-            bytes(of_space.bytes)
+            "4. Ben's node has it all: {} documents and {} files.",
+            of_space.documents, of_space.blobs
         ),
         &json!({"step": "synced", "documents": of_space.documents, "blobs": of_space.blobs}),
     );

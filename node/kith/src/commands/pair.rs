@@ -32,9 +32,7 @@ pub(super) async fn ticket(asking: &Asking<'_>, args: Ticket) -> Result<(), CliE
         format!("{code}{ticket}\n\nGood once, until {}.", text(&made, "expires_at"))
     });
     if !asking.client.is_running() {
-        note(
-            "Only devices on the same network will find this node, and only while it runs: kith up",
-        );
+        note("Nobody can use it before your node runs: kith up");
         return Ok(());
     }
     if asking.is_json || args.no_wait || !std::io::stdout().is_terminal() {

@@ -16,7 +16,7 @@ use crate::{
     doorway::{Doorway, bind, bind_socket, local_token},
     error::CliError,
     home::{Home, Taken, load_or_create, take},
-    show::{line, note},
+    show::line,
 };
 
 /// Where nodes listen unless told otherwise; a node that keeps its port is found
@@ -41,11 +41,6 @@ pub(super) async fn run(args: Up, global: &Global) -> Result<(), CliError> {
             return Err(node_core::Failure::new(kind, message, "kith status").into());
         }
     };
-    if global.plain_keys {
-        note(
-            "warning: the keys of this node are not sealed; whoever gets the disk gets everything",
-        );
-    }
     let doorway_port = match args.doorway {
         Some(address) => bind(address).await?,
         None => bind_default().await?,

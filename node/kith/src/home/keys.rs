@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{Home, Passphrase, files, unlock::find_passphrase, write_private};
-use crate::error::CliError;
+use crate::{error::CliError, show};
 
 /// Version of the file.
 const FORMAT: u32 = 1;
@@ -89,7 +89,12 @@ fn create(home: &Home, keys: &DeviceKeys, seal: KeySeal) -> Result<(), CliError>
         [*keys.device.secret(), *keys.root.secret(), *keys.hpke_seed()].map(Zeroizing::new);
     let secrets = Zeroizing::new(secrets.iter().flat_map(|secret| **secret).collect::<Vec<u8>>());
     let seal = match seal {
-        KeySeal::Plain => Sealed::Plain { keys: BASE64.encode(&secrets) },
+        KeySeal::Plain => {
+            show::note(
+                "warning: the keys of this node are not sealed; whoever gets the disk gets everything",
+            );
+            Sealed::Plain { keys: BASE64.encode(&secrets) }
+        }
         KeySeal::Passphrase(passphrase) => seal_with(&passphrase, &secrets)?,
         KeySeal::Ask => seal_with(&find_passphrase(true)?, &secrets)?,
     };

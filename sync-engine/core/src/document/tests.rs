@@ -14,7 +14,7 @@ struct Replica {
 
 impl Replica {
     fn new(device: u8) -> Self {
-        let document = Document::new(DeviceId([device; 32]), SPACE, DOCUMENT);
+        let document = Document::new((DeviceId([device; 32]), [0; 16]), SPACE, DOCUMENT);
         Self { document, device, made: vec![] }
     }
 

@@ -156,6 +156,7 @@ struct Delivered {
 /// The sync engine of one node.
 pub struct SyncEngine {
     device: DeviceId,
+    run: [u8; 16],
     spaces: BTreeMap<SpaceId, Space>,
     sessions: BTreeMap<(SpaceId, DeviceId), Session>,
     traffic: BTreeMap<(SpaceId, DeviceId), Traffic>,
@@ -166,11 +167,13 @@ pub struct SyncEngine {
 }
 
 impl SyncEngine {
-    /// An engine without spaces.
+    /// An engine without spaces. `run` is random and never the same again: a device whose
+    /// disk was set back must not number other changes like those that it lost.
     #[must_use]
-    pub fn new(device: DeviceId) -> Self {
+    pub fn new(device: DeviceId, run: [u8; 16]) -> Self {
         Self {
             device,
+            run,
             spaces: BTreeMap::new(),
             sessions: BTreeMap::new(),
             traffic: BTreeMap::new(),
@@ -194,7 +197,7 @@ impl SyncEngine {
         if !blobs.is_empty() {
             self.outputs.push_back(Output::Referenced { space, blobs });
         }
-        self.spaces.insert(space, Space::new(space, self.device, store)?);
+        self.spaces.insert(space, Space::new(space, self.device, self.run, store)?);
         Ok(())
     }
 

@@ -25,6 +25,7 @@ pub(super) struct Mark {
 pub(super) struct Space {
     id: SpaceId,
     device: DeviceId,
+    run: [u8; 16],
     pub(super) store: Box<dyn EntryStore>,
     keys: BTreeMap<Epoch, SealKey>,
     loaded: BTreeMap<DocumentId, Document>,
@@ -42,12 +43,14 @@ impl Space {
     pub(super) fn new(
         id: SpaceId,
         device: DeviceId,
+        run: [u8; 16],
         store: Box<dyn EntryStore>,
     ) -> Result<Self, StoreError> {
         let tip = store.tip(device)?;
         Ok(Self {
             id,
             device,
+            run,
             store,
             keys: BTreeMap::new(),
             loaded: BTreeMap::new(),
@@ -98,7 +101,7 @@ impl Space {
         if self.keys.is_empty() {
             return Err(EngineError::NoKey);
         }
-        let mut document = Document::new(self.device, self.id, id);
+        let mut document = Document::new((self.device, self.run), self.id, id);
         let mut entries = Vec::with_capacity(stored.len());
         for bytes in stored {
             let entry = VerifiedEntry::from_storage(bytes)
@@ -150,7 +153,9 @@ impl Space {
     ) -> Result<(), EngineError> {
         let mut document = match self.loaded.remove(&id) {
             Some(document) => document,
-            None => self.load(id)?.unwrap_or_else(|| Document::new(self.device, self.id, id)),
+            None => self
+                .load(id)?
+                .unwrap_or_else(|| Document::new((self.device, self.run), self.id, id)),
         };
         self.recent.retain(|recent| *recent != id);
         if document.is_removed() {
