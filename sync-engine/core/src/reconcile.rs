@@ -10,157 +10,25 @@
 //! "equal" is said only when both sides named the same digest.
 //! Non-goals: sockets, keys, who may.
 
+mod answer;
+mod message;
+
 use std::collections::VecDeque;
 
-use node_model::{
-    DeviceId, EntryId, SpaceId,
-    cbor::{self, DecodeError},
-    limit::FRAME_BYTES_MAX,
-};
-use serde::{Deserialize, Serialize};
+use node_model::{DeviceId, EntryId, SpaceId};
 use serde_bytes::ByteBuf;
 
 use crate::store::{Cursor, EntryStore, StoreEpoch, StoreError, StoreHead};
 
-/// Version of the messages below; frames with another one are refused.
-pub const PROTOCOL: u16 = 1;
+use message::GET_IDS_MAX;
 
-/// Most entries in a page.
-pub const PAGE_ENTRIES_MAX: usize = 1_000;
-
-/// A page ends after this many bytes: big enough to keep a connection busy,
-/// small enough to verify within some ten milliseconds.
-pub const PAGE_BYTES_MAX: usize = 512 * 1024;
-
-/// Most ids in a page of a list: 128 KiB.
-pub const PAGE_IDS_MAX: usize = 4_096;
-
-/// Ids asked for at once.
-const GET_IDS_MAX: usize = 256;
+pub use answer::{answer_get, answer_list, answer_pull};
+pub use message::{
+    HEADS_MAX, Head, Message, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_IDS_MAX, PROTOCOL,
+};
 
 /// Pages that may wait to be verified before the next one is asked for.
 const PAGES_UNVERIFIED_MAX: u32 = 4;
-
-/// Most spaces in one message.
-pub const HEADS_MAX: usize = 10_000;
-
-/// What a side says of one space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    /// The space.
-    pub space: SpaceId,
-    /// Its copy.
-    pub store: StoreEpoch,
-    /// How many entries it holds.
-    pub arrivals: u64,
-    /// Their digest.
-    #[serde(with = "serde_bytes")]
-    pub digest: [u8; 32],
-    /// How far it has read the receiver's copy.
-    pub seen: Option<(StoreEpoch, u64)>,
-}
-
-/// What two sides say to each other.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Message {
-    /// The state of spaces, on connecting and whenever it changed.
-    Heads {
-        /// [`PROTOCOL`].
-        protocol: u16,
-        /// One for each space.
-        heads: Vec<Head>,
-    },
-    /// Asks for entries by arrival.
-    Pull {
-        /// The space.
-        space: SpaceId,
-        /// After which place.
-        after: u64,
-    },
-    /// Entries by arrival.
-    Page {
-        /// The space.
-        space: SpaceId,
-        /// Which copy.
-        store: StoreEpoch,
-        /// The place of the last entry looked at.
-        upto: u64,
-        /// Whether there is more.
-        more: bool,
-        /// The entries, without those that came from the asker.
-        entries: Vec<ByteBuf>,
-    },
-    /// Asks for ids by arrival.
-    List {
-        /// The space.
-        space: SpaceId,
-        /// After which place.
-        after: u64,
-    },
-    /// Ids by arrival.
-    Ids {
-        /// The space.
-        space: SpaceId,
-        /// Which copy.
-        store: StoreEpoch,
-        /// The place of the last one.
-        upto: u64,
-        /// Whether there is more.
-        more: bool,
-        /// 32 bytes each.
-        ids: ByteBuf,
-    },
-    /// Asks for entries by id.
-    Get {
-        /// The space.
-        space: SpaceId,
-        /// 32 bytes each.
-        ids: ByteBuf,
-    },
-    /// Entries that were asked for by id; those that are left out may be asked
-    /// for again.
-    Entries {
-        /// The space.
-        space: SpaceId,
-        /// As many as fit.
-        entries: Vec<ByteBuf>,
-    },
-    /// No such space for you.
-    Denied {
-        /// The space.
-        space: SpaceId,
-    },
-}
-
-impl Message {
-    /// The bytes of a frame.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        cbor::encode(self)
-    }
-
-    /// Reads a frame.
-    ///
-    /// # Errors
-    /// [`DecodeError`]; at most [`FRAME_BYTES_MAX`] bytes are looked at.
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let message: Self = cbor::decode(bytes, FRAME_BYTES_MAX)?;
-        if message.is_bounded() { Ok(message) } else { Err(DecodeError::Malformed) }
-    }
-
-    fn is_bounded(&self) -> bool {
-        let whole_ids =
-            |ids: &ByteBuf, max: usize| ids.len().is_multiple_of(32) && ids.len() <= max * 32;
-        match self {
-            Self::Heads { heads, .. } => heads.len() <= HEADS_MAX,
-            Self::Page { entries, .. } => entries.len() <= PAGE_ENTRIES_MAX,
-            Self::Entries { entries, .. } => entries.len() <= GET_IDS_MAX,
-            Self::Ids { ids, .. } => whole_ids(ids, PAGE_IDS_MAX),
-            Self::Get { ids, .. } => whole_ids(ids, GET_IDS_MAX),
-            Self::Pull { .. } | Self::List { .. } | Self::Denied { .. } => true,
-        }
-    }
-}
 
 /// How a peer's copy of a space compares with ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -561,76 +429,6 @@ impl Session {
     pub fn restart(&mut self) {
         *self = Self::new(self.space, self.peer);
     }
-}
-
-/// Answers a request for entries by arrival.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn answer_pull(
-    space: SpaceId,
-    after: u64,
-    asker: DeviceId,
-    store: &dyn EntryStore,
-) -> Result<Message, StoreError> {
-    let head = store.head();
-    #[cfg_attr(
-        not(feature = "planted-bugs"),
-        expect(unused_mut, reason = "changed by a planted bug")
-    )]
-    let mut page = store.arrivals(after, PAGE_ENTRIES_MAX, PAGE_BYTES_MAX)?;
-    let upto = page.last().map_or(after.min(head.arrivals), |last| last.place);
-    #[cfg(feature = "planted-bugs")]
-    if node_model::planted::active(node_model::planted::Bug::LostLastFrame) {
-        page.pop();
-    }
-    let entries = page
-        .into_iter()
-        .filter(|arrival| arrival.source != Some(asker))
-        .map(|arrival| ByteBuf::from(arrival.bytes))
-        .collect();
-    let more = upto < head.arrivals;
-    Ok(Message::Page { space, store: head.epoch, upto, more, entries })
-}
-
-/// Answers a request for ids by arrival.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn answer_list(
-    space: SpaceId,
-    after: u64,
-    store: &dyn EntryStore,
-) -> Result<Message, StoreError> {
-    let head = store.head();
-    let page = store.ids(after, PAGE_IDS_MAX)?;
-    let upto = page.last().map_or(after.min(head.arrivals), |(place, _)| *place);
-    let ids = page.iter().flat_map(|(_, id)| id.0).collect::<Vec<u8>>();
-    let more = upto < head.arrivals;
-    Ok(Message::Ids { space, store: head.epoch, upto, more, ids: ByteBuf::from(ids) })
-}
-
-/// Answers a request for entries by id, with as many as fit.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn answer_get(
-    space: SpaceId,
-    ids: &[u8],
-    store: &dyn EntryStore,
-) -> Result<Message, StoreError> {
-    let mut bytes = 0;
-    let mut entries = Vec::new();
-    for id in ids.chunks_exact(32).filter_map(|id| id.try_into().ok()).map(EntryId) {
-        if let Some(entry) = store.entry(id)? {
-            bytes += entry.len();
-            entries.push(ByteBuf::from(entry));
-        }
-        if bytes >= PAGE_BYTES_MAX {
-            break;
-        }
-    }
-    Ok(Message::Entries { space, entries })
 }
 
 #[cfg(test)]

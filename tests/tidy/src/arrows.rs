@@ -64,8 +64,7 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("iroh-blobs", &["data-plane-store"]),
     ("rusqlite", &["trust-embedded", "sync-engine-sqlite", "data-plane-store", "sim"]),
     ("libsqlite3-sys", &["trust-embedded", "sync-engine-sqlite", "data-plane-store", "sim"]),
-    ("axum", &["doorway-http"]),
-    ("anyhow", &["kith", "tests/"]),
+    ("axum", &["doorway-http", "kith"]),
 ];
 
 /// What a plane core never depends on, not even in its tests: time, sockets, disks, chance.

@@ -1,0 +1,179 @@
+//! The side that made the ticket.
+
+use std::time::Duration;
+
+use data_plane_core::net::Lane;
+use node_model::{
+    DeviceId, Now, SpaceId, cbor, random_bytes,
+    ticket::{ADDRESSES_MAX, Ticket, TicketSecret},
+};
+use serde_bytes::ByteBuf;
+use trust_core::{
+    Layer, Role,
+    pairing::{IssuedTicket, Message, Refusal, TicketKey, Transcript, commitment, ticket_key},
+};
+
+use super::{INVITED_MAX, Invited, PAIRING_MAX, introduced, ticket_note};
+use crate::{
+    failure::Failure,
+    node::{Effect, Node},
+    request::{Pairing, Response},
+};
+
+impl Node {
+    pub(crate) fn issue_ticket(
+        &mut self,
+        now: Now,
+        grant: Option<(SpaceId, Role)>,
+        lifetime: Duration,
+    ) -> Result<Response, Failure> {
+        if let Some((space, _)) = grant {
+            match self.trust.role_in(space) {
+                None => return Err(Failure::no_such_space()),
+                Some(role) if !role.includes(Role::Admin) => {
+                    return Err(trust_core::TrustError::NotAdmin.into());
+                }
+                Some(_) => {}
+            }
+        }
+        let ticket = Ticket {
+            agent: self.trust.agent(),
+            device: self.trust.device(),
+            addresses: self.usual_addresses().into_iter().take(ADDRESSES_MAX).collect(),
+            space: grant.map(|(space, _)| space),
+            expires_at: now.wall.plus(lifetime),
+            secret: TicketSecret(random_bytes(self.entropy.as_mut())),
+        };
+        let issued = IssuedTicket {
+            secret: ticket.secret,
+            expires_at: ticket.expires_at,
+            grant,
+            bound_to: None,
+            is_used: false,
+        };
+        self.trust.put_note(&ticket_note(ticket_key(ticket.secret)), &issued)?;
+        Ok(Response::Ticket(ticket))
+    }
+
+    pub(super) fn on_open(
+        &mut self,
+        now: Now,
+        device: DeviceId,
+        ticket: TicketKey,
+        commitment: [u8; 32],
+    ) {
+        let Some(issued) = self.trust.note::<IssuedTicket>(&ticket_note(ticket)) else {
+            self.refuse(device, Refusal::Unknown);
+            return;
+        };
+        if let Err(reason) = issued.check(device, now.wall) {
+            self.refuse(device, reason);
+            return;
+        }
+        if self.pairings.invited.len() >= INVITED_MAX {
+            self.refuse(device, Refusal::Unverified);
+            return;
+        }
+        let own_nonce = random_bytes(self.entropy.as_mut());
+        let ends_at = now.monotonic + PAIRING_MAX;
+        let invited = Invited { ticket, commitment, own_nonce, is_proven: false, ends_at };
+        self.pairings.invited.insert(device, invited);
+        self.send(device, Lane::Pair, Message::Challenge { nonce: own_nonce }.encode());
+    }
+
+    pub(super) fn on_reveal(
+        &mut self,
+        now: Now,
+        device: DeviceId,
+        nonce: [u8; 32],
+        proof: [u8; 32],
+    ) {
+        let Some(invited) = self.pairings.invited.get_mut(&device) else {
+            self.refuse(device, Refusal::Unverified);
+            return;
+        };
+        let transcript = Transcript {
+            inviter: self.trust.device(),
+            acceptor: device,
+            inviter_nonce: invited.own_nonce,
+            acceptor_nonce: nonce,
+        };
+        let note = ticket_note(invited.ticket);
+        let Some(mut issued) = self.trust.note::<IssuedTicket>(&note) else {
+            self.refuse(device, Refusal::Unknown);
+            return;
+        };
+        let is_good =
+            commitment(&nonce) == invited.commitment && transcript.is_proof(issued.secret, &proof);
+        if !is_good {
+            self.refuse(device, Refusal::Unverified);
+            return;
+        }
+        invited.is_proven = true;
+        // Somebody else may have proven to hold it meanwhile.
+        if let Err(reason) = issued.check(device, now.wall) {
+            self.refuse(device, reason);
+            return;
+        }
+        issued.bound_to = Some(device);
+        if let Err(error) = self.trust.put_note(&note, &issued) {
+            tracing::error!(%error, "could not bind a ticket");
+            self.refuse(device, Refusal::Unverified);
+            return;
+        }
+        let code = transcript.code();
+        self.pairings.show(Pairing { device, code: code.clone(), agent: None, name: None });
+        self.effects.push_back(Effect::PairingCode { device, code });
+    }
+
+    pub(super) fn on_confirm(&mut self, now: Now, device: DeviceId, attestations: &[ByteBuf]) {
+        let proven = self.pairings.invited.remove(&device).filter(|invited| invited.is_proven);
+        let Some(invited) = proven else {
+            self.refuse(device, Refusal::Unverified);
+            return;
+        };
+        match self.complete_invited(now, device, invited.ticket, attestations) {
+            Ok(()) => {}
+            Err(error) => {
+                tracing::warn!(%device, %error, "pairing failed");
+                self.refuse(device, Refusal::Unverified);
+            }
+        }
+    }
+
+    fn complete_invited(
+        &mut self,
+        now: Now,
+        device: DeviceId,
+        ticket: TicketKey,
+        attestations: &[ByteBuf],
+    ) -> Result<(), trust_core::TrustError> {
+        let note = ticket_note(ticket);
+        let Some(mut issued) = self.trust.note::<IssuedTicket>(&note) else {
+            self.refuse(device, Refusal::Unknown);
+            return Ok(());
+        };
+        let Some(agent) = introduced(device, self.trust.agent(), attestations) else {
+            self.refuse(device, Refusal::Unverified);
+            return Ok(());
+        };
+        self.trust.receive(attestations.iter().map(|bytes| bytes.as_slice()), now.wall)?;
+        issued.is_used = true;
+        let notes = [(note, cbor::encode(&issued))];
+        self.trust.relate(now.wall, agent, Layer::Reciprocal, &notes)?;
+        if let Some((space, role)) = issued.grant {
+            self.trust.grant(self.entropy.as_mut(), now.wall, space, agent, role)?;
+        }
+        // The doors open before the other side hears that it may come in.
+        self.trust_changed(now);
+        let attestations = self.introduction(self.essentials(agent));
+        self.send(device, Lane::Pair, Message::Complete { attestations }.encode());
+        let name = self.trust.name_of(agent);
+        let code = self.pairings.shown.iter().find(|pairing| pairing.device == device);
+        let code = code.map(|pairing| pairing.code.clone()).unwrap_or_default();
+        let pairing = Pairing { device, code, agent: Some(agent), name: Some(name.clone()) };
+        self.pairings.show(pairing);
+        self.effects.push_back(Effect::Paired { device, name });
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! Answers to what a peer asks; they need the store and no session.
+
+use node_model::{DeviceId, EntryId, SpaceId};
+use serde_bytes::ByteBuf;
+
+use super::message::{Message, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_IDS_MAX};
+use crate::store::{EntryStore, StoreError};
+
+/// Answers a request for entries by arrival.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn answer_pull(
+    space: SpaceId,
+    after: u64,
+    asker: DeviceId,
+    store: &dyn EntryStore,
+) -> Result<Message, StoreError> {
+    let head = store.head();
+    #[cfg_attr(
+        not(feature = "planted-bugs"),
+        expect(unused_mut, reason = "changed by a planted bug")
+    )]
+    let mut page = store.arrivals(after, PAGE_ENTRIES_MAX, PAGE_BYTES_MAX)?;
+    let upto = page.last().map_or(after.min(head.arrivals), |last| last.place);
+    #[cfg(feature = "planted-bugs")]
+    if node_model::planted::active(node_model::planted::Bug::LostLastFrame) {
+        page.pop();
+    }
+    let entries = page
+        .into_iter()
+        .filter(|arrival| arrival.source != Some(asker))
+        .map(|arrival| ByteBuf::from(arrival.bytes))
+        .collect();
+    let more = upto < head.arrivals;
+    Ok(Message::Page { space, store: head.epoch, upto, more, entries })
+}
+
+/// Answers a request for ids by arrival.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn answer_list(
+    space: SpaceId,
+    after: u64,
+    store: &dyn EntryStore,
+) -> Result<Message, StoreError> {
+    let head = store.head();
+    let page = store.ids(after, PAGE_IDS_MAX)?;
+    let upto = page.last().map_or(after.min(head.arrivals), |(place, _)| *place);
+    let ids = page.iter().flat_map(|(_, id)| id.0).collect::<Vec<u8>>();
+    let more = upto < head.arrivals;
+    Ok(Message::Ids { space, store: head.epoch, upto, more, ids: ByteBuf::from(ids) })
+}
+
+/// Answers a request for entries by id, with as many as fit.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn answer_get(
+    space: SpaceId,
+    ids: &[u8],
+    store: &dyn EntryStore,
+) -> Result<Message, StoreError> {
+    let mut bytes = 0;
+    let mut entries = Vec::new();
+    for id in ids.chunks_exact(32).filter_map(|id| id.try_into().ok()).map(EntryId) {
+        if let Some(entry) = store.entry(id)? {
+            bytes += entry.len();
+            entries.push(ByteBuf::from(entry));
+        }
+        if bytes >= PAGE_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(Message::Entries { space, entries })
+}
