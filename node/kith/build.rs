@@ -1,7 +1,5 @@
 //! Lists the files of the bundled guide, so that the binary carries them.
 
-#![expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
-
 use std::{env, error::Error, fmt::Write, fs, path::Path};
 
 fn main() -> Result<(), Box<dyn Error>> {

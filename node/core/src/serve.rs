@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use data_plane_core::plane::Command;
-use node_model::{AgentId, DeviceId, DocumentId, Now, SpaceId, limit::NAME_BYTES_MAX};
+use node_model::{AgentId, BlobId, DeviceId, DocumentId, Now, SpaceId, limit::NAME_BYTES_MAX};
 use sync_engine_core::{
     EngineError, Flushed, SyncEngine, Writer, content_document, json::Pointer,
     patch::PATCH_OPS_MAX, path_document,
@@ -87,49 +87,45 @@ impl Node {
             Request::FindSpace { text } => self.find_space(&text).map(Response::Space),
             Request::Members { space } => self.members(space),
             Request::Peers => Ok(Response::Peers(self.peers())),
-            read @ (Request::ReadDocument { .. }
-            | Request::FindDocument { .. }
-            | Request::History { .. }
-            | Request::Documents { .. }
-            | Request::BlobSecret { .. }
-            | Request::Blobs { .. }
-            | Request::FindBlob { .. }) => self.serve_content(read),
-        };
-        self.reply(id, answer);
-    }
-
-    fn serve_content(&mut self, request: Request) -> Result<Response, Failure> {
-        match request {
             Request::ReadDocument { space, document } => self.read_document(space, document),
             Request::FindDocument { space, text } => {
                 self.find_document(space, &text).map(Response::Found)
             }
-            Request::History { space, document } => {
-                Ok(Response::History(self.sync.history(space, document)?))
-            }
-            Request::Documents { space } => {
-                Ok(Response::Documents(self.sync.documents(space)?.values().cloned().collect()))
-            }
-            Request::BlobSecret { space, is_write } => {
-                let needed = if is_write { Role::Writer } else { Role::Reader };
-                self.need_role(space, needed)?;
-                let (_, keys) = self.trust.keyring().newest(space).ok_or(EngineError::NoKey)?;
-                Ok(Response::BlobSecret(keys.blobs.clone()))
-            }
-            Request::Blobs { space } => {
-                self.need_role(space, Role::Custodian)?;
-                Ok(Response::Blobs(self.data.blobs_of(space).collect()))
-            }
-            Request::FindBlob { space, blob } => {
-                self.need_role(space, Role::Reader)?;
-                let found = self.data.blob_of(space, blob).map(|is_here| (blob, is_here));
-                Ok(Response::Blobs(found.into_iter().collect()))
-            }
-            other => {
-                tracing::error!(?other, "not a question about content");
-                Err(Failure::new(FailureKind::Invalid, "not understood", "kith --help"))
-            }
-        }
+            Request::History { space, document } => self.history(space, document),
+            Request::Documents { space } => self.documents(space),
+            Request::BlobSecret { space, is_write } => self.blob_secret(space, is_write),
+            Request::Blobs { space } => self.blobs(space),
+            Request::FindBlob { space, blob } => self.find_blob(space, blob),
+        };
+        self.reply(id, answer);
+    }
+
+    fn history(&mut self, space: SpaceId, document: DocumentId) -> Result<Response, Failure> {
+        self.need_role(space, Role::Reader)?;
+        Ok(Response::History(self.sync.history(space, document)?))
+    }
+
+    fn documents(&mut self, space: SpaceId) -> Result<Response, Failure> {
+        self.need_role(space, Role::Reader)?;
+        Ok(Response::Documents(self.sync.documents(space)?.values().cloned().collect()))
+    }
+
+    fn blob_secret(&self, space: SpaceId, is_write: bool) -> Result<Response, Failure> {
+        let needed = if is_write { Role::Writer } else { Role::Reader };
+        self.need_role(space, needed)?;
+        let (_, keys) = self.trust.keyring().newest(space).ok_or(EngineError::NoKey)?;
+        Ok(Response::BlobSecret(keys.blobs.clone()))
+    }
+
+    fn blobs(&self, space: SpaceId) -> Result<Response, Failure> {
+        self.need_role(space, Role::Custodian)?;
+        Ok(Response::Blobs(self.data.blobs_of(space).collect()))
+    }
+
+    fn find_blob(&self, space: SpaceId, blob: BlobId) -> Result<Response, Failure> {
+        self.need_role(space, Role::Reader)?;
+        let found = self.data.blob_of(space, blob).map(|is_here| (blob, is_here));
+        Ok(Response::Blobs(found.into_iter().collect()))
     }
 
     fn serve_write(

@@ -123,19 +123,19 @@ impl Company {
 
     fn space(&mut self, at: usize) -> SpaceId {
         let found = Request::FoundSpace { name: "garden".into(), reach: Reach::Private };
-        match self.ask(at, found).expect("founds") {
-            Response::Space(info) => info.space,
-            other => panic!("{other:?}"),
-        }
+        let Response::Space(info) = self.ask(at, found).expect("founds") else {
+            panic!("not the answer");
+        };
+        info.space
     }
 
     fn ticket(&mut self, at: usize, space: Option<SpaceId>) -> Ticket {
         let grant = space.map(|space| (space, Role::Writer));
         let issue = Request::IssueTicket { grant, lifetime: Duration::from_secs(60) };
-        match self.ask(at, issue).expect("issues") {
-            Response::Ticket(ticket) => ticket,
-            other => panic!("{other:?}"),
-        }
+        let Response::Ticket(ticket) = self.ask(at, issue).expect("issues") else {
+            panic!("not the answer");
+        };
+        ticket
     }
 
     fn accept(&mut self, at: usize, ticket: Ticket) -> Result<(), Failure> {

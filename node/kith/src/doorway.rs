@@ -33,7 +33,7 @@ pub(crate) struct Doorway {
 
 impl Doorway {
     /// Opens a loopback port and, with a home, its socket and token.
-    pub(crate) async fn open(
+    pub(crate) fn open(
         handle: &Handle,
         listener: TcpListener,
         token: String,

@@ -32,17 +32,15 @@ fn fail(error: &CliError, is_json: bool) -> ExitCode {
 /// Wrong usage; `--help` and `--version` come this way, too.
 fn usage(error: &clap::Error) -> ExitCode {
     let is_json = std::env::args().any(|argument| argument == "--json");
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
-        _ if is_json => {
-            let text = error.to_string();
-            // Missing arguments stand on lines of their own, up to an empty one.
-            let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
-            let message = lines.collect::<Vec<_>>().join(" ");
-            let message = message.trim_start_matches("error: ");
-            let name = Cli::command().get_name().to_owned();
-            fail(&CliError::usage(message, format!("{name} --help")), true)
-        }
-        _ => error.exit(),
+    let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if is_answer || !is_json {
+        error.exit();
     }
+    let text = error.to_string();
+    // Missing arguments stand on lines of their own, up to an empty one.
+    let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    let message = lines.collect::<Vec<_>>().join(" ");
+    let message = message.trim_start_matches("error: ");
+    let name = Cli::command().get_name().to_owned();
+    fail(&CliError::usage(message, format!("{name} --help")), true)
 }

@@ -219,7 +219,7 @@ impl Handle {
                 | Value::String(_)
                 | Value::Array(_) => Ok(Map::new()),
             },
-            Ok(other) => Err(unexpected(&other)),
+            Ok(_) => Err(unexpected()),
             Err(failure) if failure.kind == FailureKind::NotFound => Ok(Map::new()),
             Err(failure) => Err(failure),
         }
@@ -231,10 +231,12 @@ impl Handle {
     }
 
     async fn secret(&self, space: SpaceId, is_write: bool) -> Result<SealKey, Failure> {
-        match self.request(Request::BlobSecret { space, is_write }).await? {
-            Response::BlobSecret(secret) => Ok(secret),
-            other => Err(unexpected(&other)),
-        }
+        let Response::BlobSecret(secret) =
+            self.request(Request::BlobSecret { space, is_write }).await?
+        else {
+            return Err(unexpected());
+        };
+        Ok(secret)
     }
 
     /// All files of a space, by id.
@@ -295,13 +297,17 @@ impl Handle {
     /// bytes are not here.
     pub async fn open_blob(&self, space: SpaceId, blob: BlobId) -> Result<BlobReader, Failure> {
         let secret = self.secret(space, false).await?;
-        match self.request(Request::FindBlob { space, blob }).await? {
-            Response::Blobs(found) if found.contains(&(blob, true)) => {}
-            Response::Blobs(found) if !found.is_empty() => {
+        let found = self.request(Request::FindBlob { space, blob }).await?;
+        let Response::Blobs(found) = found else {
+            return Err(unexpected());
+        };
+        match found.first() {
+            Some((_, true)) => {}
+            Some((_, false)) => {
                 let message = "this file has not arrived on this device yet";
                 return Err(Failure::new(FailureKind::NotFound, message, "kith sync"));
             }
-            _ => {
+            None => {
                 let message = "there is no such file in this space";
                 return Err(Failure::new(FailureKind::NotFound, message, "kith blob list SPACE"));
             }

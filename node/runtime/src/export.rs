@@ -77,9 +77,8 @@ impl Handle {
         path: &str,
     ) -> Result<u64, Failure> {
         let read = Request::ReadDocument { space, document: summary.document };
-        let view = match self.request(read).await? {
-            Response::Document(view) => view,
-            other => return Err(unexpected(&other)),
+        let Response::Document(view) = self.request(read).await? else {
+            return Err(unexpected());
         };
         let target = target(folder, path)?;
         let blob = view.value.get("blob").and_then(Value::as_str).and_then(|id| id.parse().ok());

@@ -124,7 +124,6 @@ fn stopping() -> Failure {
 }
 
 /// The answer is of a kind that the request cannot have: a mistake of ours.
-pub(crate) fn unexpected(response: &Response) -> Failure {
-    tracing::error!(?response, "unexpected response");
+pub(crate) fn unexpected() -> Failure {
     Failure::new(FailureKind::Storage, "the node gave an unexpected answer", "kith status")
 }

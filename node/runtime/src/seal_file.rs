@@ -249,11 +249,15 @@ pub(crate) fn stopped(_: tokio::task::JoinError) -> Failure {
 }
 
 pub(crate) fn read_failure(error: &io::Error) -> Failure {
-    let kind = match error.kind() {
-        io::ErrorKind::NotFound => FailureKind::NotFound,
-        io::ErrorKind::PermissionDenied => FailureKind::NotAllowed,
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FailureKind::DiskFull,
-        _ => FailureKind::Storage,
+    let found = error.kind();
+    let kind = if found == io::ErrorKind::NotFound {
+        FailureKind::NotFound
+    } else if found == io::ErrorKind::PermissionDenied {
+        FailureKind::NotAllowed
+    } else if matches!(found, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        FailureKind::DiskFull
+    } else {
+        FailureKind::Storage
     };
     Failure::new(kind, format!("could not read it: {error}"), "check the file, then try again")
 }

@@ -14,10 +14,10 @@ use crate::{Handle, Network, Progress, testing::test_node};
 
 async fn space(handle: &Handle) -> SpaceId {
     let found = Request::FoundSpace { name: "album".to_owned(), reach: Reach::Private };
-    match handle.request(found).await.expect("founds") {
-        Response::Space(info) => info.space,
-        other => panic!("{other:?}"),
-    }
+    let Response::Space(info) = handle.request(found).await.expect("founds") else {
+        panic!("not the answer");
+    };
+    info.space
 }
 
 fn progress() -> watch::Sender<Progress> {

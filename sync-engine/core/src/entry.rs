@@ -8,7 +8,7 @@
 //!
 //! Invariant: a [`VerifiedEntry`] exists only for bytes whose author signed them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 
 use node_model::{
     BlobId, DeviceId, DocumentId, Entropy, EntryId, Epoch, SpaceId,
@@ -274,10 +274,11 @@ fn read_with(
     verifiers: &mut BTreeMap<DeviceId, Verifier>,
 ) -> Result<VerifiedEntry, EntryError> {
     let (id, header, signature) = parse(&bytes)?;
-    if !verifiers.contains_key(&header.author) {
-        verifiers.insert(header.author, Verifier::new(&header.author.0)?);
-    }
-    verifiers[&header.author].verify(Domain::Entry, &id.0, &signature)?;
+    let verifier = match verifiers.entry(header.author) {
+        btree_map::Entry::Occupied(known) => known.into_mut(),
+        btree_map::Entry::Vacant(new) => new.insert(Verifier::new(&header.author.0)?),
+    };
+    verifier.verify(Domain::Entry, &id.0, &signature)?;
     Ok(VerifiedEntry { id, header, bytes })
 }
 

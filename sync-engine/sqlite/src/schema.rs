@@ -67,7 +67,13 @@ pub(crate) fn open(
     if found > FORMAT {
         return Err(StoreError::Newer { found, known: FORMAT });
     }
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(failure)?;
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(failure)?;
+    if mode != "wal" {
+        // SQLite does not fail where it cannot switch, it says that it did not.
+        return Err(StoreError::Storage(format!("it cannot have a write-ahead log: {mode}")));
+    }
     #[cfg(feature = "planted-bugs")]
     let level = if node_model::planted::active(node_model::planted::Bug::SkippedFsync) {
         "OFF"

@@ -123,7 +123,7 @@ fn item(
             "tags": ["reference", WORDS[index % WORDS.len()]], "related_node_ids": related,
             "x_unknown": {"survives": true}, "schema_version": 1,
         });
-        if index % 50 == 0 {
+        if index.is_multiple_of(50) {
             value["reach"] = "community".into();
         }
         return (format!("{value:#}\n"), "json");

@@ -70,10 +70,10 @@ impl BenchNode {
 /// Founds a space.
 pub async fn found(node: &Started) -> SpaceId {
     let request = Request::FoundSpace { name: "bench".into(), reach: Reach::Private };
-    match node.handle.request(request).await.expect("founds") {
-        Response::Space(info) => info.space,
-        other => panic!("{other:?}"),
-    }
+    let Response::Space(info) = node.handle.request(request).await.expect("founds") else {
+        panic!("not the answer");
+    };
+    info.space
 }
 
 /// Relates `guest` to `host` and makes it a writer of the space.
@@ -114,8 +114,10 @@ pub async fn arrived(guest: &Started, space: SpaceId, documents: u64, blobs: usi
 
 /// The numbers of a space.
 pub async fn space_status(node: &Started, space: SpaceId) -> Option<SpaceStatus> {
-    match node.handle.request(Request::Status).await.expect("has a status") {
-        Response::Status(status) => status.spaces.into_iter().find(|s| s.info.space == space),
-        other => panic!("{other:?}"),
-    }
+    let Response::Status(status) =
+        node.handle.request(Request::Status).await.expect("has a status")
+    else {
+        panic!("not the answer");
+    };
+    status.spaces.into_iter().find(|s| s.info.space == space)
 }

@@ -37,7 +37,14 @@ impl EmbeddedLedger {
         if found > FORMAT {
             return Err(LedgerError::Newer { found, known: FORMAT });
         }
-        connection.pragma_update(None, "journal_mode", "WAL").map_err(failure)?;
+        let mode: String = connection
+            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+            .map_err(failure)?;
+        if mode != "wal" {
+            // SQLite does not fail where it cannot switch, it says that it did not.
+            let message = format!("it cannot have a write-ahead log: {mode}");
+            return Err(LedgerError::Storage(message));
+        }
         connection.pragma_update(None, "synchronous", "FULL").map_err(failure)?;
         if found == 0 {
             create(&connection).map_err(failure)?;

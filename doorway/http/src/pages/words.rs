@@ -108,7 +108,7 @@ pub(crate) fn role(role: Role) -> &'static str {
 
 pub(crate) fn reach(reach: Reach) -> &'static str {
     match reach {
-        Reach::Private => "only your own devices",
+        Reach::Private => "its members only",
         Reach::Invited => "people whom you invite",
         Reach::Local => "your household",
         Reach::Neighborhood => "your neighbours",

@@ -8,7 +8,7 @@ use node_core::{
     Failure, Request, Response,
     request::{DocumentView, PeerSyncState, Reach, Role, SpaceInfo, Status},
 };
-use node_model::{BlobId, DocumentId, SpaceId, ticket::Ticket};
+use node_model::{BlobId, DocumentId, SpaceId};
 use node_runtime::{Handle, Network, NodeEvent, Progress, StartConfig, Started, start};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -169,7 +169,7 @@ async fn play(
         "6. Both hold the same, document by document and file by file.",
         &json!({"step": "equal"}),
     );
-    let doorway = Doorway::open(ben.handle(), listener, secret(), None).await?;
+    let doorway = Doorway::open(ben.handle(), listener, secret(), None)?;
     Ok((ada, ben, doorway))
 }
 
@@ -177,9 +177,8 @@ async fn import_guide(ada: &Actor, teller: &Teller, folder: &Path) -> Result<Spa
     let source = folder.join("guide");
     guide::write_to(&source).map_err(|error| temporary(&error))?;
     let found = Request::FoundSpace { name: "guide".to_owned(), reach: Reach::Private };
-    let space = match ada.handle().request(found).await? {
-        Response::Space(SpaceInfo { space, .. }) => space,
-        other => return Err(unexpected(&other)),
+    let Response::Space(SpaceInfo { space, .. }) = ada.handle().request(found).await? else {
+        return Err(unexpected());
     };
     let (progress, _) = watch::channel(Progress::default());
     let report = ada.handle().import(space, source.clone(), progress).await?;
@@ -203,13 +202,13 @@ async fn meet(ada: &Actor, ben: &Actor, space: SpaceId, teller: &Teller) -> Resu
         grant: Some((space, Role::Writer)),
         lifetime: Duration::from_secs(15 * 60),
     };
-    let ticket: Ticket = match ada.handle().request(issue).await? {
-        Response::Ticket(ticket) => ticket,
-        other => return Err(unexpected(&other)),
+    let Response::Ticket(ticket) = ada.handle().request(issue).await? else {
+        return Err(unexpected());
     };
-    let (device, code) = match ben.handle().request(Request::Pair { ticket }).await? {
-        Response::PairingCode { device, code } => (device, code),
-        other => return Err(unexpected(&other)),
+    let Response::PairingCode { device, code } =
+        ben.handle().request(Request::Pair { ticket }).await?
+    else {
+        return Err(unexpected());
     };
     let shown = async {
         loop {
@@ -234,15 +233,14 @@ async fn meet(ada: &Actor, ben: &Actor, space: SpaceId, teller: &Teller) -> Resu
 
 async fn sync(actor: &Actor) -> Result<(), CliError> {
     let request = actor.handle().request(Request::Sync { device: None, is_full: false });
-    match tokio::time::timeout(STEP_MAX, request).await.map_err(|_| too_slow("sync"))?? {
-        Response::Synced(report)
-            if report.peers.iter().any(|(_, state)| *state == PeerSyncState::Synced) =>
-        {
-            Ok(())
-        }
-        Response::Synced(report) => Err(wrong(&format!("not in sync: {:?}", report.peers))),
-        other => Err(unexpected(&other)),
+    let answer = tokio::time::timeout(STEP_MAX, request).await.map_err(|_| too_slow("sync"))??;
+    let Response::Synced(report) = answer else {
+        return Err(unexpected());
+    };
+    if report.peers.iter().any(|(_, state)| *state == PeerSyncState::Synced) {
+        return Ok(());
     }
+    Err(wrong(&format!("not in sync: {:?}", report.peers)))
 }
 
 async fn wait_for_blobs(handle: &Handle, space: SpaceId) -> Result<(), CliError> {
@@ -297,10 +295,10 @@ async fn edit(actor: &Actor, space: SpaceId, path: &str, text: &str) -> Result<(
 
 async fn document(handle: &Handle, space: SpaceId, text: &str) -> Result<DocumentView, CliError> {
     let find = Request::FindDocument { space, text: text.to_owned() };
-    match handle.request(find).await? {
-        Response::Found(document) => read(handle, space, document).await,
-        other => Err(unexpected(&other)),
-    }
+    let Response::Found(document) = handle.request(find).await? else {
+        return Err(unexpected());
+    };
+    read(handle, space, document).await
 }
 
 async fn read(
@@ -308,19 +306,23 @@ async fn read(
     space: SpaceId,
     document: DocumentId,
 ) -> Result<DocumentView, CliError> {
-    match handle.request(Request::ReadDocument { space, document }).await? {
-        Response::Document(view) => Ok(view),
-        other => Err(unexpected(&other)),
-    }
+    let Response::Document(view) =
+        handle.request(Request::ReadDocument { space, document }).await?
+    else {
+        return Err(unexpected());
+    };
+    Ok(view)
 }
 
 /// Compares all documents of both, and all files with what was imported.
 async fn compare(ada: &Actor, ben: &Actor, space: SpaceId) -> Result<(), CliError> {
     let lists = [ada, ben].map(|actor| async move {
-        match actor.handle().request(Request::Documents { space }).await? {
-            Response::Documents(documents) => Ok(documents),
-            other => Err(unexpected(&other)),
-        }
+        let Response::Documents(documents) =
+            actor.handle().request(Request::Documents { space }).await?
+        else {
+            return Err(unexpected());
+        };
+        Ok(documents)
     });
     let [of_ada, of_ben] = lists;
     let (of_ada, of_ben) = (of_ada.await?, of_ben.await?);
@@ -358,10 +360,10 @@ async fn compare_file(
 }
 
 async fn status(handle: &Handle) -> Result<Status, CliError> {
-    match handle.request(Request::Status).await? {
-        Response::Status(status) => Ok(status),
-        other => Err(unexpected(&other)),
-    }
+    let Response::Status(status) = handle.request(Request::Status).await? else {
+        return Err(unexpected());
+    };
+    Ok(status)
 }
 
 /// A browser's first request, without the key: it must get nothing but a door.
@@ -409,8 +411,8 @@ fn too_slow(what: &str) -> CliError {
     wrong(&format!("{what} took longer than {} s", STEP_MAX.as_secs()))
 }
 
-fn unexpected(response: &Response) -> CliError {
-    wrong(&format!("unexpected answer {response:?}"))
+fn unexpected() -> CliError {
+    wrong("an answer of another kind than the question")
 }
 
 fn temporary(error: &std::io::Error) -> CliError {

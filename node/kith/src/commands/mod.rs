@@ -37,7 +37,17 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
             clap_complete::generate(shell, &mut Cli::command(), "kith", &mut std::io::stdout());
             Ok(())
         }
-        asking => ask(asking, &global).await,
+        asking @ (Command::Status
+        | Command::Id
+        | Command::Ticket(_)
+        | Command::Pair(_)
+        | Command::Space(_)
+        | Command::Doc(_)
+        | Command::Blob(_)
+        | Command::Import(_)
+        | Command::Export(_)
+        | Command::Sync(_)
+        | Command::Peer(_)) => ask(asking, &global).await,
     }
 }
 

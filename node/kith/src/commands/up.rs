@@ -63,17 +63,19 @@ pub(super) async fn run(args: Up, global: &Global) -> Result<(), CliError> {
     let socket = bind_socket(&home, &path)?;
     lock.announce(&path).map_err(|error| home.unusable(&error))?;
     let token = local_token(&home)?;
-    let doorway = Doorway::open(&started.handle, doorway_port, token, Some(socket)).await?;
+    let doorway = Doorway::open(&started.handle, doorway_port, token, Some(socket))?;
     // Whoever reads that it is ready may end it at once.
     let end = End::awaited();
     announce(&started, &doorway, global.json, is_new).await?;
 
+    let warming = tokio::spawn(warm(started.handle.clone()));
     let events = tokio::spawn(show_events(started.handle.clone(), global.json));
     end.comes().await;
     if !global.json {
         line("stopping");
     }
     events.abort();
+    warming.abort();
     doorway.close().await;
     started.stop().await;
     // It would be in the way of nobody, but it is ours to tidy.
@@ -129,6 +131,19 @@ fn default_addresses() -> Vec<String> {
         std::net::TcpListener::bind(all).is_ok() && std::net::UdpSocket::bind(all).is_ok();
     let port = if is_free { NODE_PORT } else { 0 };
     vec![format!("/ip4/0.0.0.0/tcp/{port}"), format!("/ip4/0.0.0.0/udp/{port}/quic-v1")]
+}
+
+/// The first list of a space's documents opens them all: better now than when
+/// somebody waits for it.
+async fn warm(handle: Handle) {
+    let Ok(Response::Spaces(spaces)) = handle.request(Request::Spaces).await else {
+        return;
+    };
+    for info in spaces {
+        if let Err(error) = handle.request(Request::Documents { space: info.space }).await {
+            tracing::debug!(space = %info.space, %error, "cannot list documents");
+        }
+    }
 }
 
 /// Shows what somebody at this device needs to see.

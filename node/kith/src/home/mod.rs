@@ -98,13 +98,12 @@ impl Home {
     /// The error for a directory that cannot be read or written.
     pub fn unusable(&self, error: &std::io::Error) -> CliError {
         let message = format!("{} cannot be used: {error}", self.root.display());
-        match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                let message = format!("{}: the disk is full", self.root.display());
-                let kind = node_core::FailureKind::DiskFull;
-                node_core::Failure::new(kind, message, "free some space and try again").into()
-            }
-            _ => CliError::machine(message, "look at the disk and its permissions, then try again"),
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        if matches!(error.kind(), StorageFull | QuotaExceeded) {
+            let message = format!("{}: the disk is full", self.root.display());
+            let kind = node_core::FailureKind::DiskFull;
+            return node_core::Failure::new(kind, message, "free some space and try again").into();
         }
+        CliError::machine(message, "look at the disk and its permissions, then try again")
     }
 }

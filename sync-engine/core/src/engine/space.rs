@@ -254,7 +254,7 @@ impl Space {
     /// What was written here since the last flush, as a batch.
     pub(super) fn take_staged(&mut self) -> Option<Batch> {
         let entries = std::mem::take(&mut self.staged);
-        (!entries.is_empty()).then(|| Batch { entries, source: None, cursor: None })
+        if entries.is_empty() { None } else { Some(Batch { entries, source: None, cursor: None }) }
     }
 
     /// Batches are durable: brings what is loaded up to date.
