@@ -4,15 +4,18 @@
 //! holds what Kith itself notes (type, file path, original bytes) and is hidden
 //! from JSON.
 
+mod intake;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{
-    ActorId, AutoCommit, AutomergeError, Change, ChangeHash, ObjType, ROOT, ReadDoc, ScalarValue,
+    ActorId, AutoCommit, AutomergeError, ChangeHash, ObjType, ROOT, ReadDoc, ScalarValue,
     Value as AutomergeValue, transaction::CommitOptions, transaction::Transactable,
 };
 use node_model::{BlobId, DeviceId, DocumentId, EntryId, SpaceId, Timestamp};
 use serde_json::{Map, Value};
 
+use self::intake::{Brought, Taken};
 use crate::{
     json::{self, Place, Pointer},
     patch::PatchOp,
@@ -20,13 +23,6 @@ use crate::{
 
 /// Key of the root map that Kith keeps for itself.
 pub const RESERVED_KEY: &str = "@kith";
-
-/// First bytes of an Automerge chunk, and the type of an uncompressed change
-/// (Automerge binary format, section "Chunk"): a compressed one could inflate to
-/// any size, and we write none.
-const CHUNK_MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
-const CHUNK_TYPE_AT: usize = 8;
-const CHUNK_TYPE_CHANGE: u8 = 1;
 
 /// Why a document could not be read or changed. It is as it was before.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +104,8 @@ pub struct Document {
     entries: BTreeMap<ChangeHash, EntryId>,
     tombstones: BTreeSet<EntryId>,
     refused: BTreeSet<EntryId>,
+    /// Changes that depend on others that are not here yet.
+    waiting: Vec<Brought>,
 }
 
 impl Document {
@@ -124,29 +122,24 @@ impl Document {
             entries: BTreeMap::new(),
             tombstones: BTreeSet::new(),
             refused: BTreeSet::new(),
+            waiting: Vec::new(),
         }
     }
 
     /// Takes in changes, all in one call (one by one costs 500 times as much).
-    /// Malformed ones are left out and remembered.
+    /// Malformed ones are left out and remembered; those that came too early wait.
     pub fn apply(&mut self, changes: Vec<(EntryId, Vec<u8>)>) {
-        let mut parsed = Vec::with_capacity(changes.len());
         for (entry, bytes) in changes {
-            match parse_change(bytes) {
-                Some(change) => {
-                    self.entries.insert(change.hash(), entry);
-                    parsed.push(change);
-                }
+            match intake::parse(bytes) {
+                Some(change) => self.waiting.push((entry, change)),
                 None => {
                     self.refused.insert(entry);
                 }
             }
         }
-        let entries: Vec<_> = parsed.iter().map(Change::hash).collect();
-        if self.auto.apply_changes(parsed).is_err() {
-            let refused = entries.iter().filter_map(|hash| self.entries.remove(hash));
-            self.refused.extend(refused);
-        }
+        let Taken { applied, refused } = intake::take_in(&mut self.auto, &mut self.waiting);
+        self.entries.extend(applied);
+        self.refused.extend(refused);
     }
 
     /// Takes in a tombstone; from then on the document is removed, in whatever
@@ -357,9 +350,11 @@ impl Document {
 
     /// All changes, oldest first.
     pub fn history(&mut self) -> Vec<HistoryItem> {
-        let changes = self.auto.get_changes(&[]);
+        // Automerge cannot write down again what some malformed changes did.
+        let changes = intake::guarded(|| self.auto.get_changes(&[]));
         changes
             .iter()
+            .flatten()
             .filter_map(|change| {
                 let entry = *self.entries.get(&change.hash())?;
                 let seconds = u64::try_from(change.timestamp()).unwrap_or_default();
@@ -377,12 +372,6 @@ impl Document {
 /// The keys that belong to whoever writes the document.
 fn user_keys(root: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
     root.iter().filter(|(key, _)| *key != RESERVED_KEY)
-}
-
-fn parse_change(bytes: Vec<u8>) -> Option<Change> {
-    let is_plain_change =
-        bytes.starts_with(&CHUNK_MAGIC) && bytes.get(CHUNK_TYPE_AT) == Some(&CHUNK_TYPE_CHANGE);
-    if is_plain_change { Change::from_bytes(bytes).ok() } else { None }
 }
 
 /// A reference to a blob inside a document: an object with the key `blob` whose

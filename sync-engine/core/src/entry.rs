@@ -8,7 +8,10 @@
 //!
 //! Invariant: a [`VerifiedEntry`] exists only for bytes whose author signed them.
 
-use std::collections::{BTreeMap, btree_map};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, btree_map},
+};
 
 use node_model::{
     BlobId, DeviceId, DocumentId, Entropy, EntryId, Epoch, SpaceId,
@@ -19,6 +22,7 @@ use node_model::{
 };
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteBuf, Bytes};
+use zstd::bulk::{Compressor, Decompressor};
 
 /// Largest header: all fields, with as many deps and blobs as are allowed.
 pub const HEADER_BYTES_MAX: usize = 512 + (ENTRY_DEPS_MAX + ENTRY_BLOBS_MAX) * 34;
@@ -361,9 +365,28 @@ const PACKED_ZSTD: u8 = 1;
 const ZSTD_FROM_BYTES: usize = 128;
 const ZSTD_LEVEL: i32 = 3;
 
+// A context has tables of some hundred KiB: made anew for each entry it costs as
+// much as the compression of a page.
+thread_local! {
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> =
+        RefCell::new(Compressor::new(ZSTD_LEVEL).ok());
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> =
+        RefCell::new(Decompressor::new().ok());
+}
+
+fn compress(plain: &[u8]) -> Option<Vec<u8>> {
+    COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut()?.compress(plain).ok())
+}
+
+fn decompress(compressed: &[u8], plain_bytes: usize) -> Option<Vec<u8>> {
+    DECOMPRESSOR.with_borrow_mut(|decompressor| {
+        decompressor.as_mut()?.decompress(compressed, plain_bytes).ok()
+    })
+}
+
 fn pack(plain: &[u8]) -> Vec<u8> {
     if plain.len() >= ZSTD_FROM_BYTES
-        && let Ok(compressed) = zstd::bulk::compress(plain, ZSTD_LEVEL)
+        && let Some(compressed) = compress(plain)
         && compressed.len() < plain.len()
     {
         return [&[PACKED_ZSTD], compressed.as_slice()].concat();
@@ -376,7 +399,7 @@ fn unpack(packed: &[u8], plain_bytes: usize) -> Result<Vec<u8>, EntryError> {
         Some((&PACKED_RAW, plain)) => plain.to_vec(),
         // Allocates what the header says, which `Header::decode` capped.
         Some((&PACKED_ZSTD, compressed)) => {
-            zstd::bulk::decompress(compressed, plain_bytes).map_err(|_| EntryError::OverLimit)?
+            decompress(compressed, plain_bytes).ok_or(EntryError::OverLimit)?
         }
         Some(_) | None => return Err(EntryError::Sealed),
     };

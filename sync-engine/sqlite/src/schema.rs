@@ -67,12 +67,8 @@ pub(crate) fn open(
     if found > FORMAT {
         return Err(StoreError::Newer { found, known: FORMAT });
     }
-    let mode: String = connection
-        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
-        .map_err(failure)?;
-    if mode != "wal" {
-        // SQLite does not fail where it cannot switch, it says that it did not.
-        return Err(StoreError::Storage(format!("it cannot have a write-ahead log: {mode}")));
+    if !use_wal(&connection).map_err(failure)? {
+        return Err(StoreError::Storage("it cannot have a write-ahead log".to_owned()));
     }
     #[cfg(feature = "planted-bugs")]
     let level = if node_model::planted::active(node_model::planted::Bug::SkippedFsync) {
@@ -90,6 +86,18 @@ pub(crate) fn open(
         create(&connection, epoch, digest).map_err(failure)?;
     }
     Ok(connection)
+}
+
+/// Switches to a write-ahead log, and says whether it is one now. SQLite commits
+/// the switch after the row that names the new mode: that row alone proves nothing.
+fn use_wal(connection: &Connection) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare("PRAGMA journal_mode=WAL")?;
+    let mut rows = statement.query([])?;
+    let mut is_wal = false;
+    while let Some(row) = rows.next()? {
+        is_wal = row.get::<_, String>(0)? == "wal";
+    }
+    Ok(is_wal)
 }
 
 fn create(connection: &Connection, epoch: &[u8], digest: &[u8]) -> rusqlite::Result<()> {

@@ -37,13 +37,8 @@ impl EmbeddedLedger {
         if found > FORMAT {
             return Err(LedgerError::Newer { found, known: FORMAT });
         }
-        let mode: String = connection
-            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
-            .map_err(failure)?;
-        if mode != "wal" {
-            // SQLite does not fail where it cannot switch, it says that it did not.
-            let message = format!("it cannot have a write-ahead log: {mode}");
-            return Err(LedgerError::Storage(message));
+        if !use_wal(&connection).map_err(failure)? {
+            return Err(LedgerError::Storage("it cannot have a write-ahead log".to_owned()));
         }
         connection.pragma_update(None, "synchronous", "FULL").map_err(failure)?;
         if found == 0 {
@@ -68,6 +63,18 @@ impl EmbeddedLedger {
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect()
     }
+}
+
+/// Switches to a write-ahead log, and says whether it is one now. SQLite commits
+/// the switch after the row that names the new mode: that row alone proves nothing.
+fn use_wal(connection: &Connection) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare("PRAGMA journal_mode=WAL")?;
+    let mut rows = statement.query([])?;
+    let mut is_wal = false;
+    while let Some(row) = rows.next()? {
+        is_wal = row.get::<_, String>(0)? == "wal";
+    }
+    Ok(is_wal)
 }
 
 fn create(connection: &Connection) -> rusqlite::Result<()> {
