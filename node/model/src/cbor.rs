@@ -4,7 +4,12 @@
 //! Invariant: a value decodes only from the one byte string that it encodes to,
 //! so an id or a signature cannot be moved to other bytes of equal meaning.
 
-use serde::{Serialize, de::DeserializeOwned};
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error, SeqAccess, Visitor},
+};
 
 /// Why bytes from outside were refused. Nothing was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +56,40 @@ pub fn decode<T: Serialize + DeserializeOwned>(
     if check.expected.is_empty() { Ok(value) } else { Err(DecodeError::NotCanonical) }
 }
 
+/// Reads a list of at most `MAX` items, for `#[serde(deserialize_with)]`. It stops at one more:
+/// an empty item is one byte on the wire and 24 in memory.
+///
+/// # Errors
+/// The deserializer's, or that there are more.
+pub fn at_most<'de, const MAX: usize, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    deserializer.deserialize_seq(AtMost::<MAX, T>(PhantomData))
+}
+
+struct AtMost<const MAX: usize, T>(PhantomData<T>);
+
+impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for AtMost<MAX, T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a list of at most {MAX} items")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            if items.len() == MAX {
+                return Err(A::Error::invalid_length(MAX + 1, &self));
+            }
+            items.push(item);
+        }
+        Ok(items)
+    }
+}
+
 /// Compares a re-encoding with the input as it is written, without a copy.
 struct Canonical<'a> {
     expected: &'a [u8],
@@ -92,6 +131,16 @@ mod tests {
             decode::<(u64, u64)>(&[0x82, 1, 2], 2),
             Err(DecodeError::TooLarge { got: 3, max: 2 })
         );
+    }
+
+    #[test]
+    fn a_list_ends_where_it_must() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct List(#[serde(deserialize_with = "at_most::<2, _, _>")] Vec<u64>, u64);
+        let list = |items: &[u64]| encode(&(items, 7_u64));
+        assert_eq!(decode(&list(&[1, 2]), 64), Ok(List(vec![1, 2], 7)));
+        assert_eq!(decode(&list(&[]), 64), Ok(List(vec![], 7)));
+        assert_eq!(decode::<List>(&list(&[1, 2, 3]), 64), Err(DecodeError::Malformed));
     }
 
     #[test]

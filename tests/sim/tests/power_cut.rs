@@ -49,10 +49,7 @@ struct Complaint {
 
 impl Complaint {
     fn broken(text: impl ToString) -> Self {
-        Self {
-            is_lost_commit: false,
-            text: text.to_string(),
-        }
+        Self { is_lost_commit: false, text: text.to_string() }
     }
 }
 
@@ -99,10 +96,7 @@ fn all_happened(counts: &FaultCounts) {
 
 #[test]
 fn a_lying_drive_is_found_out() {
-    let faults = Faults {
-        lost_sync: Trigger::PerMille(500),
-        ..Faults::default()
-    };
+    let faults = Faults { lost_sync: Trigger::PerMille(500), ..Faults::default() };
     loses_a_commit(WAL, faults);
 }
 
@@ -148,11 +142,7 @@ fn run(seed: u64, pragmas: &'static str, faults: Faults) -> Outcome {
             open(&disk, pragmas).and_then(|connection| check(&connection, &mut acknowledged));
         looked.unwrap_or_else(|error| Some(Complaint::broken(error)))
     });
-    Outcome {
-        complaint,
-        counts: disk.counts(),
-        content_hash: disk.snapshot().content_hash(),
-    }
+    Outcome { complaint, counts: disk.counts(), content_hash: disk.snapshot().content_hash() }
 }
 
 /// One life. An error is what the power cut makes of a call, or else a complaint.

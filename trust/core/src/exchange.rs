@@ -21,6 +21,7 @@ pub enum Message {
     /// Where I may be found.
     Here {
         /// Multiaddrs.
+        #[serde(deserialize_with = "cbor::at_most::<ADDRESSES_MAX, _, _>")]
         addresses: Vec<String>,
     },
     /// What I have of those that concern you.
@@ -31,6 +32,7 @@ pub enum Message {
     /// What you lack.
     Attestations {
         /// Their bytes.
+        #[serde(deserialize_with = "cbor::at_most::<ATTESTATIONS_PER_MESSAGE_MAX, _, _>")]
         attestations: Vec<ByteBuf>,
     },
 }
@@ -56,13 +58,10 @@ impl Message {
         let message: Self = cbor::decode(bytes, FRAME_BYTES_MAX)?;
         let is_bounded = match &message {
             Self::Here { addresses } => {
-                addresses.len() <= ADDRESSES_MAX
-                    && addresses.iter().all(|address| address.len() <= NAME_BYTES_MAX)
+                addresses.iter().all(|address| address.len() <= NAME_BYTES_MAX)
             }
             Self::Have { ids } => ids.len().is_multiple_of(32),
-            Self::Attestations { attestations } => {
-                attestations.len() <= ATTESTATIONS_PER_MESSAGE_MAX
-            }
+            Self::Attestations { .. } => true,
         };
         if is_bounded { Ok(message) } else { Err(DecodeError::Malformed) }
     }

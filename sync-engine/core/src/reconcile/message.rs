@@ -53,6 +53,7 @@ pub enum Message {
         /// [`PROTOCOL`].
         protocol: u16,
         /// One for each space.
+        #[serde(deserialize_with = "cbor::at_most::<HEADS_MAX, _, _>")]
         heads: Vec<Head>,
     },
     /// Asks for entries by arrival.
@@ -73,6 +74,7 @@ pub enum Message {
         /// Whether there is more.
         more: bool,
         /// The entries, without those that came from the asker.
+        #[serde(deserialize_with = "cbor::at_most::<PAGE_ENTRIES_MAX, _, _>")]
         entries: Vec<ByteBuf>,
     },
     /// Asks for ids by arrival.
@@ -108,6 +110,7 @@ pub enum Message {
         /// The space.
         space: SpaceId,
         /// As many as fit.
+        #[serde(deserialize_with = "cbor::at_most::<GET_IDS_MAX, _, _>")]
         entries: Vec<ByteBuf>,
     },
     /// No such space for you.
@@ -137,12 +140,14 @@ impl Message {
         let whole_ids =
             |ids: &ByteBuf, max: usize| ids.len().is_multiple_of(32) && ids.len() <= max * 32;
         match self {
-            Self::Heads { heads, .. } => heads.len() <= HEADS_MAX,
-            Self::Page { entries, .. } => entries.len() <= PAGE_ENTRIES_MAX,
-            Self::Entries { entries, .. } => entries.len() <= GET_IDS_MAX,
             Self::Ids { ids, .. } => whole_ids(ids, PAGE_IDS_MAX),
             Self::Get { ids, .. } => whole_ids(ids, GET_IDS_MAX),
-            Self::Pull { .. } | Self::List { .. } | Self::Denied { .. } => true,
+            Self::Heads { .. }
+            | Self::Pull { .. }
+            | Self::Page { .. }
+            | Self::List { .. }
+            | Self::Entries { .. }
+            | Self::Denied { .. } => true,
         }
     }
 }

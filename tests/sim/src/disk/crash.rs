@@ -179,11 +179,7 @@ fn land(
 /// Every sector that a write touches.
 fn sectors(offset: usize, length: usize) -> Range<usize> {
     let end = (offset + length).div_ceil(SECTOR_BYTES);
-    offset / SECTOR_BYTES..if length == 0 {
-        offset / SECTOR_BYTES
-    } else {
-        end
-    }
+    offset / SECTOR_BYTES..if length == 0 { offset / SECTOR_BYTES } else { end }
 }
 
 /// A sector of the content, shorter at the end of the file.

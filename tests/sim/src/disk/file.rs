@@ -25,11 +25,12 @@ impl Pending {
 
 /// Writes, and fills a gap behind the present end with zeros.
 pub(super) fn write_at(content: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
-    let end = offset + bytes.len();
-    if content.len() < end {
-        content.resize(end, 0);
+    if content.len() < offset {
+        content.resize(offset, 0);
     }
-    content[offset..end].copy_from_slice(bytes);
+    let (inside, behind) = bytes.split_at(bytes.len().min(content.len() - offset));
+    content[offset..offset + inside.len()].copy_from_slice(inside);
+    content.extend_from_slice(behind);
 }
 
 /// SQLite's five lock levels.
@@ -57,18 +58,11 @@ pub(super) struct File {
 
 impl File {
     pub(super) fn with_durable(content: Vec<u8>) -> Self {
-        Self {
-            current: content.clone(),
-            durable: content,
-            ..Self::default()
-        }
+        Self { current: content.clone(), durable: content, ..Self::default() }
     }
 
     pub(super) fn created(syncs_directory: bool) -> Self {
-        Self {
-            syncs_directory,
-            ..Self::default()
-        }
+        Self { syncs_directory, ..Self::default() }
     }
 
     /// Fills the buffer, with zeros behind the end; says how many bytes the file had.

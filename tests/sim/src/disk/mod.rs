@@ -64,9 +64,7 @@ impl SimDisk {
     pub fn from_image(image: DiskImage, seed: u64) -> Self {
         let berth = Berth::claim();
         let name = berth.name();
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State::new(image, seed, berth)),
-        });
+        let shared = Arc::new(Shared { state: Mutex::new(State::new(image, seed, berth)) });
         shared.state().berth.mount(Arc::downgrade(&shared));
         Self { shared, name }
     }
@@ -155,18 +153,13 @@ impl SimDisk {
 
 impl fmt::Debug for SimDisk {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("SimDisk")
-            .field("vfs_name", &self.name)
-            .finish_non_exhaustive()
+        formatter.debug_struct("SimDisk").field("vfs_name", &self.name).finish_non_exhaustive()
     }
 }
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .expect("a panic inside the disk is a bug of the disk and ends the run")
+        self.state.lock().expect("a panic inside the disk is a bug of the disk and ends the run")
     }
 }
 

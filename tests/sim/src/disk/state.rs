@@ -255,9 +255,7 @@ impl State {
 
     fn is_full(&self, growth: u64) -> bool {
         let used = || self.files.values().map(|file| file.current.len() as u64);
-        self.faults
-            .capacity_bytes
-            .is_some_and(|capacity| used().sum::<u64>() + growth > capacity)
+        self.faults.capacity_bytes.is_some_and(|capacity| used().sum::<u64>() + growth > capacity)
     }
 
     fn loses_sync(&mut self) -> bool {
@@ -351,9 +349,7 @@ impl State {
             let file = self.files.get(id)?;
             Some((path.clone(), file.durable.clone()))
         };
-        DiskImage {
-            files: self.durable_names.iter().filter_map(content).collect(),
-        }
+        DiskImage { files: self.durable_names.iter().filter_map(content).collect() }
     }
 
     /// The content of a file as a running program would read it.

@@ -28,10 +28,7 @@ fn connect(disk: &SimDisk) -> rusqlite::Result<Connection> {
 }
 
 fn insert(connection: &Connection, number: u32) -> rusqlite::Result<usize> {
-    connection.execute(
-        "INSERT INTO item (number, body) VALUES (?1, zeroblob(3000))",
-        [number],
-    )
+    connection.execute("INSERT INTO item (number, body) VALUES (?1, zeroblob(3000))", [number])
 }
 
 fn count(connection: &Connection) -> u32 {
@@ -55,10 +52,7 @@ fn a_dead_connection_can_do_nothing() {
     let alive = connect(&disk).expect("the disk is on again");
     let before = disk.snapshot();
     assert_eq!(failure(insert(&dead, 2)), ErrorCode::SystemIoFailure);
-    assert!(
-        dead.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
-            .is_err()
-    );
+    assert!(dead.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").is_err());
     drop(dead);
     assert_eq!(disk.snapshot(), before);
     assert_eq!(count(&alive), 1);
@@ -78,18 +72,9 @@ fn a_second_connection_meets_the_lock_of_the_first() {
 #[test]
 fn errors_of_the_disk_lose_no_commit() {
     let _turn = turn();
-    let full = Faults {
-        capacity_bytes: Some(64 << 10),
-        ..Faults::default()
-    };
-    let failing_sync = Faults {
-        sync_error: Trigger::Once { after: 5 },
-        ..Faults::default()
-    };
-    let failing_write = Faults {
-        write_error: Trigger::Once { after: 5 },
-        ..Faults::default()
-    };
+    let full = Faults { capacity_bytes: Some(64 << 10), ..Faults::default() };
+    let failing_sync = Faults { sync_error: Trigger::Once { after: 5 }, ..Faults::default() };
+    let failing_write = Faults { write_error: Trigger::Once { after: 5 }, ..Faults::default() };
     for (faults, code) in [
         (full, ErrorCode::DiskFull),
         (failing_sync, ErrorCode::SystemIoFailure),
@@ -111,10 +96,7 @@ fn errors_of_the_disk_lose_no_commit() {
         disk.crash();
         let found = count(&connect(&disk).expect("the faults are gone"));
         // The transaction that failed may have reached the medium all the same.
-        assert!(
-            found == committed || found == committed + 1,
-            "{found} of {committed}"
-        );
+        assert!(found == committed || found == committed + 1, "{found} of {committed}");
     }
 }
 

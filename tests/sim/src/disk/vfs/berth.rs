@@ -79,11 +79,7 @@ impl Slot {
         // SAFETY: the VFS is complete, lives for ever, and is not registered now; SQLite
         // initialises itself on the first call.
         let result = unsafe { ffi::sqlite3_vfs_register(self.vfs.get(), 0) };
-        assert_eq!(
-            result,
-            ffi::SQLITE_OK,
-            "registering fails only without memory"
-        );
+        assert_eq!(result, ffi::SQLITE_OK, "registering fails only without memory");
     }
 
     fn unregister(&self) {
@@ -112,16 +108,9 @@ impl Berth {
     /// A name that no living disk has.
     pub(in super::super) fn claim() -> Self {
         let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let Free { name, slots } = free.unwrap_or_else(|| Free {
-            name: new_name(),
-            slots: Vec::new(),
-        });
-        Self {
-            name,
-            disk: Weak::new(),
-            registered: None,
-            others: slots,
-        }
+        let Free { name, slots } =
+            free.unwrap_or_else(|| Free { name: new_name(), slots: Vec::new() });
+        Self { name, disk: Weak::new(), registered: None, others: slots }
     }
 
     pub(in super::super) fn name(&self) -> &'static str {
@@ -159,9 +148,7 @@ impl Drop for Berth {
         }
         let slots = std::mem::take(&mut self.others);
         let name = self.name;
-        FREE.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Free { name, slots });
+        FREE.lock().unwrap_or_else(PoisonError::into_inner).push(Free { name, slots });
     }
 }
 

@@ -54,19 +54,12 @@ pub(super) struct OpenFile {
 
 impl OpenFile {
     pub(super) fn closed() -> Self {
-        Self {
-            base: ffi::sqlite3_file {
-                pMethods: ptr::null(),
-            },
-            opened: ptr::null_mut(),
-        }
+        Self { base: ffi::sqlite3_file { pMethods: ptr::null() }, opened: ptr::null_mut() }
     }
 
     pub(super) fn open(opened: Opened) -> Self {
         Self {
-            base: ffi::sqlite3_file {
-                pMethods: &raw const METHODS,
-            },
+            base: ffi::sqlite3_file { pMethods: &raw const METHODS },
             opened: Box::into_raw(Box::new(opened)),
         }
     }

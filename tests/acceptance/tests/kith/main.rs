@@ -1,0 +1,12 @@
+//! The real `kith` as people and scripts use it; see the crate `acceptance` for the harness.
+
+mod alone;
+mod crash;
+mod directory;
+mod disk;
+mod doorway;
+mod errors;
+mod ports;
+mod sharing;
+mod tickets;
+mod together;

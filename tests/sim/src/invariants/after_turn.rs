@@ -1,0 +1,165 @@
+//! What must hold after each turn of a node.
+
+use std::collections::BTreeSet;
+
+use node_core::{FailureKind, Response, request::Role};
+use node_model::{DocumentId, EntryId, SpaceId};
+use sync_engine_core::{
+    entry::EntryKind,
+    store::{Arrival, EntryStore as _},
+};
+
+use super::{Verdict, all_ids, read, store};
+use crate::{reference::Promise, turn::Turn, workload::Asked, world::World};
+
+pub(super) fn acknowledged_is_stored(world: &mut World, turn: &Turn) -> Verdict {
+    let space = world.space;
+    for (asked, answer) in &turn.replies {
+        let (Asked::Write { documents, mark, is_removal }, Ok(Response::Written(written))) =
+            (asked, answer)
+        else {
+            continue;
+        };
+        for document in documents {
+            let ids = written_here(turn, space, *document, *is_removal)?;
+            if ids.is_empty() {
+                return Err(format!("machine {}: no entry of document {document}", turn.machine));
+            }
+            for id in ids {
+                let promise =
+                    Promise { machine: turn.machine, document: *document, is_removal: *is_removal };
+                world.reference.acknowledged.insert(id, promise);
+            }
+        }
+        if *is_removal {
+            continue;
+        }
+        let Some(process) = world.machines[turn.machine].process.as_mut() else { continue };
+        for (document, heads) in written {
+            let history =
+                process.node.sync_engine().history(space, *document).map_err(|e| e.to_string())?;
+            if let Some(head) = heads.iter().find(|h| history.iter().all(|i| i.change != **h)) {
+                return Err(format!("head {head} of document {document} is not in its history"));
+            }
+        }
+        if let (1, Some((path, value)), Some(document)) = (turn.inputs, mark, documents.first()) {
+            let found = process.node.sync_engine().document(space, *document);
+            let found = found.map_err(|error| error.to_string())?.value();
+            if found.pointer(path) != Some(value) {
+                return Err(format!("document {document} has no {value} at {path}: {found}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Entries of a document that were written here in a turn.
+fn written_here(
+    turn: &Turn,
+    space: SpaceId,
+    document: DocumentId,
+    is_removal: bool,
+) -> Result<Vec<EntryId>, String> {
+    let kind = if is_removal { EntryKind::Tombstone } else { EntryKind::Change };
+    let mut ids = Vec::new();
+    for arrival in turn.stored.get(&space).into_iter().flatten() {
+        if arrival.source.is_none() {
+            let entry = read(&arrival.bytes)?;
+            if entry.header().document == document && entry.header().kind == kind {
+                ids.push(entry.id());
+            }
+        }
+    }
+    Ok(ids)
+}
+
+pub(super) fn refused_changed_nothing(world: &mut World, turn: &Turn) -> Verdict {
+    let [(Asked::Write { .. }, Err(failure))] = turn.replies.as_slice() else { return Ok(()) };
+    let stored = turn.stored.get(&world.space).into_iter().flatten();
+    let written = stored.filter(|arrival| arrival.source.is_none()).count();
+    if turn.inputs == 1 && written > 0 {
+        return Err(format!("machine {}: {failure}, yet {written} entries", turn.machine));
+    }
+    Ok(())
+}
+
+pub(super) fn failure_has_a_reason(world: &mut World, turn: &Turn) -> Verdict {
+    let machine = &world.machines[turn.machine];
+    for (asked, answer) in &turn.replies {
+        let Err(failure) = answer else { continue };
+        if !matches!(asked, Asked::Write { .. } | Asked::Read | Asked::Sync) {
+            continue;
+        }
+        let is_explained = match failure.kind {
+            FailureKind::NotFound | FailureKind::Conflict => true,
+            FailureKind::NotAllowed => !machine.first_role.includes(Role::Writer),
+            FailureKind::DiskFull | FailureKind::Storage => turn.has_disk_failed,
+            FailureKind::Invalid | FailureKind::Unreachable | FailureKind::TooLarge => false,
+        };
+        if !is_explained {
+            return Err(format!("machine {}: {failure:?} to {asked:?}", turn.machine));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn changes_are_told(_: &mut World, turn: &Turn) -> Verdict {
+    for (space, arrivals) in &turn.stored {
+        let told = turn.changed.get(space);
+        for arrival in arrivals {
+            let document = read(&arrival.bytes)?.header().document;
+            if !told.is_some_and(|told| told.contains(&document)) {
+                return Err(format!("machine {} kept quiet about {document}", turn.machine));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn errors_have_a_reason(_: &mut World, turn: &Turn) -> Verdict {
+    match turn.errors.first() {
+        Some(error) if !turn.has_disk_failed => Err(format!("machine {}: {error}", turn.machine)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+pub(super) fn store_only_grows(world: &mut World, turn: &Turn) -> Verdict {
+    for (space, arrivals) in &turn.stored {
+        let held = world.reference.held.entry((turn.machine, *space)).or_default();
+        for Arrival { place, bytes, .. } in arrivals {
+            if *place != held.len() as u64 + 1 {
+                return Err(format!(
+                    "machine {}: place {place} after {}",
+                    turn.machine,
+                    held.len()
+                ));
+            }
+            held.push(read(bytes)?.id());
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn cursor_tells_the_truth(world: &mut World, turn: &Turn) -> Verdict {
+    let Some(own) = store(world, turn.machine) else { return Ok(()) };
+    for peer in own.take_moved() {
+        let Some(number) = world.network.number_of(peer) else { continue };
+        let cursor = own.cursor(peer).map_err(|error| error.to_string())?;
+        let (Some(cursor), Some(theirs)) = (cursor, store(world, number)) else { continue };
+        // Who was set back may have other entries in the places that were read.
+        let is_excused = [turn.machine, number].iter().any(|n| world.machines[*n].is_restored);
+        if cursor.epoch != theirs.head().epoch || cursor.has_refused || is_excused {
+            continue;
+        }
+        let here: BTreeSet<EntryId> = all_ids(&own)?.into_iter().collect();
+        for (id, place) in all_ids(&theirs)?.into_iter().zip(1..=cursor.after) {
+            if !here.contains(&id) {
+                return Err(format!(
+                    "machine {} read {number} up to {}, but lacks {id} at {place}",
+                    turn.machine, cursor.after
+                ));
+            }
+        }
+    }
+    Ok(())
+}

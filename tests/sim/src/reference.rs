@@ -1,0 +1,94 @@
+//! What must be true, by a second and simpler way: what was promised, and what the entries of a
+//! space add up to when nobody is in a hurry.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ed25519_dalek::VerifyingKey;
+use node_model::{
+    BlobId, DeviceId, DocumentId, EntryId, Epoch, SpaceId, cbor, limit::ENTRY_BODY_BYTES_MAX,
+    seal::SealKey,
+};
+use serde_bytes::ByteBuf;
+use serde_json::Value;
+use sync_engine_core::{
+    document::Document,
+    entry::{EntryKind, VerifiedEntry},
+    store::StoreEpoch,
+};
+
+/// What the world was promised.
+#[derive(Default)]
+pub(crate) struct Reference {
+    /// Entries of acknowledged writes.
+    pub(crate) acknowledged: BTreeMap<EntryId, Promise>,
+    /// Blobs that somebody put on a disk.
+    pub(crate) blobs: BTreeSet<BlobId>,
+    /// What each store held when it was last looked at, in order of arrival.
+    pub(crate) held: BTreeMap<(usize, SpaceId), Vec<EntryId>>,
+    /// Which copy each store is.
+    pub(crate) epochs: BTreeMap<(usize, SpaceId), StoreEpoch>,
+}
+
+/// What an acknowledgement promised.
+pub(crate) struct Promise {
+    /// The machine that gave it.
+    pub(crate) machine: usize,
+    pub(crate) document: DocumentId,
+    pub(crate) is_removal: bool,
+}
+
+impl Reference {
+    /// Documents whose removal was acknowledged.
+    pub(crate) fn removed(&self) -> BTreeSet<DocumentId> {
+        let removals = self.acknowledged.values().filter(|promise| promise.is_removal);
+        removals.map(|promise| promise.document).collect()
+    }
+}
+
+/// What all entries together mean: each document, or `None` if it was removed. Takes the entries
+/// of a document in the order of their ids, which no node ever does.
+pub(crate) fn rebuild(
+    space: SpaceId,
+    entries: &[Vec<u8>],
+    keys: &BTreeMap<Epoch, SealKey>,
+) -> Result<BTreeMap<DocumentId, Option<Value>>, String> {
+    let mut documents: BTreeMap<DocumentId, BTreeMap<EntryId, VerifiedEntry>> = BTreeMap::new();
+    for bytes in entries {
+        let entry = VerifiedEntry::from_storage(bytes.clone()).map_err(|e| e.to_string())?;
+        documents.entry(entry.header().document).or_default().insert(entry.id(), entry);
+    }
+    let mut meanings = BTreeMap::new();
+    for (id, entries) in documents {
+        let is_removed = entries.values().any(|entry| entry.header().kind == EntryKind::Tombstone);
+        let mut changes = Vec::new();
+        for entry in entries.values().filter(|entry| entry.header().kind == EntryKind::Change) {
+            let key = keys.get(&entry.header().epoch).ok_or("an entry without a key")?;
+            changes.push((entry.id(), entry.open(key).map_err(|error| error.to_string())?));
+        }
+        let mut document = Document::new((DeviceId([0; 32]), [0; 16]), space, id);
+        document.apply(changes);
+        if !document.refused().is_empty() {
+            return Err(format!("document {id}: refused {:?}", document.refused()));
+        }
+        meanings.insert(id, (!is_removed).then(|| document.value()));
+    }
+    Ok(meanings)
+}
+
+/// The author of an entry, if its id is the hash of its header and the signature is the author's.
+/// Shares no code with the crates under test but the CBOR decoder.
+pub(crate) fn author(id: EntryId, bytes: &[u8]) -> Result<DeviceId, String> {
+    let (header, _, signature): (ByteBuf, ByteBuf, ByteBuf) =
+        cbor::decode(bytes, 2 * ENTRY_BODY_BYTES_MAX).map_err(|error| error.to_string())?;
+    if *blake3::hash(&header).as_bytes() != id.0 {
+        return Err("its id is not the hash of its header".to_owned());
+    }
+    let entry = VerifiedEntry::from_storage(bytes.to_vec()).map_err(|error| error.to_string())?;
+    let author = entry.header().author;
+    let signed = [b"kith/entry/1\0".as_slice(), &id.0].concat();
+    let signature = ed25519_dalek::Signature::from_slice(&signature).map_err(|e| e.to_string())?;
+    VerifyingKey::from_bytes(&author.0)
+        .and_then(|key| key.verify_strict(&signed, &signature))
+        .map_err(|error| error.to_string())?;
+    Ok(author)
+}

@@ -1,0 +1,211 @@
+//! One turn of a node: what `node-runtime`'s driver does between two waits.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use node_core::{Effect, Failure, Input, Request, Response};
+use node_model::{DocumentId, SpaceId};
+use sync_engine_core::{entry, store::Arrival};
+
+use crate::{
+    describe,
+    disk::SimDisk,
+    fault::Fault,
+    invariants, log,
+    workload::Asked,
+    world::{Event, World},
+};
+
+/// Inputs handled between two commits, as in the driver.
+const INPUTS_A_FLUSH_MAX: usize = 256;
+
+/// What came of a turn, for the invariants.
+pub(crate) struct Turn {
+    pub(crate) machine: usize,
+    /// How many inputs it took.
+    pub(crate) inputs: usize,
+    /// Whether the disk refused something meanwhile.
+    pub(crate) has_disk_failed: bool,
+    /// What became durable, by space.
+    pub(crate) stored: BTreeMap<SpaceId, Vec<Arrival>>,
+    /// Documents of which it told that they changed, by space.
+    pub(crate) changed: BTreeMap<SpaceId, BTreeSet<DocumentId>>,
+    /// Errors that were logged.
+    pub(crate) errors: Vec<String>,
+    /// What was answered.
+    pub(crate) replies: Vec<(Asked, Result<Response, Failure>)>,
+}
+
+impl World {
+    /// Handles what is in the inbox, commits, and does what the node wants done.
+    pub(crate) fn turn(&mut self, machine: usize) {
+        let virtual_now = self.now();
+        let now = self.machines[machine].now(virtual_now);
+        let Some(process) = self.machines[machine].process.as_mut() else { return };
+        process.is_woken = false;
+        let count = process.inbox.len().min(INPUTS_A_FLUSH_MAX);
+        let inputs: Vec<Input> = process.inbox.drain(..count).collect();
+        let (places, boot) = (process.places(), process.boot);
+        let failures = disk_failures(&self.machines[machine].disk);
+        let Some(process) = self.machines[machine].process.as_mut() else { return };
+        for input in inputs {
+            process.node.handle(now, input);
+        }
+        process.node.flush(now);
+        let is_waiting = !process.inbox.is_empty();
+        let disk = &self.machines[machine].disk;
+        if disk.boot() != boot {
+            self.stage.faults.count(Fault::PowerCutInOperation);
+            return self.end_process(machine, "power cut");
+        }
+        let has_disk_failed = disk_failures(disk) != failures;
+        if is_waiting {
+            self.wake(machine);
+        }
+        let stored = self.stored_since(machine, &places);
+        let mut turn = Turn {
+            machine,
+            inputs: count,
+            has_disk_failed,
+            stored,
+            changed: BTreeMap::new(),
+            errors: log::take_errors(),
+            replies: Vec::new(),
+        };
+        for effect in self.effects(machine) {
+            self.perform(machine, effect, &mut turn);
+        }
+        self.wind_timer(machine);
+        invariants::check_turn(self, &turn);
+        self.take_answers(turn);
+    }
+
+    fn effects(&mut self, machine: usize) -> Vec<Effect> {
+        let process = self.machines[machine].process.as_mut();
+        process.map(|p| std::iter::from_fn(|| p.node.poll_effect()).collect()).unwrap_or_default()
+    }
+
+    /// Hands answers to who asked.
+    fn take_answers(&mut self, turn: Turn) {
+        for (asked, answer) in turn.replies {
+            if matches!(asked, Asked::SetUp) {
+                self.answers.push(answer);
+            } else {
+                self.joined(&asked, answer);
+            }
+        }
+    }
+
+    fn stored_since(
+        &mut self,
+        machine: usize,
+        places: &BTreeMap<SpaceId, u64>,
+    ) -> BTreeMap<SpaceId, Vec<Arrival>> {
+        let Some(process) = &self.machines[machine].process else {
+            return BTreeMap::new();
+        };
+        let mut stored = BTreeMap::new();
+        let mut unreadable = None;
+        for (space, place) in process.places() {
+            let before = places.get(&space).copied().unwrap_or_default();
+            let window = process.stores.get(space).filter(|_| place > before);
+            match window.map(|window| window.arrivals_after(before)) {
+                Some(Ok(arrivals)) => {
+                    stored.insert(space, arrivals);
+                }
+                Some(Err(error)) => unreadable = Some(error),
+                None => {}
+            }
+        }
+        if let Some(error) = unreadable {
+            self.object("a store can be read", format!("machine {machine}: {error}"));
+        }
+        stored
+    }
+
+    fn perform(&mut self, machine: usize, effect: Effect, turn: &mut Turn) {
+        let now = self.now();
+        let trace = &mut self.stage.trace;
+        match effect {
+            Effect::Net(command) => {
+                let bytes = describe::command_bytes(&command);
+                trace.note(now, machine, "net", &bytes, || describe::command(&command));
+                self.network.command(&mut self.stage, machine, command);
+            }
+            Effect::Verify { job, entries } => {
+                trace.note(now, machine, "verify", &entries.concat(), || entries.len().to_string());
+                let Some(process) = self.machines[machine].process.as_mut() else { return };
+                process.jobs += 1;
+                let life = process.life;
+                let input = Box::new(Input::Verified { job, results: entry::read_batch(entries) });
+                let delay = self.dice.between_ms(1..30);
+                self.stage.agenda.after(delay, Event::Input { machine, life, input });
+            }
+            Effect::Reply(id, answer) => {
+                let text = format!("{answer:?}");
+                trace.note(now, machine, "reply", text.as_bytes(), || describe::short(&text));
+                let process = self.machines[machine].process.as_mut();
+                match process.and_then(|process| process.asked.remove(&id)) {
+                    Some(asked) => turn.replies.push((asked, answer)),
+                    None => self.object("a request is answered once", format!("{id:?}: {text}")),
+                }
+            }
+            Effect::Changed { space, documents } => {
+                let text = format!("{space} {documents:?}");
+                trace.note(now, machine, "changed", text.as_bytes(), || text.clone());
+                turn.changed.entry(space).or_default().extend(documents);
+            }
+            Effect::PairingCode { device, code } => {
+                trace.note(now, machine, "code", code.as_bytes(), || code.clone());
+                if let Some(process) = self.machines[machine].process.as_mut() {
+                    process.codes.insert(device, code);
+                }
+            }
+            Effect::Paired { device, name } => {
+                trace.note(now, machine, "paired", &device.0, || name.clone());
+            }
+        }
+    }
+
+    fn wind_timer(&mut self, machine: usize) {
+        let now = self.now();
+        let Some(process) = self.machines[machine].process.as_mut() else { return };
+        let Some(due) = process.due() else { return };
+        let at = due.max(now);
+        if process.timer_at.is_none_or(|set| at < set) {
+            process.timer_at = Some(at);
+            let life = process.life;
+            self.stage.agenda.at(at, Event::Timer { machine, life });
+        }
+    }
+
+    /// Asks something that a node answers at once and that changes nothing.
+    pub(crate) fn look(&mut self, machine: usize, request: Request) -> Option<Response> {
+        let now = self.machines[machine].now(self.now());
+        let process = self.machines[machine].process.as_mut()?;
+        let id = process.next_request();
+        process.node.handle(now, Input::Request(id, request));
+        let mut found = None;
+        while let Some(effect) = process.node.poll_effect() {
+            let Effect::Reply(to, answer) = effect else {
+                self.object("looking changes nothing", format!("{effect:?}"));
+                return None;
+            };
+            found = answer.ok().filter(|_| to == id);
+        }
+        found
+    }
+}
+
+/// How often a disk refused something.
+pub(crate) fn disk_failures(disk: &SimDisk) -> u64 {
+    let counts = disk.counts();
+    counts.sync_errors + counts.write_errors + counts.disk_full
+}
+
+/// How long something took, for reports.
+pub(crate) fn seconds(duration: Duration) -> String {
+    format!("{:.3} s", duration.as_secs_f64())
+}
