@@ -9,7 +9,7 @@ use std::{
 };
 
 use fuzz::{
-    heap,
+    frames, heap,
     mutate::Mutator,
     targets::{TARGETS, Target},
 };
@@ -57,7 +57,7 @@ fn the_heap_is_counted() {
 /// The largest frame, full of items of one byte each: what it costs must not multiply.
 #[test]
 fn a_frame_full_of_nothing_costs_little() {
-    for (run, frame) in fuzz::seeds::frames_full_of_nothing() {
+    for (run, frame) in frames::full_of_nothing() {
         let peak = heap::peak_of(|| run(&frame));
         assert!(peak < 1 << 20, "{peak} bytes of memory for a frame of {}", frame.len());
     }
