@@ -353,6 +353,13 @@ impl Session {
         Todo { ask: None, deliver: Some(Delivery { entries, cursor: None }) }
     }
 
+    /// Notes whether something of a delivery was refused, and says whether
+    /// anything was since the last comparison of all ids.
+    pub fn note_refused(&mut self, refused: bool) -> bool {
+        self.has_refused |= refused;
+        self.has_refused
+    }
+
     /// What was delivered is durable, but for `refused` ones; goes on.
     ///
     /// # Errors

@@ -12,9 +12,6 @@ pub type Frame = (fn(&[u8]), Vec<u8>);
 
 /// Messages as large as a frame, with a list of as many empty items as fit, and who reads them.
 #[must_use]
-/// A decoder and a frame for it.
-pub type Frame = (fn(&[u8]), Vec<u8>);
-
 pub fn full_of_nothing() -> Vec<Frame> {
     let (mark, text) = ([0xab; 3], "zzz");
     let (store, entries) = (StoreEpoch([1; 16]), vec![ByteBuf::from(mark)]);

@@ -234,7 +234,7 @@ impl SyncEngine {
         }
         let job = JobId(self.next_job);
         self.next_job += 1;
-        self.jobs.insert(job, Job { peer, space, cursor: delivery.cursor });
+        self.jobs.insert(job, Job { peer, space, cursor: delivery.cursor, results: None });
         self.outputs.push_back(Output::Verify { job, entries: delivery.entries });
     }
 
@@ -246,9 +246,26 @@ impl SyncEngine {
         results: Vec<Result<VerifiedEntry, EntryError>>,
         may_write: &dyn Fn(SpaceId, DeviceId) -> bool,
     ) {
-        let Some(Job { peer, space, cursor }) = self.jobs.remove(&job) else {
+        let Some(answered) = self.jobs.get_mut(&job) else {
             return;
         };
+        let (peer, space) = (answered.peer, answered.space);
+        answered.results = Some(results);
+        // Workers answer in any order. A cursor must not become durable before
+        // the entries of the pages before it, so pages are taken in theirs.
+        while let Some((first, Job { results: Some(_), .. })) =
+            self.jobs.iter().find(|(_, job)| (job.peer, job.space) == (peer, space))
+        {
+            let first = *first;
+            if let Some(job) = self.jobs.remove(&first) {
+                self.stage(job, may_write);
+            }
+        }
+    }
+
+    fn stage(&mut self, job: Job, may_write: &dyn Fn(SpaceId, DeviceId) -> bool) {
+        let Job { peer, space, cursor, results } = job;
+        let results = results.unwrap_or_default();
         let count = results.len();
         let mut entries = Vec::with_capacity(count);
         for result in results {
@@ -266,8 +283,10 @@ impl SyncEngine {
         }
         self.traffic(space, peer).pulled += entries.len() as u64;
         let refused = entries.len() < count;
+        let session = self.sessions.get_mut(&(space, peer));
+        let has_refused = session.map_or(refused, |session| session.note_refused(refused));
         let cursor = cursor.map(|cursor| crate::store::Cursor {
-            has_refused: cursor.has_refused || refused,
+            has_refused: cursor.has_refused || has_refused,
             ..cursor
         });
         let batch = Batch { entries, source: Some(peer), cursor };

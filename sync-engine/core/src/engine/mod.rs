@@ -17,7 +17,7 @@ use serde_json::Value;
 use self::space::Space;
 use crate::{
     document::{Document, DocumentError, HistoryItem, Meta, Summary, blobs_in},
-    entry::EntryError,
+    entry::{EntryError, VerifiedEntry},
     json::Pointer,
     patch::PatchOp,
     reconcile::{PeerState, Session},
@@ -140,6 +140,7 @@ struct Job {
     peer: DeviceId,
     space: SpaceId,
     cursor: Option<Cursor>,
+    results: Option<Vec<Result<VerifiedEntry, EntryError>>>,
 }
 
 #[derive(Default)]
@@ -426,6 +427,10 @@ impl SyncEngine {
                 Ok(true)
             }
             Err(error) => {
+                // What is still being verified may be kept, but comes after a gap.
+                for job in self.jobs.values_mut().filter(|job| job.space == id) {
+                    job.cursor = None;
+                }
                 space.rolled_back()?;
                 // Whatever was under way starts over with the next connection
                 // or announcement; its cursor was not stored.
