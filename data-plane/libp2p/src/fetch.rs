@@ -211,6 +211,7 @@ mod tests {
         let blobs = Blobs::open(folder.path()).await.expect("a store");
         let blob = blobs.add(Bytes::copy_from_slice(content)).await.expect("stored");
         let mut bytes = vec![FOLLOWS];
+        blobs.sync(&[blob]).await.expect("synced");
         let ranges = data_plane_store::Ranges::all();
         blobs.provide(blob, &ranges, &mut bytes).await.expect("it is here");
         (blob, bytes)
@@ -218,22 +219,27 @@ mod tests {
 
     #[tokio::test]
     async fn changed_bytes_end_the_job_and_name_the_provider() {
-        let (blob, mut answer) = encoded(&[7; 50_000]).await;
-        let last = answer.len() - 1;
-        answer[last] ^= 1;
-        let (error, blobs) = fetch_from(answer, blob).await;
-        assert!(matches!(error, FetchError::Blob { error: BlobError::Damaged, .. }), "{error}");
-        assert!(error.to_string().contains(&DEVICE.to_string()));
-        assert_eq!(blobs.size(blob).await.expect("the store works"), None);
+        for content in [&[7; 50_000][..], &[7; 500_000]] {
+            let (blob, mut answer) = encoded(content).await;
+            let last = answer.len() - 1;
+            answer[last] ^= 1;
+            let (error, blobs) = fetch_from(answer, blob).await;
+            let is_named = matches!(error, FetchError::Blob { error: BlobError::Damaged, .. });
+            assert!(is_named, "{error}");
+            assert!(error.to_string().contains(&DEVICE.to_string()));
+            assert_eq!(blobs.size(blob).await.expect("the store works"), None);
+        }
     }
 
     #[tokio::test]
     async fn a_short_answer_ends_the_job() {
-        let (blob, mut answer) = encoded(&[7; 50_000]).await;
-        answer.truncate(20_000);
-        let (error, _) = fetch_from(answer, blob).await;
-        assert!(matches!(error, FetchError::Blob { .. }), "{error}");
-        let (error, _) = fetch_from(Vec::new(), blob).await;
+        for content in [&[7; 50_000][..], &[7; 500_000]] {
+            let (blob, mut answer) = encoded(content).await;
+            answer.truncate(20_000);
+            let (error, _) = fetch_from(answer, blob).await;
+            assert!(matches!(error, FetchError::Blob { .. }), "{error}");
+        }
+        let (error, _) = fetch_from(Vec::new(), BlobId([3; 32])).await;
         assert!(matches!(error, FetchError::Answer { .. }), "{error}");
     }
 

@@ -2,6 +2,10 @@ use std::{error::Error, io};
 
 use iroh_blobs::api::{ExportBaoError, RequestError};
 
+/// How a full disk reads where its kind was lost on the way.
+const FULL: [&str; 4] =
+    ["No space left on device", "StorageFull", "Disk quota exceeded", "QuotaExceeded"];
+
 /// Why a blob could not be read, stored or provided.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
@@ -45,9 +49,13 @@ impl BlobError {
             }
             cause = error.source();
         }
-        let text = error.to_string();
-        // redb and irpc pass some causes on as text only.
-        if text.contains("No space left on device") { Self::Full } else { Self::Io(text) }
+        // iroh-blobs and redb hide some causes from `source`, and show them here only.
+        let (text, debug) = (format!("{error:#}"), format!("{error:?}"));
+        if FULL.iter().any(|sign| text.contains(sign) || debug.contains(sign)) {
+            Self::Full
+        } else {
+            Self::Io(text)
+        }
     }
 }
 

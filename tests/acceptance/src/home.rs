@@ -126,7 +126,19 @@ impl Home {
     /// # Panics
     /// When somebody is not in sync afterwards.
     pub async fn sync(&self) {
-        let report = self.kith(&["sync"]).json().await;
+        self.sync_by(&["sync"]).await;
+    }
+
+    /// The same with one peer; others may be away.
+    ///
+    /// # Panics
+    /// When it is not in sync afterwards.
+    pub async fn sync_with(&self, peer: &str) {
+        self.sync_by(&["sync", peer]).await;
+    }
+
+    async fn sync_by(&self, command: &[&str]) {
+        let report = self.kith(command).json().await;
         let peers = crate::list(&report, "peers");
         assert!(!peers.is_empty(), "nobody to sync with");
         for peer in peers {

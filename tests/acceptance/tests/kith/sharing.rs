@@ -232,7 +232,7 @@ async fn changes_travel_over_a_third_node() {
     let _of_carol = carol.up().ready().await;
     let ticket = ben.ticket(&["--space", "album", "--role", "reader"]).await;
     carol.pair(&ticket).json().await;
-    carol.sync().await;
+    carol.sync_with(of_ben.node()).await;
     assert_eq!(carol.value("album", &doc).await, json!({"title": "From Ada"}));
     let got = carol.kith(&["blob", "get", "album", text(&put, "blob")]).run().await;
     assert_eq!(got.out, b"a photo of Ada's", "{got:?}");
