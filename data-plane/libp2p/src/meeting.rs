@@ -10,6 +10,9 @@ use crate::{
     swarm_task::SwarmTask,
 };
 
+/// Ticks within which two may dial each other by chance.
+const MEETING_TICKS: u64 = 3;
+
 /// Ticks for writing what waits before a connection is closed.
 const LEAVE_TICKS: u64 = 3;
 
@@ -34,7 +37,11 @@ impl SwarmTask {
         };
         self.dials.remove(&device);
         match self.peers.get(&device).map(|peer| peer.phase) {
-            Some(Phase::Here | Phase::Leaving { .. }) => return,
+            Some(Phase::Here) => {
+                self.on_connected_again(device, endpoint);
+                return;
+            }
+            Some(Phase::Leaving { .. }) => return,
             Some(Phase::Gone { .. }) => self.finish(device),
             None => {}
         }
@@ -43,6 +50,18 @@ impl SwarmTask {
         let address = without_peer(endpoint.get_remote_address().clone()).to_string();
         let outbound = endpoint.is_dialer();
         self.tell(NetEvent::Connected { device, address, outbound });
+    }
+
+    /// Two that dial each other at once have two connections, and that is well.
+    /// But who dials later believes to be disconnected: its machine lost power,
+    /// say, and the old connection is dead without our knowing. What was said
+    /// there is forgotten on its side, so both begin anew.
+    fn on_connected_again(&mut self, device: DeviceId, endpoint: &ConnectedPoint) {
+        let age = self.peers.get(&device).map_or(0, |peer| self.now - peer.since);
+        if endpoint.is_listener() && age > MEETING_TICKS {
+            tracing::info!(%device, "disconnected: it has begun anew");
+            self.cut(device);
+        }
     }
 
     /// The last connection is gone, but some of what the peer sent may wait to

@@ -72,6 +72,8 @@ pub(crate) struct Peer {
     /// Tells this acquaintance from an earlier one of the same device.
     pub(crate) session: u64,
     pub(crate) phase: Phase,
+    /// The tick of its first connection.
+    pub(crate) since: u64,
     gate: Arc<Gate>,
     private_gate: Arc<Gate>,
     /// The tick since which it is connected without being admitted.
@@ -92,6 +94,7 @@ impl Peer {
             id,
             session,
             phase: Phase::Here,
+            since: now,
             gate: Arc::new(Gate::open()),
             private_gate: Arc::new(Gate::open()),
             stranger_since: now,

@@ -137,15 +137,24 @@ fn connect(path: &Path) -> Result<Connection, BlobError> {
     if found > FORMAT {
         return Err(BlobError::Newer { found, known: FORMAT });
     }
-    prepare(&connection, found == 0).map_err(|error| failure(&error))?;
+    let is_wal = prepare(&connection, found == 0).map_err(|error| failure(&error))?;
+    if !is_wal {
+        return Err(BlobError::Io("the blob database has no write-ahead log".to_owned()));
+    }
     Ok(connection)
 }
 
-fn prepare(connection: &Connection, is_new: bool) -> rusqlite::Result<()> {
+/// Prepares a connection, and says whether it has a write-ahead log: SQLite
+/// commits the switch after the row that names the new mode, so all rows are read.
+fn prepare(connection: &Connection, is_new: bool) -> rusqlite::Result<bool> {
     if is_new {
         connection.pragma_update(None, "page_size", 8_192)?;
     }
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let mut is_wal = false;
+    connection.pragma(None, "journal_mode", "WAL", |row| {
+        is_wal = row.get::<_, String>(0)? == "wal";
+        Ok(())
+    })?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -4_096)?;
     if is_new {
@@ -156,7 +165,7 @@ fn prepare(connection: &Connection, is_new: bool) -> rusqlite::Result<()> {
         )?;
         connection.pragma_update(None, "user_version", FORMAT)?;
     }
-    Ok(())
+    Ok(is_wal)
 }
 
 fn read_index(connection: &Connection) -> Result<BTreeMap<BlobId, u64>, BlobError> {

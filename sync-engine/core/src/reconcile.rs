@@ -286,8 +286,8 @@ impl Session {
     pub fn on_page(
         &mut self,
         store: StoreEpoch,
-        upto: u64,
-        more: bool,
+        after: u64,
+        (upto, more): (u64, bool),
         entries: Vec<ByteBuf>,
     ) -> Todo {
         let Step::Pull(pulling) = &mut self.step else {
@@ -295,7 +295,8 @@ impl Session {
         };
         // A page that does not move on would be asked for for ever.
         let moves = upto > pulling.next || (!more && upto == pulling.next);
-        if !pulling.is_asked || !moves {
+        // An answer to what was asked before a restart would leave a gap.
+        if !pulling.is_asked || !moves || after != pulling.next {
             return Todo::default();
         }
         pulling.next = upto;
@@ -315,15 +316,16 @@ impl Session {
     /// [`StoreError`].
     pub fn on_ids(
         &mut self,
-        upto: u64,
-        more: bool,
+        after: u64,
+        (upto, more): (u64, bool),
         ids: &[u8],
         store: &dyn EntryStore,
     ) -> Result<Todo, StoreError> {
         let Step::List(listing) = &mut self.step else {
             return Ok(Todo::default());
         };
-        if listing.is_done || !listing.wanted.is_empty() || !listing.asked.is_empty() {
+        let is_busy = !listing.wanted.is_empty() || !listing.asked.is_empty();
+        if listing.is_done || is_busy || after != listing.upto {
             return Ok(Todo::default());
         }
         listing.is_done = !more || upto <= listing.upto;

@@ -18,6 +18,7 @@ pub fn full_of_nothing() -> Vec<Frame> {
     let page = reconcile::Message::Page {
         space: SPACE,
         store,
+        after: 0,
         upto: 1,
         more: true,
         entries: entries.clone(),

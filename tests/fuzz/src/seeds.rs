@@ -170,9 +170,16 @@ pub(crate) fn sync_messages() -> Vec<Vec<u8>> {
     let messages = [
         Message::Heads { protocol: 1, heads: vec![head, Head { seen: None, ..head }] },
         Message::Pull { space: SPACE, after: 1 << 40 },
-        Message::Page { space: SPACE, store, upto: 9, more: true, entries: entries.clone() },
+        Message::Page {
+            space: SPACE,
+            store,
+            after: 8,
+            upto: 9,
+            more: true,
+            entries: entries.clone(),
+        },
         Message::List { space: SPACE, after: 0 },
-        Message::Ids { space: SPACE, store, upto: 3, more: false, ids: ids.clone() },
+        Message::Ids { space: SPACE, store, after: 2, upto: 3, more: false, ids: ids.clone() },
         Message::Get { space: SPACE, ids },
         Message::Entries { space: SPACE, entries },
         Message::Denied { space: SPACE },

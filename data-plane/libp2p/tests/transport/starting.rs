@@ -1,9 +1,9 @@
 //! Starting, dialling and ending.
 
-use std::net::TcpListener;
+use std::{net::TcpListener, time::Duration};
 
 use bytes::Bytes;
-use data_plane_core::net::{Lane, NetEvent};
+use data_plane_core::net::{Lane, NetCommand, NetEvent};
 use data_plane_libp2p::StartError;
 
 use crate::node::{Node, Transport, dial_reason, soon};
@@ -104,4 +104,26 @@ async fn both_sides_may_dial_at_once() {
     b.send(a.device, Lane::Pair, Bytes::from_static(b"two")).await;
     assert_eq!(b.any_frame().await.1, "one");
     assert_eq!(a.any_frame().await.1, "two");
+}
+
+/// A machine that lost power comes back before the other side has noticed.
+#[tokio::test]
+async fn a_device_that_begins_anew_is_met_anew() {
+    let (old, mut b) = Node::connected_pair(Transport::Tcp).await;
+    let (device, of_b) = (old.device, b.device);
+    let mut new = Node::start(1, Transport::Tcp).await;
+    let is_gone = |event: &NetEvent| *event == NetEvent::Disconnected { device };
+    loop {
+        // The first dials may still be taken for one of two at once.
+        new.dial(of_b, &b.network.listening).await;
+        new.event(|event| matches!(event, NetEvent::Connected { .. })).await;
+        if tokio::time::timeout(Duration::from_secs(1), b.event(is_gone)).await.is_ok() {
+            break;
+        }
+        new.command(NetCommand::Disconnect { device: of_b }).await;
+        new.event(|event| *event == NetEvent::Disconnected { device: of_b }).await;
+    }
+    new.event(|event| *event == NetEvent::Disconnected { device: of_b }).await;
+    new.dial(of_b, &b.network.listening).await;
+    b.event(|event| matches!(event, NetEvent::Connected { .. })).await;
 }

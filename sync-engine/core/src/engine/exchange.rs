@@ -199,11 +199,11 @@ impl SyncEngine {
             return Ok(());
         };
         let todo = match answer {
-            Message::Page { store, upto, more, entries, .. } => {
-                session.on_page(store, upto, more, entries)
+            Message::Page { store, after, upto, more, entries, .. } => {
+                session.on_page(store, after, (upto, more), entries)
             }
-            Message::Ids { upto, more, ids, .. } => {
-                session.on_ids(upto, more, &ids, facts.store.as_ref())?
+            Message::Ids { after, upto, more, ids, .. } => {
+                session.on_ids(after, (upto, more), &ids, facts.store.as_ref())?
             }
             Message::Entries { entries, .. } => session.on_entries(entries),
             Message::Denied { .. } => {

@@ -33,7 +33,7 @@ pub fn answer_pull(
         .map(|arrival| ByteBuf::from(arrival.bytes))
         .collect();
     let more = upto < head.arrivals;
-    Ok(Message::Page { space, store: head.epoch, upto, more, entries })
+    Ok(Message::Page { space, store: head.epoch, after, upto, more, entries })
 }
 
 /// Answers a request for ids by arrival.
@@ -50,7 +50,7 @@ pub fn answer_list(
     let upto = page.last().map_or(after.min(head.arrivals), |(place, _)| *place);
     let ids = page.iter().flat_map(|(_, id)| id.0).collect::<Vec<u8>>();
     let more = upto < head.arrivals;
-    Ok(Message::Ids { space, store: head.epoch, upto, more, ids: ByteBuf::from(ids) })
+    Ok(Message::Ids { space, store: head.epoch, after, upto, more, ids: ByteBuf::from(ids) })
 }
 
 /// Answers a request for entries by id, with as many as fit.

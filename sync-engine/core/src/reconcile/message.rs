@@ -69,6 +69,8 @@ pub enum Message {
         space: SpaceId,
         /// Which copy.
         store: StoreEpoch,
+        /// After which place, as it was asked.
+        after: u64,
         /// The place of the last entry looked at.
         upto: u64,
         /// Whether there is more.
@@ -90,6 +92,8 @@ pub enum Message {
         space: SpaceId,
         /// Which copy.
         store: StoreEpoch,
+        /// After which place, as it was asked.
+        after: u64,
         /// The place of the last one.
         upto: u64,
         /// Whether there is more.

@@ -82,13 +82,13 @@ impl Pair {
             Message::Pull { after, .. } => Some(answer_pull(SPACE, after, peer, store)),
             Message::List { after, .. } => Some(answer_list(SPACE, after, store)),
             Message::Get { ids, .. } => Some(answer_get(SPACE, &ids, store)),
-            Message::Page { store: epoch, upto, more, entries, .. } => {
+            Message::Page { store: epoch, after, upto, more, entries, .. } => {
                 self.entries += entries.len();
-                todo = session.on_page(epoch, upto, more, entries);
+                todo = session.on_page(epoch, after, (upto, more), entries);
                 None
             }
-            Message::Ids { upto, more, ids, .. } => {
-                todo = session.on_ids(upto, more, &ids, store).expect("reads");
+            Message::Ids { after, upto, more, ids, .. } => {
+                todo = session.on_ids(after, (upto, more), &ids, store).expect("reads");
                 None
             }
             Message::Entries { entries, .. } => {
@@ -174,4 +174,25 @@ fn a_copy_that_was_restored_from_a_backup_heals() {
     pair.run();
     pair.assert_equal();
     assert_eq!(pair.stores[0].head().arrivals, 100);
+}
+
+#[test]
+fn an_answer_to_an_earlier_question_is_not_taken() {
+    let all = entries(1, 10);
+    let (here, there) = (store(1, &[]), store(2, &all));
+    let told = there.head();
+    let head = Head {
+        space: SPACE,
+        store: told.epoch,
+        arrivals: told.arrivals,
+        digest: told.digest,
+        seen: None,
+    };
+    let mut session = Session::new(SPACE, PEER);
+    let asked = session.on_head(head, &here).expect("reads").ask;
+    assert_eq!(asked, Some(Message::Pull { space: SPACE, after: 0 }));
+    let stale = session.on_page(told.epoch, 7, (10, false), vec![]);
+    assert_eq!(stale, Todo::default());
+    let right = session.on_page(told.epoch, 0, (10, false), vec![]);
+    assert!(right.deliver.is_some());
 }
