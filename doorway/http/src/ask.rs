@@ -3,11 +3,11 @@
 use node_core::{
     Failure, FailureKind, Request, Response,
     request::{
-        DocumentView, HistoryItem, Identity, MemberInfo, Pairing, PeerInfo, SpaceInfo, Status,
-        Summary, WriteDocument,
+        DeviceInfo, DocumentView, HistoryItem, Identity, MemberInfo, Pairing, PeerInfo,
+        RelationInfo, SpaceInfo, Status, Summary, WhyInfo, WriteDocument,
     },
 };
-use node_model::{DocumentId, SpaceId};
+use node_model::{AgentId, DocumentId, SpaceId};
 use node_runtime::Handle;
 use serde_json::Value;
 
@@ -54,6 +54,26 @@ pub(crate) async fn space(node: &Handle, text: &str) -> Result<SpaceInfo, Failur
 
 pub(crate) async fn members(node: &Handle, space: SpaceId) -> Result<Vec<MemberInfo>, Failure> {
     answer!(node, Request::Members { space }, Response::Members(members) => members)
+}
+
+/// An agent by id, by a device's id, or by name.
+pub(crate) async fn agent(node: &Handle, text: &str) -> Result<AgentId, Failure> {
+    let request = Request::FindAgent { text: text.to_owned() };
+    answer!(node, request, Response::Agent(agent) => agent)
+}
+
+pub(crate) async fn relations(node: &Handle) -> Result<Vec<RelationInfo>, Failure> {
+    answer!(node, Request::Relations, Response::Relations(relations) => relations)
+}
+
+pub(crate) async fn devices(node: &Handle) -> Result<Vec<DeviceInfo>, Failure> {
+    answer!(node, Request::Devices, Response::Devices(devices) => devices)
+}
+
+/// The decisions about a thing, and whether the journal is whole.
+pub(crate) async fn why(node: &Handle, text: &str) -> Result<(Vec<WhyInfo>, bool), Failure> {
+    let request = Request::Why { text: text.to_owned() };
+    answer!(node, request, Response::Why { decisions, is_whole } => (decisions, is_whole))
 }
 
 pub(crate) async fn documents(node: &Handle, space: SpaceId) -> Result<Vec<Summary>, Failure> {

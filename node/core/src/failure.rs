@@ -98,6 +98,22 @@ impl From<TrustError> for Failure {
             TrustError::NotAdmin => {
                 Self::new(FailureKind::NotAllowed, message, "ask an admin: kith space members S")
             }
+            TrustError::NotSenior(_) => {
+                let fix = "ask somebody who was an admin before them: kith space members S";
+                Self::new(FailureKind::NotAllowed, message, fix)
+            }
+            TrustError::NotAMember(_) => {
+                Self::new(FailureKind::NotFound, message, "kith space members S")
+            }
+            TrustError::NotRelated(_) => {
+                Self::new(FailureKind::NotFound, message, "kith relation list")
+            }
+            TrustError::NotOwnDevice(_) => {
+                Self::new(FailureKind::NotFound, message, "kith device list")
+            }
+            TrustError::ThisDevice => {
+                Self::new(FailureKind::Invalid, message, "kith device revoke, on another device")
+            }
             TrustError::NoDevice(_) => {
                 Self::new(FailureKind::NotFound, message, "kith pair TICKET")
             }

@@ -9,10 +9,12 @@
 pub mod failure;
 mod node;
 mod pair;
+mod people;
 pub mod request;
 mod route;
 mod serve;
 mod sync_now;
+mod why;
 
 pub use failure::{Failure, FailureKind};
 pub use node::{Config, Effect, Input, Node, OpenError, RequestId, SpaceStorage};

@@ -164,6 +164,8 @@ pub struct Node {
     pub(crate) writes: Vec<PendingWrite>,
     pub(crate) sync_waits: Vec<SyncWait>,
     pub(crate) compare_at: Duration,
+    /// Spaces in which the right to write has changed.
+    pub(crate) unsorted: BTreeSet<SpaceId>,
     pub(crate) effects: VecDeque<Effect>,
 }
 
@@ -203,6 +205,7 @@ impl Node {
             pairings: Pairings::default(),
             writes: Vec::new(),
             sync_waits: Vec::new(),
+            unsorted: BTreeSet::new(),
             effects: VecDeque::new(),
         };
         for space in node.trust.spaces().collect::<Vec<_>>() {
@@ -226,7 +229,7 @@ impl Node {
                 self.listen_on(address);
             }
             Input::Net(event) => self.data.on_net(now.monotonic, event),
-            Input::Verified { job, results } => self.verified(job, results),
+            Input::Verified { job, results } => self.verified(now, job, results),
             Input::BlobsHeld(blobs) => {
                 self.data.command(now.monotonic, Command::Hold { blobs });
             }
@@ -239,7 +242,11 @@ impl Node {
     pub fn flush(&mut self, now: Now) {
         let flushed = self.sync.flush();
         self.answer_writes(&flushed);
+        self.sort_out(now);
         self.route(now);
+        if let Err(error) = self.trust.flush_journal() {
+            tracing::warn!(%error, "could not write down what was decided");
+        }
         self.note_synced(now);
         self.check_sync_waits(now);
     }
@@ -280,8 +287,10 @@ impl Node {
         if now.monotonic >= self.compare_at {
             self.compare_at = now.monotonic + self.config.sync_interval;
             self.data.command(now.monotonic, Command::FetchAgain);
-            if self.trust.spaces().any(|space| !self.sync.has_space(space)) {
-                // Its store could not be opened before.
+            let has_unopened = self.trust.spaces().any(|space| !self.sync.has_space(space));
+            // A store that could not be opened before; keys that grew old; relationships
+            // that ended; something held that was not said.
+            if self.keep_trust(now) || has_unopened {
                 self.trust_changed(now);
             }
             for device in self.data.connected().collect::<Vec<_>>() {
@@ -293,7 +302,7 @@ impl Node {
 
     /// What connected peers may be told, by the one decision function.
     pub(crate) fn may(&self, device: DeviceId, action: Action) -> bool {
-        self.trust.decide(Question { device, action }).allowed
+        self.trust.decide(Question { device, action }).is_allowed()
     }
 
     pub(crate) fn writer(&mut self, now: Now) -> (&mut SyncEngine, Writer<'_>) {
@@ -307,9 +316,12 @@ impl Node {
             let store = self.storage.open(space, epoch)?;
             self.sync.open_space(space, store)?;
         }
-        for (epoch, keys) in self.trust.keyring().epochs(space) {
+        for (epoch, _, keys) in self.trust.keyring().epochs(space) {
             self.sync.use_epoch(space, epoch, keys.entries.clone());
         }
+        let writing = self.trust.writing_epoch(space);
+        let writing = writing.map(|(epoch, _, keys)| (epoch, keys.entries.clone()));
+        self.sync.write_with(space, writing);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use data_plane_core::{
 use node_model::{AttestationId, DeviceId, Now, random_bytes, ticket::Ticket};
 use serde_bytes::ByteBuf;
 use trust_core::{
-    Attestation, Claim, Layer,
+    Attestation, Claim, Layer, Terms,
     pairing::{Message, Refusal, TicketKey, Transcript, commitment, ticket_key},
 };
 
@@ -259,7 +259,7 @@ impl Node {
         accepting.request = Some(request);
         accepting.ends_at = now.monotonic + ANSWER_MAX;
         let inviter = accepting.ticket.agent;
-        match self.trust.relate(now.wall, inviter, Layer::Reciprocal, &[]) {
+        match self.trust.relate(now.wall, inviter, (Terms::of(Layer::Reciprocal), None), &[]) {
             Ok(()) => {
                 let attestations = self.introduction(self.essentials(inviter));
                 self.send(device, Lane::Pair, Message::Confirm { attestations }.encode());
@@ -284,9 +284,17 @@ impl Node {
             self.trust.attestation(*id).is_some_and(|attestation| match attestation.claim {
                 Claim::DeviceLink { .. } | Claim::Profile { .. } => attestation.issuer == own,
                 Claim::Relationship { .. } => true,
-                Claim::SpaceFounding { .. }
+                Claim::DeviceRevocation { .. }
+                | Claim::Vouch { .. }
+                | Claim::SpaceFounding { .. }
                 | Claim::SpaceGrant { .. }
+                | Claim::SpaceRevocation { .. }
                 | Claim::SpaceEpoch { .. }
+                | Claim::Location { .. }
+                | Claim::Custody { .. }
+                | Claim::EconomicEvent { .. }
+                | Claim::RecoveryShare { .. }
+                | Claim::WitnessReceipt { .. }
                 | Claim::Unknown { .. } => false,
             })
         });
@@ -344,16 +352,27 @@ fn introduced(
             Some(attestation.issuer)
         }
         Claim::DeviceLink { .. }
+        | Claim::DeviceRevocation { .. }
         | Claim::Profile { .. }
         | Claim::Relationship { .. }
+        | Claim::Vouch { .. }
         | Claim::SpaceFounding { .. }
         | Claim::SpaceGrant { .. }
+        | Claim::SpaceRevocation { .. }
         | Claim::SpaceEpoch { .. }
+        | Claim::Location { .. }
+        | Claim::Custody { .. }
+        | Claim::EconomicEvent { .. }
+        | Claim::RecoveryShare { .. }
+        | Claim::WitnessReceipt { .. }
         | Claim::Unknown { .. } => None,
     })?;
     let is_related = read.iter().any(|attestation| {
         attestation.issuer == owner
-            && matches!(attestation.claim, Claim::Relationship { with, .. } if with == us)
+            && matches!(
+                attestation.claim,
+                Claim::Relationship { with, terms: Some(_) } if with == us
+            )
     });
     is_related.then_some(owner)
 }

@@ -12,7 +12,9 @@ pub use sync_engine_core::{
     patch::PatchOp,
     path_document,
 };
-pub use trust_core::{Layer, Reach, Role};
+pub use trust_core::{
+    Journalled, Layer, Reach, Role, Terms, explain::Explanation, history::AnomalyKind,
+};
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -71,6 +73,54 @@ pub enum Request {
         agent: AgentId,
         /// As what.
         role: Role,
+    },
+    /// Removes an agent from a space; oneself is to leave. → [`Response::Done`]
+    Revoke {
+        /// The space.
+        space: SpaceId,
+        /// Whom.
+        agent: AgentId,
+    },
+    /// An agent, by id, by a device's id or by name. → [`Response::Agent`]
+    FindAgent {
+        /// What it is called.
+        text: String,
+    },
+    /// Everybody whom we are related to, or who says so. → [`Response::Relations`]
+    Relations,
+    /// Attests our side of a relationship. → [`Response::Done`]
+    Relate {
+        /// With whom.
+        agent: AgentId,
+        /// What it consists of.
+        terms: Terms,
+        /// After which time it ends by itself.
+        lifetime: Option<Duration>,
+    },
+    /// Ends a relationship. → [`Response::Done`]
+    Part {
+        /// With whom.
+        agent: AgentId,
+    },
+    /// Stands for something about somebody. → [`Response::Done`]
+    Vouch {
+        /// About whom.
+        agent: AgentId,
+        /// What.
+        text: String,
+    },
+    /// Our own devices. → [`Response::Devices`]
+    Devices,
+    /// Takes back one of our devices. → [`Response::Done`]
+    RevokeDevice {
+        /// Which.
+        device: DeviceId,
+    },
+    /// The decisions about a document, file, space, node or person.
+    /// → [`Response::Why`]
+    Why {
+        /// What it is called.
+        text: String,
     },
     /// Writes new documents, or brings existing ones to a new state, in one
     /// transaction. → [`Response::Written`]
@@ -225,6 +275,19 @@ pub enum Response {
     Spaces(Vec<SpaceInfo>),
     /// To [`Request::Members`].
     Members(Vec<MemberInfo>),
+    /// To [`Request::FindAgent`].
+    Agent(AgentId),
+    /// To [`Request::Relations`].
+    Relations(Vec<RelationInfo>),
+    /// To [`Request::Devices`].
+    Devices(Vec<DeviceInfo>),
+    /// To [`Request::Why`].
+    Why {
+        /// The decisions: those written down, then those of now.
+        decisions: Vec<WhyInfo>,
+        /// Whether the journal is as it was written.
+        is_whole: bool,
+    },
     /// To everything that writes documents: each with its heads, durable here.
     Written(Vec<(DocumentId, Vec<String>)>),
     /// To [`Request::ReadDocument`].
@@ -273,6 +336,8 @@ pub struct Status {
     pub blobs_wanted: usize,
     /// Attestations known.
     pub attestations: usize,
+    /// Histories that contradict themselves: what is wrong, and with whose device.
+    pub anomalies: Vec<(AnomalyKind, DeviceId)>,
 }
 
 /// A space in a list.
@@ -284,8 +349,9 @@ pub struct SpaceInfo {
     pub name: String,
     /// How far it may travel.
     pub reach: Reach,
-    /// What we may do in it.
-    pub role: Role,
+    /// What we may do in it; `None` once we left or were removed: what was received
+    /// stays ours to read.
+    pub role: Option<Role>,
     /// How many members it has.
     pub members: usize,
     /// Whether it is the person's own, for progress and notes.
@@ -349,6 +415,68 @@ pub struct MemberInfo {
     pub name: String,
     /// What they may do.
     pub role: Role,
+    /// The group that they are in by.
+    pub via: Option<SpaceId>,
+    /// Whether they founded the space.
+    pub is_founder: bool,
+}
+
+/// A relationship, or one side of it.
+#[derive(Clone, Debug)]
+pub struct RelationInfo {
+    /// With whom.
+    pub agent: AgentId,
+    /// What they want to be called.
+    pub name: String,
+    /// Their devices.
+    pub devices: Vec<DeviceId>,
+    /// What we say.
+    pub mine: Option<Terms>,
+    /// What they say.
+    pub theirs: Option<Terms>,
+    /// How close, once both said so.
+    pub layer: Option<Layer>,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// Who stands for what about them.
+    pub vouches: Vec<VouchInfo>,
+}
+
+/// Somebody stands for something.
+#[derive(Clone, Debug)]
+pub struct VouchInfo {
+    /// Who.
+    pub by: AgentId,
+    /// What they want to be called.
+    pub name: String,
+    /// What, in their words.
+    pub text: String,
+}
+
+/// One of our devices.
+#[derive(Clone, Debug)]
+pub struct DeviceInfo {
+    /// Which.
+    pub device: DeviceId,
+    /// What it is called.
+    pub name: String,
+    /// Whether it is this one.
+    pub is_this: bool,
+    /// Whether it was taken back.
+    pub is_revoked: bool,
+}
+
+/// A decision, explained.
+#[derive(Clone, Debug)]
+pub struct WhyInfo {
+    /// What was decided.
+    pub line: Journalled,
+    /// In words.
+    pub explanation: Explanation,
+    /// Whether it was written down before; else it is the answer of now.
+    pub is_past: bool,
+    /// Whether its statements give the same answer again, or why not.
+    pub replay: Result<(), String>,
 }
 
 /// Another node.

@@ -1,6 +1,6 @@
 //! The only crossing: here one plane's event becomes another plane's command.
 
-use std::collections::BTreeSet;
+use std::{cell::RefCell, collections::BTreeSet};
 
 use data_plane_core::{
     net::Lane,
@@ -13,7 +13,7 @@ use sync_engine_core::{
     entry::{EntryError, VerifiedEntry},
 };
 use trust_core::{
-    Action, Question,
+    Action, Question, Rule,
     exchange::{self, ATTESTATIONS_PER_MESSAGE_MAX, Message},
 };
 
@@ -87,26 +87,51 @@ impl Node {
             }
             Lane::Sync if self.may(device, Action::Connect) => {
                 let trust = &self.trust;
-                let may_hold =
-                    |space| trust.decide(Question { device, action: Action::Hold(space) }).allowed;
+                let denied = RefCell::new(BTreeSet::new());
+                let may_hold = |space| {
+                    let question = Question { device, action: Action::Hold(space) };
+                    let is_allowed = trust.decide(question).is_allowed();
+                    // Whoever asks for what nobody knows leaves no trace.
+                    if !is_allowed && trust.graph().spaces.contains_key(&space) {
+                        denied.borrow_mut().insert(space);
+                    }
+                    is_allowed
+                };
                 if let Err(error) = self.sync.on_frame(device, frame, &may_hold) {
                     tracing::warn!(%device, %error, "bad sync frame");
+                }
+                for space in denied.into_inner() {
+                    self.note_decision(now, device, Action::Hold(space));
                 }
             }
             Lane::Trust | Lane::Sync => tracing::warn!(%device, ?lane, "frame of a stranger"),
         }
     }
 
-    pub(crate) fn verified(&mut self, job: JobId, results: Vec<Result<VerifiedEntry, EntryError>>) {
-        let trust = &self.trust;
-        self.sync.on_verified(job, results, &|space, author| {
-            trust.decide(Question { device: author, action: Action::Write(space) }).allowed
+    pub(crate) fn verified(
+        &mut self,
+        now: Now,
+        job: JobId,
+        results: Vec<Result<VerifiedEntry, EntryError>>,
+    ) {
+        let trust = &mut self.trust;
+        self.sync.on_verified(job, results, &mut |entry| {
+            let header = entry.header();
+            let written = Some((header.sequence, entry.id()));
+            let action = Action::Write(header.space, written);
+            let decision = trust.decide(Question { device: header.author, action });
+            // Whoever may write may write all: one line for it.
+            let is_all = decision.rule == Rule::RoleSuffices;
+            let action = if is_all { Action::Write(header.space, None) } else { action };
+            trust.decide_and_note(now.wall, Question { device: header.author, action });
+            decision.is_allowed()
         });
     }
 
     /// What the trust plane knows has changed: opens spaces, admits devices,
     /// shares what they may hold, passes on what they lack.
     pub(crate) fn trust_changed(&mut self, now: Now) {
+        self.keep_trust(now);
         for space in self.trust.spaces().collect::<Vec<_>>() {
             self.log_store_error(|node| node.open_space(space));
         }
@@ -120,6 +145,7 @@ impl Node {
                 sought.insert(device);
             }
             if self.shares.get(&device) != Some(&share) {
+                self.note_share(now, device, &share);
                 let Share { is_admitted, spaces } = share.clone();
                 self.shares.insert(device, share);
                 self.data.command(now.monotonic, Command::Share { device, spaces, is_admitted });
@@ -130,6 +156,7 @@ impl Node {
             self.greet(now, device);
         }
         for space in self.trust.spaces().collect::<Vec<_>>() {
+            self.unsorted.insert(space);
             self.log_store_error(|node| node.sync.retry_refused(space));
         }
     }
@@ -163,7 +190,7 @@ impl Node {
 
     /// Sends the attestations that concern a peer and that it does not have.
     /// Only once it said what it has.
-    fn pass_on(&mut self, device: DeviceId, agent: AgentId) {
+    pub(crate) fn pass_on(&mut self, device: DeviceId, agent: AgentId) {
         let Some(acquaintance) = self.acquaintances.get_mut(&device) else {
             return;
         };
@@ -217,6 +244,9 @@ impl Node {
         let bytes = attestations.iter().map(|bytes| bytes.as_slice());
         match self.trust.receive(bytes, now.wall) {
             Ok(received) => {
+                for agent in &received.flooding {
+                    tracing::warn!(%device, %agent, "says more than is kept of one");
+                }
                 if received.rejected > 0 {
                     tracing::warn!(%device, count = received.rejected, "bad attestations");
                 }

@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 
 use data_plane_core::plane::Command;
-use node_model::{AgentId, BlobId, DeviceId, DocumentId, Now, SpaceId, limit::NAME_BYTES_MAX};
+use node_model::{BlobId, DeviceId, DocumentId, Now, SpaceId, limit::NAME_BYTES_MAX};
 use sync_engine_core::{
     EngineError, Flushed, SyncEngine, Writer, content_document, json::Pointer,
     patch::PATCH_OPS_MAX, path_document,
 };
-use trust_core::{Reach, Role, TrustError};
+use trust_core::{Reach, Role};
 
 use crate::{
     failure::{Failure, FailureKind},
     node::{Node, RequestId},
     request::{
-        DocumentView, Identity, MemberInfo, PeerInfo, Request, Response, SpaceInfo, SpaceStatus,
-        Status, WriteDocument,
+        DocumentView, Identity, PeerInfo, Request, Response, SpaceInfo, SpaceStatus, Status,
+        WriteDocument,
     },
 };
 
@@ -71,6 +71,15 @@ impl Node {
             Request::IssueTicket { grant, lifetime } => self.issue_ticket(now, grant, lifetime),
             Request::FoundSpace { name, reach } => self.found_space(now, &name, reach),
             Request::Grant { space, agent, role } => self.grant(now, space, agent, role),
+            Request::Revoke { space, agent } => self.revoke(now, space, agent),
+            Request::FindAgent { text } => self.find_agent(&text).map(Response::Agent),
+            Request::Relations => Ok(Response::Relations(self.relations())),
+            Request::Relate { agent, terms, lifetime } => self.relate(now, agent, terms, lifetime),
+            Request::Part { agent } => self.part(now, agent),
+            Request::Vouch { agent, text } => self.vouch(now, agent, &text),
+            Request::Devices => Ok(Response::Devices(self.devices())),
+            Request::RevokeDevice { device } => self.revoke_device(now, device),
+            Request::Why { text } => self.why(now, &text),
             Request::AddPeer { device, addresses } => {
                 self.learn_addresses(now, device, addresses);
                 self.data.command(now.monotonic, Command::DialNow);
@@ -113,7 +122,7 @@ impl Node {
     fn blob_secret(&self, space: SpaceId, is_write: bool) -> Result<Response, Failure> {
         let needed = if is_write { Role::Writer } else { Role::Reader };
         self.need_role(space, needed)?;
-        let (_, keys) = self.trust.keyring().newest(space).ok_or(EngineError::NoKey)?;
+        let (_, _, keys) = self.trust.keyring().epochs(space).last().ok_or(EngineError::NoKey)?;
         Ok(Response::BlobSecret(keys.blobs.clone()))
     }
 
@@ -135,7 +144,8 @@ impl Node {
         space: SpaceId,
         write: impl FnOnce(&mut SyncEngine, &mut Writer<'_>) -> Result<Vec<DocumentId>, Failure>,
     ) {
-        if let Err(failure) = self.need_role(space, Role::Writer) {
+        let ready = self.need_role(space, Role::Writer);
+        if let Err(failure) = ready.and_then(|()| self.prepare_to_write(now, space)) {
             self.reply(id, Err(failure));
             return;
         }
@@ -178,7 +188,7 @@ impl Node {
         self.reply(write.id, Ok(Response::Written(written)));
     }
 
-    fn need_role(&self, space: SpaceId, needed: Role) -> Result<(), Failure> {
+    pub(crate) fn need_role(&self, space: SpaceId, needed: Role) -> Result<(), Failure> {
         match self.trust.role_in(space) {
             Some(role) if role.includes(needed) => Ok(()),
             Some(role) => Err(Failure::new(
@@ -186,7 +196,16 @@ impl Node {
                 format!("as a {role} of this space you may not do that; a {needed} may"),
                 "ask an admin: kith space members SPACE",
             )),
-            None => Err(Failure::no_such_space()),
+            None if !self.trust.spaces().any(|known| known == space) => {
+                Err(Failure::no_such_space())
+            }
+            // What was received before stays theirs to read.
+            None if Role::Reader.includes(needed) => Ok(()),
+            None => Err(Failure::new(
+                FailureKind::NotAllowed,
+                "you are not a member of this space any more; what you have of it stays readable",
+                "ask an admin to admit you again",
+            )),
         }
     }
 
@@ -217,12 +236,14 @@ impl Node {
                 info,
             });
         }
+        let anomalies = self.trust.graph().anomalies.iter();
         Ok(Status {
             identity: self.identity(),
             peers: self.peers(),
             spaces,
             blobs_wanted: self.data.wanted_count(),
             attestations: self.trust.attestation_count(),
+            anomalies: anomalies.map(|it| (it.kind, it.signer)).collect(),
         })
     }
 
@@ -232,22 +253,10 @@ impl Node {
             let message = format!("a space's name has 1 to {NAME_BYTES_MAX} bytes");
             return Err(Failure::new(FailureKind::Invalid, message, "kith space new NAME"));
         }
-        let space = self.trust.found_space(self.entropy.as_mut(), now.wall, name, reach)?;
+        let space = self.trust.found_space(self.entropy.as_mut(), now.wall, name, reach, true)?;
         self.open_space(space)?;
         self.trust_changed(now);
         self.space_info(space).map(Response::Space).ok_or_else(Failure::no_such_space)
-    }
-
-    fn grant(
-        &mut self,
-        now: Now,
-        space: SpaceId,
-        agent: AgentId,
-        role: Role,
-    ) -> Result<Response, Failure> {
-        self.trust.grant(self.entropy.as_mut(), now.wall, space, agent, role)?;
-        self.trust_changed(now);
-        Ok(Response::Done)
     }
 
     fn space_infos(&self) -> Vec<SpaceInfo> {
@@ -261,13 +270,13 @@ impl Node {
             space,
             name: self.trust.label_of(space).unwrap_or_else(|| "(sealed)".to_owned()),
             reach: facts.reach,
-            role: self.trust.role_in(space)?,
+            role: self.trust.role_in(space),
             members: facts.members.len(),
             is_home,
         })
     }
 
-    fn find_space(&self, text: &str) -> Result<SpaceInfo, Failure> {
+    pub(crate) fn find_space(&self, text: &str) -> Result<SpaceInfo, Failure> {
         let infos = self.space_infos();
         if let Ok(space) = text.parse::<SpaceId>() {
             let found = infos.into_iter().find(|info| info.space == space);
@@ -291,17 +300,6 @@ impl Node {
         }
     }
 
-    fn members(&self, space: SpaceId) -> Result<Response, Failure> {
-        self.need_role(space, Role::Custodian)?;
-        let facts = self.trust.graph().spaces.get(&space).ok_or(TrustError::NoSuchSpace)?;
-        let members = facts.members.iter().map(|(agent, member)| MemberInfo {
-            agent: *agent,
-            name: self.trust.name_of(*agent),
-            role: member.role,
-        });
-        Ok(Response::Members(members.collect()))
-    }
-
     fn peers(&self) -> Vec<PeerInfo> {
         let admitted = self.shares.iter().filter(|(_, share)| share.is_admitted);
         admitted.map(|(device, _)| self.peer_info(*device)).collect()
@@ -316,7 +314,7 @@ impl Node {
             device,
             agent,
             name: agent.map(|agent| self.trust.name_of(agent)).unwrap_or_default(),
-            layer: relationship.map(|(mine, _)| mine.layer),
+            layer: relationship.map(|(mine, _)| mine.terms.layer),
             is_connected: facts.is_connected,
             state: self.peer_sync_state(device),
             last_sync: self.last_sync.get(&device).copied(),
@@ -336,7 +334,11 @@ impl Node {
         }))
     }
 
-    fn find_document(&mut self, space: SpaceId, text: &str) -> Result<DocumentId, Failure> {
+    pub(crate) fn find_document(
+        &mut self,
+        space: SpaceId,
+        text: &str,
+    ) -> Result<DocumentId, Failure> {
         self.need_role(space, Role::Reader)?;
         let derived = [content_document(space, text), path_document(space, text)];
         for document in text.parse().into_iter().chain(derived) {

@@ -69,6 +69,15 @@ pub enum Command {
     /// Spaces: what belongs together, and who may see it
     #[command(subcommand)]
     Space(Space),
+    /// Relationships: who is close to you, and who keeps what for whom
+    #[command(subcommand)]
+    Relation(Relation),
+    /// Your own devices
+    #[command(subcommand)]
+    Device(Device),
+    /// Say why something is here, was sent, or was denied
+    #[command(after_help = "Examples:\n  kith why album\n  kith why album/notes\n  kith why Bo")]
+    Why(Why),
     /// Documents
     #[command(subcommand)]
     Doc(Doc),
@@ -171,20 +180,100 @@ pub enum Space {
     },
     /// List the spaces that you are a member of
     List,
-    /// Let somebody in
+    /// Let somebody in, or change what they may do
     Grant {
         /// The space: name, id or the beginning of the id
         space: String,
-        /// Whom: the agent's id (did:key:…)
+        /// Whom: the agent's id (did:key:…), a node's id, or a name that only one has
         agent: String,
         /// What they may do: custodian, reader, writer or admin
         role: String,
+    },
+    /// Remove somebody, and change the space's keys
+    #[command(
+        after_help = "Examples:\n  kith space revoke album Bo\n\nWhat they received they keep. What anybody writes from now on they cannot read,\nand what they write from now on nobody shows."
+    )]
+    Revoke {
+        /// The space: name, id or the beginning of the id
+        space: String,
+        /// Whom: the agent's id (did:key:…), a node's id, or a name that only one has
+        agent: String,
+    },
+    /// Leave a space; what you have of it stays readable
+    Leave {
+        /// The space: name, id or the beginning of the id
+        space: String,
     },
     /// List who may do what
     Members {
         /// The space: name, id or the beginning of the id
         space: String,
     },
+}
+
+/// `kith relation`.
+#[derive(Debug, Subcommand)]
+pub enum Relation {
+    /// List your relationships, and those that others ask for
+    List,
+    /// Say that you are related to somebody; it holds once they say so too
+    #[command(
+        after_help = "Examples:\n  kith relation add Bo --layer reciprocal\n  kith relation add Bo --layer invested --keep true --quota-gb 20 --expires 365d"
+    )]
+    Add {
+        /// The agent's id (did:key:…), a node's id, or a name that only one has
+        agent: String,
+        /// How close: sovereign, reciprocal, invested or gift
+        #[arg(long, default_value = "reciprocal")]
+        layer: String,
+        /// Whether you keep copies for them; by default as the layer says
+        #[arg(long, value_name = "BOOL")]
+        keep: Option<bool>,
+        /// Whether they may keep copies for you; by default as the layer says
+        #[arg(long, value_name = "BOOL")]
+        let_keep: Option<bool>,
+        /// How much you keep for them, in GB; by default as the layer says
+        #[arg(long, value_name = "GB")]
+        quota_gb: Option<u64>,
+        /// They may ask for your recovery in an emergency
+        #[arg(long)]
+        emergency: bool,
+        /// After which time it ends by itself
+        #[arg(long, value_name = "TIME", value_parser = crate::duration::parse)]
+        expires: Option<std::time::Duration>,
+    },
+    /// End a relationship
+    End {
+        /// The agent's id (did:key:…), a node's id, or a name that only one has
+        agent: String,
+    },
+    /// Stand for something about somebody, for others to see
+    #[command(after_help = "Examples:\n  kith relation vouch Bo \"repairs bicycles well\"")]
+    Vouch {
+        /// The agent's id (did:key:…), a node's id, or a name that only one has
+        agent: String,
+        /// What you stand for
+        text: String,
+    },
+}
+
+/// `kith device`.
+#[derive(Debug, Subcommand)]
+pub enum Device {
+    /// List your devices
+    List,
+    /// Take a device back, because it is lost or stolen: changes the keys of your spaces
+    Revoke {
+        /// The device's node id
+        device: String,
+    },
+}
+
+/// `kith why`.
+#[derive(Debug, Args)]
+pub struct Why {
+    /// A document, a file's hash, a space, a node or a person
+    pub thing: String,
 }
 
 /// `kith doc`.

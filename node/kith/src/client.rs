@@ -159,6 +159,14 @@ impl Client {
         self.call(Method::POST, path, Some(body)).await
     }
 
+    /// `DELETE`s.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn delete(&self, path: &str) -> Result<Value, CliError> {
+        self.call(Method::DELETE, path, None).await
+    }
+
     /// `POST`s a JSON document and reads lines of JSON until one is a result.
     ///
     /// # Errors

@@ -26,11 +26,20 @@ impl Default for SetDigest {
 impl SetDigest {
     /// Adds an id that was not in the set.
     pub fn add(&mut self, id: EntryId) {
+        self.change(id, u16::wrapping_add);
+    }
+
+    /// Takes out an id that was in the set.
+    pub fn remove(&mut self, id: EntryId) {
+        self.change(id, u16::wrapping_sub);
+    }
+
+    fn change(&mut self, id: EntryId, change: fn(u16, u16) -> u16) {
         let mut expanded = [0; STATE_BYTES];
         let mut hasher = blake3::Hasher::new_derive_key("kith 2026-11 set digest");
         hasher.update(&id.0).finalize_xof().fill(&mut expanded);
         for (lane, bytes) in self.0.iter_mut().zip(expanded.chunks_exact(2)) {
-            *lane = lane.wrapping_add(u16::from_le_bytes([bytes[0], bytes[1]]));
+            *lane = change(*lane, u16::from_le_bytes([bytes[0], bytes[1]]));
         }
     }
 
@@ -84,6 +93,8 @@ mod tests {
         assert_eq!(SetDigest::from_bytes(&forward.to_bytes()), Some(forward.clone()));
         backward.add(EntryId([99; 32]));
         assert_ne!(forward.finish(), backward.finish());
+        backward.remove(EntryId([99; 32]));
+        assert_eq!(forward, backward);
     }
 
     impl SetDigest {

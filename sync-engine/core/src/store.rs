@@ -1,7 +1,7 @@
 //! Where the entries of one space are kept.
 //!
 //! Invariant: what [`EntryStore::append`] accepted is there after any crash, and
-//! its place in the arrival order never changes.
+//! its place in the arrival order changes only with the store's epoch.
 
 pub mod conformance;
 
@@ -98,7 +98,8 @@ pub enum StoreError {
     Storage(String),
 }
 
-/// The entries of one space, append only.
+/// The entries of one space. They are appended; what its author had no right to
+/// write, as turned out later, is set aside and never lost.
 pub trait EntryStore: Send {
     /// Which copy, how many, and the digest of them all.
     fn head(&self) -> StoreHead;
@@ -158,6 +159,27 @@ pub trait EntryStore: Send {
     /// [`StoreError`].
     fn blobs(&self) -> Result<Vec<BlobId>, StoreError>;
 
+    /// Takes entries out of the set, in one transaction, and keeps them aside. What
+    /// peers know of the order is worth nothing afterwards, so the store gets a new
+    /// epoch. Appending one of them again takes it back.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was taken out.
+    fn set_aside(&mut self, entries: &[VerifiedEntry], epoch: StoreEpoch)
+    -> Result<(), StoreError>;
+
+    /// What was set aside, by id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn aside(&self) -> Result<Vec<Vec<u8>>, StoreError>;
+
+    /// The last entry of each author.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn tips(&self) -> Result<BTreeMap<DeviceId, Tip>, StoreError>;
+
     /// The last entry of an author.
     ///
     /// # Errors
@@ -182,6 +204,7 @@ pub struct MemoryStore {
     places: BTreeMap<EntryId, usize>,
     tips: BTreeMap<DeviceId, Tip>,
     cursors: BTreeMap<DeviceId, Cursor>,
+    aside: BTreeMap<EntryId, Vec<u8>>,
     digest: SetDigest,
 }
 
@@ -195,6 +218,7 @@ impl MemoryStore {
             places: BTreeMap::new(),
             tips: BTreeMap::new(),
             cursors: BTreeMap::new(),
+            aside: BTreeMap::new(),
             digest: SetDigest::default(),
         }
     }
@@ -202,6 +226,15 @@ impl MemoryStore {
     fn after(&self, place: u64) -> impl Iterator<Item = (u64, &(VerifiedEntry, Option<DeviceId>))> {
         let skipped = usize::try_from(place).unwrap_or(usize::MAX);
         (1u64..).zip(&self.arrivals).skip(skipped)
+    }
+}
+
+/// Notes an entry as its author's last one, if it is.
+pub fn raise_tip(tips: &mut BTreeMap<DeviceId, Tip>, entry: &VerifiedEntry) {
+    let tip = Tip { sequence: entry.header().sequence, id: entry.id() };
+    let known = tips.entry(entry.header().author).or_insert(tip);
+    if tip.sequence > known.sequence {
+        *known = tip;
     }
 }
 
@@ -220,11 +253,8 @@ impl EntryStore for MemoryStore {
                 }
                 self.places.insert(entry.id(), self.arrivals.len());
                 self.digest.add(entry.id());
-                let tip = Tip { sequence: entry.header().sequence, id: entry.id() };
-                let known = self.tips.entry(entry.header().author).or_insert(tip);
-                if tip.sequence > known.sequence {
-                    *known = tip;
-                }
+                self.aside.remove(&entry.id());
+                raise_tip(&mut self.tips, entry);
                 self.arrivals.push((entry.clone(), batch.source));
                 new.push(entry.id());
             }
@@ -284,6 +314,33 @@ impl EntryStore for MemoryStore {
         let all: BTreeSet<_> =
             self.arrivals.iter().flat_map(|(entry, _)| entry.header().blobs.clone()).collect();
         Ok(all.into_iter().collect())
+    }
+
+    fn set_aside(
+        &mut self,
+        entries: &[VerifiedEntry],
+        epoch: StoreEpoch,
+    ) -> Result<(), StoreError> {
+        for entry in entries {
+            if self.places.contains_key(&entry.id()) {
+                self.digest.remove(entry.id());
+                self.aside.insert(entry.id(), entry.bytes().to_vec());
+            }
+        }
+        self.arrivals.retain(|(entry, _)| !self.aside.contains_key(&entry.id()));
+        self.places = (0..).zip(&self.arrivals).map(|(at, (entry, _))| (entry.id(), at)).collect();
+        self.tips.clear();
+        self.arrivals.iter().for_each(|(entry, _)| raise_tip(&mut self.tips, entry));
+        self.epoch = epoch;
+        Ok(())
+    }
+
+    fn aside(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        Ok(self.aside.values().cloned().collect())
+    }
+
+    fn tips(&self) -> Result<BTreeMap<DeviceId, Tip>, StoreError> {
+        Ok(self.tips.clone())
     }
 
     fn tip(&self, author: DeviceId) -> Result<Option<Tip>, StoreError> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use sync_engine_core::store::StoreError;
 
 /// Version of the file's layout (`PRAGMA user_version`).
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Marks the file as ours (`PRAGMA application_id`): "KITH".
 const APPLICATION_ID: u32 = 0x4b49_5448;
@@ -39,6 +39,9 @@ CREATE TABLE head (
     stored_bytes INTEGER NOT NULL
 ) STRICT;
 ";
+
+/// What was set aside: since format 2.
+const CREATE_ASIDE: &str = "CREATE TABLE aside (id BLOB PRIMARY KEY, bytes BLOB NOT NULL) STRICT";
 
 pub(crate) fn open(
     path: &Path,
@@ -82,8 +85,10 @@ pub(crate) fn open(
     // Pages of 4 KiB: 4 MiB of cache, so that many spaces stay small.
     connection.pragma_update(None, "cache_size", -4096).map_err(failure)?;
     connection.set_prepared_statement_cache_capacity(16);
-    if found == 0 {
-        create(&connection, epoch, digest).map_err(failure)?;
+    match found {
+        0 => create(&connection, epoch, digest).map_err(failure)?,
+        1 => add_aside(&connection).map_err(failure)?,
+        _ => {}
     }
     Ok(connection)
 }
@@ -103,11 +108,20 @@ fn use_wal(connection: &Connection) -> rusqlite::Result<bool> {
 fn create(connection: &Connection, epoch: &[u8], digest: &[u8]) -> rusqlite::Result<()> {
     let transaction = connection.unchecked_transaction()?;
     transaction.execute_batch(CREATE)?;
+    transaction.execute_batch(CREATE_ASIDE)?;
     transaction.execute(
         "INSERT INTO head (one, epoch, digest, stored_bytes) VALUES (1, ?1, ?2, 0)",
         (epoch, digest),
     )?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.commit()
+}
+
+/// From format 1 to 2. It changes nothing that is there, so it needs no backup.
+fn add_aside(connection: &Connection) -> rusqlite::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(CREATE_ASIDE)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()
 }

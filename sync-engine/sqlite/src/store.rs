@@ -1,10 +1,16 @@
-use std::path::Path;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use node_model::{BlobId, DeviceId, DocumentId, EntryId};
 use rusqlite::{Connection, OptionalExtension, Row};
 use sync_engine_core::{
     digest::SetDigest,
-    store::{Arrival, Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip},
+    entry::VerifiedEntry,
+    store::{
+        Arrival, Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip, raise_tip,
+    },
 };
 
 use crate::schema::{failure, open};
@@ -25,6 +31,7 @@ pub struct SqliteStore {
     arrivals: u64,
     stored_bytes: u64,
     digest: SetDigest,
+    has_aside: bool,
 }
 
 impl SqliteStore {
@@ -47,7 +54,10 @@ impl SqliteStore {
             .ok_or_else(|| StoreError::Damaged("the digest has a wrong length".into()))?;
         let epoch = StoreEpoch(epoch);
         let (arrivals, stored_bytes) = (arrivals.unsigned_abs(), stored_bytes.unsigned_abs());
-        Ok(Self { connection, epoch, arrivals, stored_bytes, digest })
+        let has_aside: bool = connection
+            .query_row("SELECT EXISTS (SELECT 1 FROM aside)", [], |row| row.get(0))
+            .map_err(failure)?;
+        Ok(Self { connection, epoch, arrivals, stored_bytes, digest, has_aside })
     }
 
     /// Asks SQLite to check the whole file.
@@ -69,7 +79,7 @@ impl SqliteStore {
              ON CONFLICT (id) DO NOTHING",
         )?;
         let mut new = Vec::new();
-        let mut tips: std::collections::BTreeMap<DeviceId, Tip> = std::collections::BTreeMap::new();
+        let mut tips: BTreeMap<DeviceId, Tip> = BTreeMap::new();
         for batch in batches {
             for entry in &batch.entries {
                 let header = entry.header();
@@ -84,10 +94,11 @@ impl SqliteStore {
                     tally.arrivals += 1;
                     tally.stored_bytes += entry.bytes().len() as u64;
                     tally.digest.add(entry.id());
-                    let tip = Tip { sequence: header.sequence, id: entry.id() };
-                    let known = tips.entry(header.author).or_insert(tip);
-                    if tip.sequence > known.sequence {
-                        *known = tip;
+                    raise_tip(&mut tips, entry);
+                    if tally.has_aside {
+                        transaction
+                            .prepare_cached("DELETE FROM aside WHERE id = ?1")?
+                            .execute([entry.id().0])?;
                     }
                     for blob in &header.blobs {
                         transaction
@@ -101,15 +112,7 @@ impl SqliteStore {
                 write_cursor(&transaction, peer, cursor)?;
             }
         }
-        for (author, tip) in tips {
-            transaction
-                .prepare_cached(
-                    "INSERT INTO tips (author, sequence, id) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (author) DO UPDATE SET sequence = excluded.sequence, id = excluded.id
-                 WHERE excluded.sequence > tips.sequence",
-                )?
-                .execute((author.0, signed(tip.sequence), tip.id.0))?;
-        }
+        write_tips(&transaction, &tips)?;
         if !new.is_empty() {
             transaction
                 .prepare_cached("UPDATE head SET digest = ?1, stored_bytes = ?2")?
@@ -118,6 +121,72 @@ impl SqliteStore {
         drop(insert);
         transaction.commit()?;
         Ok(new)
+    }
+
+    fn set_aside_in(
+        &self,
+        entries: &[VerifiedEntry],
+        epoch: StoreEpoch,
+        tally: &mut Tally,
+    ) -> rusqlite::Result<()> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let mut authors = BTreeSet::new();
+        for entry in entries {
+            let removed = transaction
+                .prepare_cached("DELETE FROM entries WHERE id = ?1")?
+                .execute([entry.id().0])?;
+            if removed == 1 {
+                transaction
+                    .prepare_cached("INSERT OR IGNORE INTO aside (id, bytes) VALUES (?1, ?2)")?
+                    .execute((entry.id().0, entry.bytes()))?;
+                tally.arrivals -= 1;
+                tally.stored_bytes -= entry.bytes().len() as u64;
+                tally.digest.remove(entry.id());
+                authors.insert(entry.header().author);
+            }
+        }
+        transaction.execute_batch(
+            "UPDATE entries SET place = -place;
+             UPDATE entries SET place = numbered.place
+             FROM (SELECT id, row_number() OVER (ORDER BY place DESC) AS place FROM entries)
+             AS numbered WHERE entries.id = numbered.id;",
+        )?;
+        let mut tips = BTreeMap::new();
+        let mut statement = transaction.prepare("SELECT bytes FROM entries")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            if let Ok(entry) = VerifiedEntry::from_storage(row.get(0)?)
+                && authors.contains(&entry.header().author)
+            {
+                raise_tip(&mut tips, &entry);
+            }
+        }
+        drop(rows);
+        drop(statement);
+        for author in authors {
+            transaction.execute("DELETE FROM tips WHERE author = ?1", [author.0])?;
+        }
+        write_tips(&transaction, &tips)?;
+        transaction.execute(
+            "UPDATE head SET epoch = ?1, digest = ?2, stored_bytes = ?3",
+            (epoch.0, tally.digest.to_bytes(), signed(tally.stored_bytes)),
+        )?;
+        transaction.commit()
+    }
+
+    fn tally(&self) -> Tally {
+        Tally {
+            arrivals: self.arrivals,
+            stored_bytes: self.stored_bytes,
+            digest: self.digest.clone(),
+            has_aside: self.has_aside,
+        }
+    }
+
+    fn take_over(&mut self, tally: Tally) {
+        self.arrivals = tally.arrivals;
+        self.stored_bytes = tally.stored_bytes;
+        self.digest = tally.digest;
     }
 
     fn read<T>(
@@ -147,11 +216,25 @@ struct Tally {
     arrivals: u64,
     stored_bytes: u64,
     digest: SetDigest,
+    has_aside: bool,
 }
 
 /// SQLite's integers are signed; ours count things and never reach the sign.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn write_tips(connection: &Connection, tips: &BTreeMap<DeviceId, Tip>) -> rusqlite::Result<()> {
+    for (author, tip) in tips {
+        connection
+            .prepare_cached(
+                "INSERT INTO tips (author, sequence, id) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (author) DO UPDATE SET sequence = excluded.sequence, id = excluded.id
+                 WHERE excluded.sequence > tips.sequence",
+            )?
+            .execute((author.0, signed(tip.sequence), tip.id.0))?;
+    }
+    Ok(())
 }
 
 fn write_cursor(connection: &Connection, peer: DeviceId, cursor: Cursor) -> rusqlite::Result<()> {
@@ -172,16 +255,35 @@ impl EntryStore for SqliteStore {
     }
 
     fn append(&mut self, batches: &[Batch]) -> Result<Vec<EntryId>, StoreError> {
-        let mut tally = Tally {
-            arrivals: self.arrivals,
-            stored_bytes: self.stored_bytes,
-            digest: self.digest.clone(),
-        };
+        let mut tally = self.tally();
         let new = self.append_in(batches, &mut tally).map_err(failure)?;
-        self.arrivals = tally.arrivals;
-        self.stored_bytes = tally.stored_bytes;
-        self.digest = tally.digest;
+        self.take_over(tally);
         Ok(new)
+    }
+
+    fn set_aside(
+        &mut self,
+        entries: &[VerifiedEntry],
+        epoch: StoreEpoch,
+    ) -> Result<(), StoreError> {
+        let mut tally = self.tally();
+        self.set_aside_in(entries, epoch, &mut tally).map_err(failure)?;
+        self.take_over(tally);
+        self.epoch = epoch;
+        self.has_aside = true;
+        Ok(())
+    }
+
+    fn aside(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.read("SELECT bytes FROM aside ORDER BY id", [], |row| row.get(0))
+    }
+
+    fn tips(&self) -> Result<BTreeMap<DeviceId, Tip>, StoreError> {
+        let tips = self.read("SELECT author, sequence, id FROM tips", [], |row| {
+            let (sequence, id) = (row.get::<_, i64>(1)?.unsigned_abs(), EntryId(row.get(2)?));
+            Ok((DeviceId(row.get(0)?), Tip { sequence, id }))
+        })?;
+        Ok(tips.into_iter().collect())
     }
 
     fn arrivals(

@@ -20,9 +20,12 @@ use sync_engine_core::{
     store::StoreEpoch,
 };
 use trust_core::{
-    Attestation, Claim, Layer, Reach, Role, exchange,
+    Attestation, Claim, Layer, Party, Reach, Role, Statement, Terms,
+    attestation::{DevicePin, EntryPin, Prefix, Scope},
+    exchange,
     keyring::{DeviceKeys, EpochKeys, WrappedKey, wrap},
     pairing::{self, IssuedTicket, Refusal, TicketKey},
+    words::CustodyStep,
 };
 
 use crate::{
@@ -89,25 +92,61 @@ fn claims() -> Vec<Claim> {
     let device = wire::device().device();
     let wrapped = wrap(&mut entropy(), SPACE, Epoch(1), &epoch_keys, device, &keys.hpke_public());
     let other = WrappedKey { device, encapsulated: [9; 32], ciphertext: vec![1; 80] };
+    let (ada, after) = (AgentId([1; 32]), vec![AttestationId([5; 32])]);
     vec![
         Claim::DeviceLink { device, hpke: keys.hpke_public(), name: "laptop".into(), consent },
+        Claim::DeviceRevocation {
+            device,
+            pins: vec![DevicePin {
+                scope: Scope(SPACE.0),
+                tip: Some(Prefix([1; 16])),
+                entry: Some((3, Prefix([2; 16]))),
+            }],
+        },
         Claim::Profile { name: "Ada".into() },
-        Claim::Relationship { with: AgentId([1; 32]), layer: Layer::Reciprocal },
-        Claim::SpaceFounding { nonce: [1; 16], reach: Reach::Private, label: vec![7; 60] },
-        Claim::SpaceGrant { space: SPACE, member: AgentId([1; 32]), role: Role::Reader },
+        Claim::Relationship { with: ada, terms: Some(Terms::of(Layer::Reciprocal)) },
+        Claim::Relationship { with: ada, terms: None },
+        Claim::Vouch { subject: ada, text: "bakes bread".into() },
+        Claim::SpaceFounding {
+            nonce: [1; 16],
+            reach: Reach::Private,
+            label: vec![7; 60],
+            has_open_history: true,
+        },
+        Claim::SpaceGrant { space: SPACE, party: Party::Agent(ada), role: Role::Reader, after },
+        Claim::SpaceRevocation {
+            space: SPACE,
+            party: Party::Group(SPACE),
+            pins: vec![EntryPin { device, sequence: 3, entry: Prefix([2; 16]) }],
+            after: vec![],
+        },
         Claim::SpaceEpoch {
             space: SPACE,
             epoch: Epoch(1),
+            key: epoch_keys.id(),
             wraps: vec![wrapped.expect("a key of ours"), other],
         },
-        Claim::Unknown { kind: 999, body: vec![1, 2, 3] },
+        Claim::Location { space: SPACE, collection: "photos".into(), device, bytes: 9 },
+        Claim::Custody { with: ada, space: SPACE, step: CustodyStep::Offer, bytes: 9 },
+        Claim::EconomicEvent {
+            with: ada,
+            action: "use".into(),
+            quantity: 3,
+            unit: "byte-month".into(),
+        },
+        Claim::RecoveryShare { holder: ada, set: [1; 16], threshold: 3, share: vec![7; 40] },
+        Claim::WitnessReceipt { space: SPACE, entry: EntryId([1; 32]), accepted_at: Timestamp(5) },
+        Claim::Unknown { kind: 999, scope: Scope([3; 32]), body: vec![1, 2, 3] },
     ]
 }
 
 fn attested() -> Vec<Attestation> {
-    let issue = |claim| {
-        let prev = Some(AttestationId([6; 32]));
-        Attestation::issue(&wire::root(), wire::root().agent(), claim, Timestamp(5), prev)
+    let issue = |claim: Claim| {
+        let is_founding = matches!(claim, Claim::SpaceFounding { .. });
+        let prev = (!is_founding).then_some(AttestationId([6; 32]));
+        let statement =
+            Statement { claim, height: 1, prev, issued_at: Timestamp(5), expires_at: None };
+        Attestation::issue(&wire::root(), wire::root().agent(), statement)
     };
     claims().into_iter().map(issue).collect()
 }
@@ -126,11 +165,21 @@ pub(crate) fn signed_envelopes() -> Vec<Vec<u8>> {
 }
 
 pub(crate) fn signed_claims() -> Vec<Vec<u8>> {
-    type Envelope =
-        (u8, AgentId, DeviceId, u16, ByteBuf, Timestamp, Option<Timestamp>, Option<AttestationId>);
+    type Envelope = (
+        u8,
+        AgentId,
+        DeviceId,
+        u16,
+        Scope,
+        ByteBuf,
+        u64,
+        Timestamp,
+        Option<Timestamp>,
+        Option<AttestationId>,
+    );
     let claims = signed_envelopes().into_iter().map(|envelope| {
         let read: Envelope = cbor::decode(&envelope, 1_024).expect("it is ours");
-        [&read.3.to_be_bytes()[..], &read.4].concat()
+        [&read.3.to_be_bytes()[..], &read.4.0, &read.5].concat()
     });
     claims.collect()
 }

@@ -17,7 +17,7 @@ use sync_engine_core::{
     reconcile,
 };
 use trust_core::{
-    Attestation, Claim,
+    Attestation, Claim, Statement,
     attestation::AttestationError,
     exchange,
     keyring::DeviceKeys,
@@ -145,10 +145,16 @@ pub fn attestations(data: &[u8]) {
     let Ok(read) = Attestation::read(data) else { return };
     assert_eq!(read.bytes(), data);
     let signer = if read.signer == wire::root().device() { wire::root() } else { wire::device() };
-    if read.expires_at.is_none() && signer.device() == read.signer {
+    if signer.device() == read.signer {
         // An unknown version is kept as it is; it cannot be issued here.
-        let again =
-            Attestation::issue(&signer, read.issuer, read.claim.clone(), read.issued_at, read.prev);
+        let statement = Statement {
+            claim: read.claim.clone(),
+            height: read.height,
+            prev: read.prev,
+            issued_at: read.issued_at,
+            expires_at: read.expires_at,
+        };
+        let again = Attestation::issue(&signer, read.issuer, statement);
         let is_unknown = matches!(read.claim, Claim::Unknown { .. });
         assert!(again == read || is_unknown, "{read:?}");
     }
@@ -159,13 +165,14 @@ pub fn signed_envelopes(data: &[u8]) {
     attestations(&wire::signed_envelope(data));
 }
 
-/// Claims behind a right signature: two bytes of kind, and a body.
+/// Claims behind a right signature: two bytes of kind, 32 of scope, and a body.
 pub fn signed_claims(data: &[u8]) {
-    let Some((kind, body)) = data.split_first_chunk() else { return };
-    let signed = wire::signed_claim(u16::from_be_bytes(*kind), body);
+    let Some((kind, rest)) = data.split_first_chunk() else { return };
+    let Some((scope, body)) = rest.split_first_chunk() else { return };
+    let signed = wire::signed_claim(u16::from_be_bytes(*kind), scope, body);
     attestations(&signed);
     let read: Result<Attestation, AttestationError> = Attestation::read(&signed);
-    if let Ok(Attestation { claim: Claim::SpaceEpoch { space, epoch, wraps }, .. }) = read {
+    if let Ok(Attestation { claim: Claim::SpaceEpoch { space, epoch, wraps, .. }, .. }) = read {
         let keys = DeviceKeys::from_secrets(&[4; 32], &[5; 32], &[6; 32]);
         for wrap in wraps {
             let _ = keys.unwrap(space, epoch, &wrap);

@@ -32,15 +32,17 @@ pub(crate) fn signed_envelope(envelope: &[u8]) -> Vec<u8> {
     cbor::encode(&(ByteBuf::from(envelope), signature))
 }
 
-/// An attestation of any kind and body.
-pub(crate) fn signed_claim(kind: u16, body: &[u8]) -> Vec<u8> {
+/// An attestation of any kind, scope and body.
+pub(crate) fn signed_claim(kind: u16, scope: &[u8; 32], body: &[u8]) -> Vec<u8> {
     let none: Option<u8> = None;
     let envelope = cbor::encode(&(
         1_u8,
         root().agent(),
         root().device(),
         kind,
+        ByteBuf::from(scope),
         ByteBuf::from(body),
+        1_u64,
         Timestamp(5),
         none,
         none,

@@ -9,8 +9,9 @@ use std::{
 
 use node_core::SpaceStorage;
 use node_model::{BlobId, DeviceId, DocumentId, EntryId, SpaceId};
-use sync_engine_core::store::{
-    Arrival, Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip,
+use sync_engine_core::{
+    entry::VerifiedEntry,
+    store::{Arrival, Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip},
 };
 use sync_engine_sqlite::{OpenOptions, SqliteStore};
 
@@ -129,6 +130,25 @@ impl EntryStore for Window {
 
     fn blobs(&self) -> Result<Vec<BlobId>, StoreError> {
         lock(&self.0).store.blobs()
+    }
+
+    fn set_aside(
+        &mut self,
+        entries: &[VerifiedEntry],
+        epoch: StoreEpoch,
+    ) -> Result<(), StoreError> {
+        let mut watched = lock(&self.0);
+        watched.store.set_aside(entries, epoch)?;
+        watched.head = watched.store.head();
+        Ok(())
+    }
+
+    fn aside(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        lock(&self.0).store.aside()
+    }
+
+    fn tips(&self) -> Result<BTreeMap<DeviceId, Tip>, StoreError> {
+        lock(&self.0).store.tips()
     }
 
     fn tip(&self, author: DeviceId) -> Result<Option<Tip>, StoreError> {

@@ -30,6 +30,17 @@ pub struct WrappedKey {
     pub ciphertext: Vec<u8>,
 }
 
+/// Tells an epoch's keys from others of the same number, without telling them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyId(#[serde(with = "serde_bytes")] pub [u8; 16]);
+
+impl std::fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeyId({:02x}{:02x}…)", self.0[0], self.0[1])
+    }
+}
+
 /// The two keys of an epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EpochKeys {
@@ -44,6 +55,21 @@ impl EpochKeys {
     /// Fresh keys for a new space.
     pub fn random(entropy: &mut Entropy) -> Self {
         Self { entries: SealKey::random(entropy), blobs: SealKey::random(entropy) }
+    }
+
+    /// Fresh keys for the next epoch of a space.
+    #[must_use]
+    pub fn next(&self, entropy: &mut Entropy) -> Self {
+        Self { entries: SealKey::random(entropy), blobs: self.blobs.clone() }
+    }
+
+    /// Their id: a hash that only their holders can make.
+    #[must_use]
+    pub fn id(&self) -> KeyId {
+        let hash = self.entries.derive("kith 2026-11 epoch key id", self.blobs.expose());
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash.expose()[..16]);
+        KeyId(id)
     }
 }
 
@@ -156,34 +182,44 @@ fn wrap_binding(space: SpaceId, epoch: Epoch) -> [u8; 36] {
     binding
 }
 
+/// The device that the epoch keys of a `commons` space are wrapped to: everybody
+/// can make its keys, so there is one code path and no plaintext.
+#[must_use]
+pub fn commons_device(space: SpaceId) -> DeviceKeys {
+    let seed = |context| blake3::derive_key(context, &space.0);
+    DeviceKeys::from_secrets(
+        &seed("kith 2026-11 commons device"),
+        &seed("kith 2026-11 commons root"),
+        &seed("kith 2026-11 commons hpke"),
+    )
+}
+
 /// The epoch keys that this device holds.
 #[derive(Clone, Debug, Default)]
-pub struct Keyring(BTreeMap<(SpaceId, Epoch), EpochKeys>);
+pub struct Keyring(BTreeMap<SpaceId, BTreeMap<(Epoch, KeyId), EpochKeys>>);
 
 impl Keyring {
-    /// Adds keys; the first ones known for an epoch stay.
+    /// Adds keys.
     pub fn insert(&mut self, space: SpaceId, epoch: Epoch, keys: EpochKeys) {
-        self.0.entry((space, epoch)).or_insert(keys);
+        self.0.entry(space).or_default().insert((epoch, keys.id()), keys);
+    }
+
+    /// Whether these keys are here.
+    #[must_use]
+    pub fn contains(&self, space: SpaceId, epoch: Epoch, key: KeyId) -> bool {
+        self.get(space, epoch, key).is_some()
     }
 
     /// The keys of one epoch.
     #[must_use]
-    pub fn epoch(&self, space: SpaceId, epoch: Epoch) -> Option<&EpochKeys> {
-        self.0.get(&(space, epoch))
+    pub fn get(&self, space: SpaceId, epoch: Epoch, key: KeyId) -> Option<&EpochKeys> {
+        self.0.get(&space)?.get(&(epoch, key))
     }
 
-    /// The newest epoch of a space.
-    #[must_use]
-    pub fn newest(&self, space: SpaceId) -> Option<(Epoch, &EpochKeys)> {
-        let (key, keys) = self.0.range((space, Epoch(0))..=(space, Epoch(u32::MAX))).next_back()?;
-        Some((key.1, keys))
-    }
-
-    /// All epochs of a space, oldest first.
-    pub fn epochs(&self, space: SpaceId) -> impl Iterator<Item = (Epoch, &EpochKeys)> {
-        self.0
-            .range((space, Epoch(0))..=(space, Epoch(u32::MAX)))
-            .map(|((_, epoch), keys)| (*epoch, keys))
+    /// The keys of all epochs of a space, oldest first.
+    pub fn epochs(&self, space: SpaceId) -> impl Iterator<Item = (Epoch, KeyId, &EpochKeys)> {
+        let own = self.0.get(&space).into_iter().flatten();
+        own.map(|((epoch, key), keys)| (*epoch, *key, keys))
     }
 }
 

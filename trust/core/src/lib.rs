@@ -11,16 +11,24 @@
 pub mod attestation;
 pub mod decision;
 pub mod exchange;
+pub mod explain;
 pub mod graph;
+pub mod history;
 pub mod keyring;
 pub mod ledger;
+pub mod membership;
 pub mod pairing;
+#[cfg(test)]
+pub(crate) mod tests_people;
 mod trust;
 pub mod words;
 
-pub use attestation::{Attestation, Claim};
-pub use decision::{Action, Decision, Question, Rule};
+pub use attestation::{Attestation, Claim, Party, Statement, Terms};
+pub use decision::{Action, Decision, Question, Rule, Verdict};
 pub use graph::Graph;
 pub use ledger::{Ledger, LedgerError};
-pub use trust::{ATTESTATIONS_MAX, Received, Trust, TrustError};
+pub use trust::{
+    ATTESTATIONS_MAX, Admission, ISSUER_ATTESTATIONS_MAX, JOURNAL_MAX, Journalled, Received,
+    ReplayError, Trust, TrustError,
+};
 pub use words::{Layer, Reach, Role};

@@ -1,22 +1,29 @@
 //! The trust plane of one node: its keys, what it knows, what it may say.
 
+mod journal;
 mod records;
+mod share;
+mod speak;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use node_model::{
-    AgentId, AttestationId, DeviceId, Entropy, Epoch, SpaceId, Timestamp, cbor, random_bytes,
-    seal::SealKey,
-    sign::{Domain, Signer},
+    AgentId, AttestationId, DeviceId, Entropy, Epoch, SpaceId, Timestamp, cbor, seal::SealKey,
+    sign::Signer,
 };
 
+pub use self::{
+    journal::{JOURNAL_MAX, Journalled, ReplayError},
+    share::{ISSUER_ATTESTATIONS_MAX, Received},
+    speak::Admission,
+};
 use crate::{
-    attestation::{Attestation, Claim, WRAPS_MAX},
+    attestation::{Attestation, Scope},
     decision::{Decision, Question, decide},
     graph::Graph,
-    keyring::{DeviceKeys, EpochKeys, Keyring, wrap},
+    keyring::{DeviceKeys, EpochKeys, KeyId, Keyring, commons_device},
     ledger::{Ledger, LedgerError},
-    words::{Layer, Reach, Role},
+    words::{Reach, Role},
 };
 
 /// Most attestations that a node keeps: some thousands a community (features
@@ -40,21 +47,27 @@ pub enum TrustError {
     /// Only admins may.
     #[error("only an admin of the space may do that; you are not one")]
     NotAdmin,
+    /// Admins do not remove those who were admins before them.
+    #[error("{0} was an admin of this space before you, or founded it: you cannot remove them")]
+    NotSenior(AgentId),
+    /// Not in the space.
+    #[error("{0} is not a member of this space")]
+    NotAMember(AgentId),
     /// Not a single device of the agent is known.
     #[error("no device of {0} is known yet; pair with them first: kith ticket, kith pair")]
     NoDevice(AgentId),
+    /// No relationship to end.
+    #[error("you are not related to {0}")]
+    NotRelated(AgentId),
+    /// Not a device of ours, or taken back already.
+    #[error("{0} is not one of your devices, or was taken back before")]
+    NotOwnDevice(DeviceId),
+    /// A device does not take back itself: nothing could be said after it.
+    #[error("a device cannot take back itself; do it from another of your devices")]
+    ThisDevice,
     /// The ledger holds as much as it may.
     #[error("this node keeps as many attestations as it may ({ATTESTATIONS_MAX})")]
     TooMany,
-}
-
-/// What came of attestations from outside.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Received {
-    /// Those that were not known before.
-    pub new: Vec<AttestationId>,
-    /// How many were malformed or wrongly signed.
-    pub rejected: usize,
 }
 
 /// Binds a sealed label to its purpose; the space's id does not exist yet.
@@ -72,7 +85,12 @@ pub struct Trust {
     notes: BTreeMap<String, Vec<u8>>,
     graph: Graph,
     keyring: Keyring,
-    tip: Option<AttestationId>,
+    /// The largest height that our agent used.
+    height: u64,
+    /// What our keys said last, by key and scope.
+    tips: BTreeMap<(DeviceId, Scope), AttestationId>,
+    of_issuer: BTreeMap<AgentId, usize>,
+    journal: journal::Journal,
 }
 
 impl Trust {
@@ -98,7 +116,10 @@ impl Trust {
             notes: BTreeMap::new(),
             graph: Graph::default(),
             keyring: Keyring::default(),
-            tip: None,
+            height: 0,
+            tips: BTreeMap::new(),
+            of_issuer: BTreeMap::new(),
+            journal: journal::Journal::default(),
         };
         trust.load()?;
         trust.refresh(now);
@@ -161,8 +182,10 @@ impl Trust {
     #[must_use]
     pub fn label_of(&self, space: SpaceId) -> Option<String> {
         let facts = self.graph.spaces.get(&space)?;
-        let keys = self.keyring.epoch(space, Epoch::FIRST)?;
-        let name = keys.entries.open(LABEL_BINDING, &facts.label).ok()?;
+        let first = self.keyring.epochs(space).filter(|(epoch, ..)| *epoch == Epoch::FIRST);
+        let name = first
+            .filter_map(|(_, _, keys)| keys.entries.open(LABEL_BINDING, &facts.label).ok())
+            .next()?;
         String::from_utf8(name).ok()
     }
 
@@ -172,13 +195,15 @@ impl Trust {
         Some(self.graph.spaces.get(&space)?.members.get(&self.agent())?.role)
     }
 
-    /// Spaces that we are a member of.
+    /// Spaces that we are a member of, or were: what we received stays ours to read.
     pub fn spaces(&self) -> impl Iterator<Item = SpaceId> {
         let me = self.agent();
         self.graph
             .spaces
             .iter()
-            .filter(move |(_, space)| space.members.contains_key(&me))
+            .filter(move |(id, space)| {
+                space.members.contains_key(&me) || self.keyring.epochs(**id).next().is_some()
+            })
             .map(|(id, _)| *id)
     }
 
@@ -188,154 +213,35 @@ impl Trust {
         self.note(HOME_NOTE)
     }
 
-    /// Founds a space with its first epoch.
-    ///
-    /// # Errors
-    /// [`TrustError::Ledger`].
-    pub fn found_space(
-        &mut self,
-        entropy: &mut Entropy,
-        now: Timestamp,
-        name: &str,
-        reach: Reach,
-    ) -> Result<SpaceId, TrustError> {
-        let (space, drafts) = self.draft_space(entropy, now, name, reach);
-        self.commit(drafts, &[], now)?;
-        Ok(space)
-    }
-
-    fn draft_space(
-        &self,
-        entropy: &mut Entropy,
-        now: Timestamp,
-        name: &str,
-        reach: Reach,
-    ) -> (SpaceId, Vec<Attestation>) {
-        let keys = EpochKeys::random(entropy);
-        let label = keys.entries.seal(entropy, LABEL_BINDING, name.as_bytes());
-        let founding = Claim::SpaceFounding { nonce: random_bytes(entropy), reach, label };
-        let founding = self.draft(founding, now, &[]);
-        let space = SpaceId(founding.id.0);
-        let own = self.agent();
-        let mut drafts = vec![founding];
-        self.draft_epoch(entropy, now, (space, Epoch::FIRST, &keys), own, &mut drafts);
-        (space, drafts)
-    }
-
-    /// Admits an agent to a space and wraps the space's keys to its devices.
-    ///
-    /// # Errors
-    /// [`TrustError`].
-    pub fn grant(
-        &mut self,
-        entropy: &mut Entropy,
-        now: Timestamp,
-        space: SpaceId,
-        member: AgentId,
-        role: Role,
-    ) -> Result<(), TrustError> {
-        match self.role_in(space) {
-            None => return Err(TrustError::NoSuchSpace),
-            Some(own) if !own.includes(Role::Admin) => return Err(TrustError::NotAdmin),
-            Some(_) => {}
-        }
-        if self.graph.devices_of(member).next().is_none() {
-            return Err(TrustError::NoDevice(member));
-        }
-        let mut drafts = vec![self.draft(Claim::SpaceGrant { space, member, role }, now, &[])];
-        if role.holds_keys() {
-            let epochs: Vec<_> =
-                self.keyring.epochs(space).map(|(epoch, keys)| (epoch, keys.clone())).collect();
-            for (epoch, keys) in &epochs {
-                self.draft_epoch(entropy, now, (space, *epoch, keys), member, &mut drafts);
-            }
-        }
-        self.commit(drafts, &[], now)
-    }
-
-    /// Attests our side of a relationship, together with a note (a used ticket)
-    /// that must become durable with it.
-    ///
-    /// # Errors
-    /// [`TrustError::Ledger`].
-    pub fn relate(
-        &mut self,
-        now: Timestamp,
-        with: AgentId,
-        layer: Layer,
-        notes: &[(String, Vec<u8>)],
-    ) -> Result<(), TrustError> {
-        let said = self.graph.sides.get(&(self.agent(), with));
-        let drafts = if said.is_some_and(|side| side.layer == layer) {
-            vec![]
-        } else {
-            vec![self.draft(Claim::Relationship { with, layer }, now, &[])]
-        };
-        self.commit(drafts, notes, now)
-    }
-
-    /// Takes in attestations from outside and says which were new. Bad ones are
-    /// left out and counted.
-    ///
-    /// # Errors
-    /// [`TrustError`]; nothing was kept.
-    pub fn receive<'a>(
-        &mut self,
-        bytes: impl Iterator<Item = &'a [u8]>,
-        now: Timestamp,
-    ) -> Result<Received, TrustError> {
-        let mut received = Received::default();
-        let mut fresh = Vec::new();
-        for bytes in bytes {
-            match Attestation::read(bytes) {
-                Ok(attestation) if self.attestations.contains_key(&attestation.id) => {}
-                Ok(attestation) => fresh.push(attestation),
-                Err(_) => received.rejected += 1,
-            }
-        }
-        received.new = fresh.iter().map(|attestation| attestation.id).collect();
-        self.commit(fresh, &[], now)?;
-        Ok(received)
-    }
-
-    /// The attestations that concern `agent`: its own, ours, and those of the
-    /// spaces that both are members of with everybody in them.
-    #[must_use]
-    pub fn visible_to(&self, agent: AgentId) -> Vec<AttestationId> {
-        let me = self.agent();
-        let mut people = BTreeSet::from([me, agent]);
-        let mut spaces = BTreeSet::new();
-        for (id, space) in &self.graph.spaces {
-            if space.members.contains_key(&agent) {
-                spaces.insert(*id);
-                people.extend(space.members.keys().copied());
-            }
-        }
-        let concerns = |attestation: &&Attestation| match &attestation.claim {
-            Claim::DeviceLink { .. } | Claim::Profile { .. } => {
-                people.contains(&attestation.issuer)
-            }
-            Claim::Relationship { with, .. } => {
-                (attestation.issuer == me && *with == agent)
-                    || (attestation.issuer == agent && *with == me)
-            }
-            Claim::SpaceFounding { .. } => spaces.contains(&SpaceId(attestation.id.0)),
-            Claim::SpaceGrant { space, .. } | Claim::SpaceEpoch { space, .. } => {
-                spaces.contains(space)
-            }
-            Claim::Unknown { .. } => attestation.issuer == me || attestation.issuer == agent,
-        };
-        self.attestations.values().filter(concerns).map(|attestation| attestation.id).collect()
-    }
-
-    /// The bytes of an attestation.
+    /// An attestation.
     #[must_use]
     pub fn attestation(&self, id: AttestationId) -> Option<&Attestation> {
         self.attestations.get(&id)
     }
 
-    /// Says who this is, where that was not said yet: the power may have gone
-    /// between the two commits of an earlier start.
+    /// The keys that new entries of a space are sealed with: the newest epoch whose
+    /// keys nobody was given who may not read now. `None` asks for a rotation.
+    #[must_use]
+    pub fn writing_epoch(&self, space: SpaceId) -> Option<(Epoch, KeyId, &EpochKeys)> {
+        let facts = self.graph.spaces.get(&space)?;
+        let mut readers = self.graph.readers(space);
+        if facts.reach == Reach::Commons {
+            let public = commons_device(space);
+            readers.insert(public.device.device(), public.hpke_public());
+        }
+        let is_clean = |epoch: Epoch, key: KeyId| {
+            facts.epochs.get(&(epoch, key)).is_some_and(|handed_out| {
+                handed_out.wraps.keys().all(|device| readers.contains_key(device))
+                    && handed_out.issuers.iter().any(|issuer| {
+                        facts.members.get(issuer).is_some_and(|member| member.role.holds_keys())
+                    })
+            })
+        };
+        // Of several with one number the smallest id: all writers agree.
+        let clean = self.keyring.epochs(space).filter(|(epoch, key, _)| is_clean(*epoch, *key));
+        clean.max_by_key(|(epoch, key, _)| (*epoch, std::cmp::Reverse(*key)))
+    }
+
     fn introduce(
         &mut self,
         entropy: &mut Entropy,
@@ -343,55 +249,17 @@ impl Trust {
         agent_name: &str,
         device_name: &str,
     ) -> Result<(), TrustError> {
-        let (agent, device) = (self.agent(), self.device());
-        if self.graph.agent_of(device).is_none() {
-            let link = Claim::DeviceLink {
-                device,
-                hpke: self.keys.hpke_public(),
-                name: device_name.to_owned(),
-                consent: self.keys.device.sign(Domain::DeviceLink, &agent.0),
-            };
-            let link = Attestation::issue(&self.keys.root, agent, link, now, None);
-            let profile = self.draft(Claim::Profile { name: agent_name.to_owned() }, now, &[]);
-            self.commit(vec![link, profile], &[], now)?;
+        // Says who this is, where that was not said yet: the power may have gone
+        // between the two commits of an earlier start.
+        if !self.graph.devices.contains_key(&self.device()) {
+            let drafts = self.draft_introduction(now, agent_name, device_name);
+            self.commit(drafts, &[], now)?;
         }
         if self.home_space().is_none() {
-            let (home, drafts) = self.draft_space(entropy, now, "Private", Reach::Private);
+            let (home, drafts) = self.draft_space(entropy, now, "Private", Reach::Private, true);
             self.commit(drafts, &[(HOME_NOTE.to_owned(), cbor::encode(&home))], now)?;
         }
         Ok(())
-    }
-
-    /// Signs a claim as this device; `before` are drafts of the same batch.
-    fn draft(&self, claim: Claim, now: Timestamp, before: &[Attestation]) -> Attestation {
-        let device = self.device();
-        let prev = before
-            .iter()
-            .rev()
-            .find(|draft| draft.signer == device)
-            .map(|draft| draft.id)
-            .or(self.tip);
-        Attestation::issue(&self.keys.device, self.agent(), claim, now, prev)
-    }
-
-    fn draft_epoch(
-        &self,
-        entropy: &mut Entropy,
-        now: Timestamp,
-        (space, epoch, keys): (SpaceId, Epoch, &EpochKeys),
-        member: AgentId,
-        drafts: &mut Vec<Attestation>,
-    ) {
-        let devices: Vec<_> = self.graph.devices_of(member).collect();
-        for some in devices.chunks(WRAPS_MAX) {
-            let wraps = some
-                .iter()
-                .filter_map(|(id, device)| wrap(entropy, space, epoch, keys, *id, &device.hpke))
-                .collect();
-            let claim = Claim::SpaceEpoch { space, epoch, wraps };
-            let draft = self.draft(claim, now, drafts);
-            drafts.push(draft);
-        }
     }
 
     /// Derives everything again after the set has changed.
@@ -399,15 +267,19 @@ impl Trust {
         self.graph = Graph::derive(self.attestations.values(), now);
         let own = self.device();
         for (space, facts) in &self.graph.spaces {
-            for (epoch, wraps) in &facts.wraps {
-                if self.keyring.epoch(*space, *epoch).is_some() {
+            let public = (facts.reach == Reach::Commons).then(|| commons_device(*space));
+            for ((epoch, key), handed_out) in &facts.epochs {
+                if self.keyring.contains(*space, *epoch, *key) {
                     continue;
                 }
-                let keys = wraps
-                    .iter()
-                    .filter(|wrap| wrap.device == own)
-                    .find_map(|wrap| self.keys.unwrap(*space, *epoch, wrap));
-                if let Some(keys) = keys {
+                let mine = handed_out.wraps.get(&own);
+                let opened = mine.and_then(|wrap| self.keys.unwrap(*space, *epoch, wrap));
+                let opened = opened.or_else(|| {
+                    let public = public.as_ref()?;
+                    let wrap = handed_out.wraps.get(&public.device.device())?;
+                    public.unwrap(*space, *epoch, wrap)
+                });
+                if let Some(keys) = opened.filter(|keys| keys.id() == *key) {
                     self.keyring.insert(*space, *epoch, keys);
                 }
             }

@@ -89,6 +89,48 @@ vocabulary! {
     }
 }
 
+impl Layer {
+    /// How much one keeps for the other unless agreed otherwise, in bytes.
+    #[must_use]
+    pub fn quota_bytes(self) -> u64 {
+        const GB: u64 = 1_000_000_000;
+        match self {
+            Self::Sovereign | Self::Gift => 10 * GB,
+            Self::Reciprocal => 50 * GB,
+            Self::Invested => 100 * GB,
+        }
+    }
+
+    /// The more distant of two.
+    #[must_use]
+    pub fn farther(self, other: Self) -> Self {
+        if u8::from(self) >= u8::from(other) { self } else { other }
+    }
+
+    /// How urgent it is to serve the other, in a word.
+    #[must_use]
+    pub fn priority(self) -> &'static str {
+        match self {
+            Self::Sovereign => "always",
+            Self::Reciprocal => "high",
+            Self::Invested => "best effort",
+            Self::Gift => "background",
+        }
+    }
+}
+
+vocabulary! {
+    /// A step in an agreement to keep something for somebody.
+    CustodyStep {
+        /// I would keep it.
+        Offer = 0 "offer",
+        /// Please do.
+        Acceptance = 1 "acceptance",
+        /// No more.
+        Release = 2 "release",
+    }
+}
+
 impl Reach {
     /// Whether everything of this reach stays inside `widest`.
     #[must_use]

@@ -5,6 +5,7 @@ pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod node;
 pub(crate) mod pairing;
+pub(crate) mod people;
 pub(crate) mod spaces;
 pub(crate) mod transfer;
 

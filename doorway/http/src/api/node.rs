@@ -137,7 +137,7 @@ pub(crate) struct SpaceNumbers {
     space: String,
     name: String,
     reach: &'static str,
-    role: &'static str,
+    role: Option<&'static str>,
     members: usize,
     /// Whether it is the person's own, for progress and notes.
     home: bool,
@@ -156,7 +156,7 @@ impl From<SpaceStatus> for SpaceNumbers {
             space: status.info.space.to_string(),
             name: status.info.name,
             reach: status.info.reach.word(),
-            role: status.info.role.word(),
+            role: status.info.role.map(|role| role.word()),
             members: status.info.members,
             home: status.info.is_home,
             documents: status.documents,
@@ -181,6 +181,16 @@ pub(crate) struct Storage {
     attestations: usize,
 }
 
+/// A history that contradicts itself: worth a look by a person.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Alarm {
+    /// `fork`, `gap` or `backdated`.
+    kind: &'static str,
+    /// Whose key signed.
+    device: String,
+    words: &'static str,
+}
+
 /// Everything at a glance.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Overview {
@@ -194,6 +204,7 @@ pub(crate) struct Overview {
     peers: Vec<Peer>,
     spaces: Vec<SpaceNumbers>,
     storage: Storage,
+    alarms: Vec<Alarm>,
 }
 
 /// How does everything stand?
@@ -201,6 +212,12 @@ pub(crate) struct Overview {
 pub(crate) async fn status(State(app): State<App>) -> Answer<Overview> {
     let status = ask::status(&app.handle).await?;
     let storage = storage(&status);
+    let alarms = status.anomalies.iter().map(|(kind, device)| Alarm {
+        kind: kind.word(),
+        device: device.to_string(),
+        words: kind.in_words(),
+    });
+    let alarms = alarms.collect();
     let identity = status.identity;
     Ok(Json(Overview {
         node: identity.device.to_string(),
@@ -213,6 +230,7 @@ pub(crate) async fn status(State(app): State<App>) -> Answer<Overview> {
         peers: status.peers.into_iter().map(Peer::from).collect(),
         spaces: status.spaces.into_iter().map(SpaceNumbers::from).collect(),
         storage,
+        alarms,
     }))
 }
 

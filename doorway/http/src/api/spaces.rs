@@ -20,7 +20,8 @@ pub(crate) struct Space {
     space: String,
     name: String,
     reach: &'static str,
-    role: &'static str,
+    /// What we may do; nothing once we left or were removed, then it is only readable.
+    role: Option<&'static str>,
     members: usize,
     /// Whether it is the person's own, for progress and notes.
     home: bool,
@@ -32,7 +33,7 @@ impl From<SpaceInfo> for Space {
             space: info.space.to_string(),
             name: info.name,
             reach: info.reach.word(),
-            role: info.role.word(),
+            role: info.role.map(|role| role.word()),
             members: info.members,
             home: info.is_home,
         }
@@ -93,6 +94,9 @@ pub(crate) struct Member {
     agent: String,
     name: String,
     role: &'static str,
+    /// The group that they are in by.
+    via: Option<String>,
+    founder: bool,
 }
 
 /// Members of a space.
@@ -112,6 +116,8 @@ pub(crate) async fn members(
         agent: member.agent.to_string(),
         name: member.name,
         role: member.role.word(),
+        via: member.via.map(|group| group.to_string()),
+        founder: member.is_founder,
     });
     Ok(Json(Members { members: members.collect() }))
 }
@@ -119,6 +125,7 @@ pub(crate) async fn members(
 /// Whom to admit.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct NewMember {
+    /// An agent's id, a device's id, or a name that only one person has.
     agent: String,
     /// `custodian`, `reader`, `writer` or `admin`.
     role: String,
@@ -140,7 +147,39 @@ pub(crate) async fn grant(
     JsonBody(new): JsonBody<NewMember>,
 ) -> Answer<Granted> {
     let space = ask::space(&app.handle, &space).await?.space;
-    let (agent, role) = (parse("agent", &new.agent)?, parse("role", &new.role)?);
+    let role = parse("role", &new.role)?;
+    let agent = ask::agent(&app.handle, &new.agent).await?;
     ask::done(&app.handle, Request::Grant { space, agent, role }).await?;
-    Ok(Json(Granted { space: space.to_string(), agent: new.agent, role: new.role }))
+    Ok(Json(Granted { space: space.to_string(), agent: agent.to_string(), role: new.role }))
+}
+
+/// That somebody is not a member any more.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Revoked {
+    space: String,
+    agent: String,
+}
+
+/// Remove somebody.
+#[utoipa::path(delete, path = "/api/v1/spaces/{space}/members/{agent}", responses((status = 200, body = Revoked, description = "Removed")))]
+pub(crate) async fn revoke(
+    State(app): State<App>,
+    Params((space, agent)): Params<(String, String)>,
+) -> Answer<Revoked> {
+    let space = ask::space(&app.handle, &space).await?.space;
+    let agent = ask::agent(&app.handle, &agent).await?;
+    ask::done(&app.handle, Request::Revoke { space, agent }).await?;
+    Ok(Json(Revoked { space: space.to_string(), agent: agent.to_string() }))
+}
+
+/// Leave a space; what was received stays readable.
+#[utoipa::path(delete, path = "/api/v1/spaces/{space}", responses((status = 200, body = Revoked, description = "Left")))]
+pub(crate) async fn leave(
+    State(app): State<App>,
+    Params(space): Params<String>,
+) -> Answer<Revoked> {
+    let space = ask::space(&app.handle, &space).await?.space;
+    let agent = ask::identity(&app.handle).await?.agent;
+    ask::done(&app.handle, Request::Revoke { space, agent }).await?;
+    Ok(Json(Revoked { space: space.to_string(), agent: agent.to_string() }))
 }

@@ -97,7 +97,10 @@ pub(crate) fn space_state(state: SpaceState) -> &'static str {
     }
 }
 
-pub(crate) fn role(role: Role) -> &'static str {
+pub(crate) fn role(role: Option<Role>) -> &'static str {
+    let Some(role) = role else {
+        return "you are not in it any more; what you have stays readable";
+    };
     match role {
         Role::Custodian => "you keep a locked copy",
         Role::Reader => "you can read",

@@ -9,7 +9,7 @@ use node_model::{
 };
 use serde_bytes::ByteBuf;
 use trust_core::{
-    Layer, Role,
+    Admission, Layer, Party, Role, Terms,
     pairing::{IssuedTicket, Message, Refusal, TicketKey, Transcript, commitment, ticket_key},
 };
 
@@ -160,9 +160,16 @@ impl Node {
         self.trust.receive(attestations.iter().map(|bytes| bytes.as_slice()), now.wall)?;
         issued.is_used = true;
         let notes = [(note, cbor::encode(&issued))];
-        self.trust.relate(now.wall, agent, Layer::Reciprocal, &notes)?;
-        if let Some((space, role)) = issued.grant {
-            self.trust.grant(self.entropy.as_mut(), now.wall, space, agent, role)?;
+        let terms = (Terms::of(Layer::Reciprocal), None);
+        self.trust.relate(now.wall, agent, terms, &notes)?;
+        // A ticket never takes away what somebody may already.
+        let facts = |space| self.trust.graph().spaces.get(&space)?.members.get(&agent);
+        let grant = issued.grant.filter(|(space, role)| {
+            facts(*space).is_none_or(|member| !member.role.includes(*role))
+        });
+        if let Some((space, role)) = grant {
+            let admission = Admission { space, party: Party::Agent(agent), role, pins: vec![] };
+            self.trust.grant(self.entropy.as_mut(), now.wall, admission)?;
         }
         // The doors open before the other side hears that it may come in.
         self.trust_changed(now);

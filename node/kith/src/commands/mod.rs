@@ -6,6 +6,7 @@ mod demo;
 mod doc;
 mod node;
 mod pair;
+mod people;
 mod space;
 mod transfer;
 mod up;
@@ -42,6 +43,9 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         | Command::Ticket(_)
         | Command::Pair(_)
         | Command::Space(_)
+        | Command::Relation(_)
+        | Command::Device(_)
+        | Command::Why(_)
         | Command::Doc(_)
         | Command::Blob(_)
         | Command::Import(_)
@@ -61,6 +65,9 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
         | Command::Id
         | Command::Ticket(_)
         | Command::Space(_)
+        | Command::Relation(_)
+        | Command::Device(_)
+        | Command::Why(_)
         | Command::Doc(_)
         | Command::Blob(_)
         | Command::Import(_)
@@ -79,6 +86,9 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
             Command::Ticket(ticket) => pair::ticket(&asking, ticket).await,
             Command::Pair(pair) => pair::pair(&asking, pair).await,
             Command::Space(space) => space::run(&asking, space).await,
+            Command::Relation(relation) => people::relation(&asking, relation).await,
+            Command::Device(device) => people::device(&asking, device).await,
+            Command::Why(why) => people::why(&asking, why).await,
             Command::Doc(doc) => doc::run(&asking, doc).await,
             Command::Blob(blob) => blob::run(&asking, blob).await,
             Command::Import(import) => transfer::import(&asking, import).await,

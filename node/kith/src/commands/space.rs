@@ -29,8 +29,22 @@ pub(super) async fn run(asking: &Asking<'_>, command: Space) -> Result<(), CliEr
         Space::Grant { space, agent, role } => {
             let path = format!("/api/v1/spaces/{}/members", escape(&space));
             let body = json!({"agent": agent, "role": role});
-            asking.client.post(&path, body.clone()).await?;
-            answer(asking.is_json, &body, || format!("{agent} is a {role} of {space} now"));
+            let granted = asking.client.post(&path, body).await?;
+            answer(asking.is_json, &granted, || format!("{agent} is a {role} of {space} now"));
+        }
+        Space::Revoke { space, agent } => {
+            let path = format!("/api/v1/spaces/{}/members/{}", escape(&space), escape(&agent));
+            let revoked = asking.client.delete(&path).await?;
+            answer(asking.is_json, &revoked, || {
+                format!("{agent} is not in {space} any more; its keys were changed")
+            });
+        }
+        Space::Leave { space } => {
+            let path = format!("/api/v1/spaces/{}", escape(&space));
+            let left = asking.client.delete(&path).await?;
+            answer(asking.is_json, &left, || {
+                format!("you left {space}; what you have of it stays readable")
+            });
         }
         Space::Members { space } => {
             let path = format!("/api/v1/spaces/{}/members", escape(&space));

@@ -244,7 +244,7 @@ impl SyncEngine {
         &mut self,
         job: JobId,
         results: Vec<Result<VerifiedEntry, EntryError>>,
-        may_write: &dyn Fn(SpaceId, DeviceId) -> bool,
+        may_write: &mut dyn FnMut(&VerifiedEntry) -> bool,
     ) {
         let Some(answered) = self.jobs.get_mut(&job) else {
             return;
@@ -263,7 +263,7 @@ impl SyncEngine {
         }
     }
 
-    fn stage(&mut self, job: Job, may_write: &dyn Fn(SpaceId, DeviceId) -> bool) {
+    fn stage(&mut self, job: Job, may_write: &mut dyn FnMut(&VerifiedEntry) -> bool) {
         let Job { peer, space, cursor, results } = job;
         let results = results.unwrap_or_default();
         let count = results.len();
@@ -273,7 +273,7 @@ impl SyncEngine {
                 Ok(entry) if entry.header().space != space => {
                     tracing::warn!(%peer, %space, entry = %entry.id(), "entry of another space");
                 }
-                Ok(entry) if !may_write(space, entry.header().author) => {
+                Ok(entry) if !may_write(&entry) => {
                     let author = entry.header().author;
                     tracing::info!(%peer, %space, entry = %entry.id(), %author, "may not write");
                 }

@@ -21,7 +21,7 @@ use crate::{
     json::Pointer,
     patch::PatchOp,
     reconcile::{PeerState, Session},
-    store::{Batch, Cursor, EntryStore, StoreError, StoreHead},
+    store::{Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip},
 };
 
 /// Why the engine could not do it. Nothing changed.
@@ -215,6 +215,48 @@ impl SyncEngine {
         }
     }
 
+    /// Says which epoch new entries are sealed with; `None` seals nothing.
+    pub fn write_with(&mut self, space: SpaceId, writing: Option<(Epoch, SealKey)>) {
+        if let Some(space) = self.spaces.get_mut(&space) {
+            space.write_with(writing);
+        }
+    }
+
+    /// The last entry of each author in a space.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn tips(&self, space: SpaceId) -> Result<BTreeMap<DeviceId, Tip>, EngineError> {
+        Ok(self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?.store.tips()?)
+    }
+
+    /// How many entries of a space are set aside.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn aside_count(&self, space: SpaceId) -> Result<usize, EngineError> {
+        Ok(self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?.store.aside()?.len())
+    }
+
+    /// Who may write has changed: sets aside what does not count any more, and
+    /// takes back what does again. `new_epoch` is random.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn sort_out(
+        &mut self,
+        space: SpaceId,
+        counts: &dyn Fn(&VerifiedEntry) -> bool,
+        new_epoch: StoreEpoch,
+    ) -> Result<(), EngineError> {
+        let documents = self.space_mut(space)?.sort_out(counts, new_epoch)?;
+        if !documents.is_empty() {
+            self.outputs.push_back(Output::Changed { space, documents });
+            self.announce(space)?;
+        }
+        Ok(())
+    }
+
     /// Stages all that `write` stages, or nothing when it fails.
     ///
     /// # Errors
@@ -367,6 +409,24 @@ impl SyncEngine {
         let documents =
             if space.is_readable() { space.index()?.len() } else { space.store.documents()?.len() };
         Ok(SpaceCounts { documents: documents as u64, entries, bytes })
+    }
+
+    /// Bytes of all entries of a space.
+    #[must_use]
+    pub fn stored_bytes(&self, space: SpaceId) -> u64 {
+        self.spaces.get(&space).map_or(0, |space| space.store.stored_bytes())
+    }
+
+    /// The entries of a document, as they are stored.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn stored(
+        &self,
+        space: SpaceId,
+        document: DocumentId,
+    ) -> Result<Vec<Vec<u8>>, EngineError> {
+        Ok(self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?.store.document(document)?)
     }
 
     /// Head of a space's store.

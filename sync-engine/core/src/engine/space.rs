@@ -8,12 +8,15 @@ use super::{EngineError, Writer};
 use crate::{
     document::{Document, DocumentError, Summary},
     entry::{Draft, EntryError, EntryKind, VerifiedEntry},
-    store::{Batch, EntryStore, StoreError, Tip},
+    store::{Batch, EntryStore, StoreEpoch, StoreError, Tip},
 };
 
 /// Documents kept loaded in a space: enough for what a person has open, some
 /// megabytes at the usual size.
 const LOADED_MAX: usize = 128;
+
+/// Entries looked at in one go when the right to write has changed.
+const SORTED_AT_ONCE: usize = 256;
 
 /// A state of what is staged.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +30,9 @@ pub(super) struct Space {
     device: DeviceId,
     run: [u8; 16],
     pub(super) store: Box<dyn EntryStore>,
-    keys: BTreeMap<Epoch, SealKey>,
+    /// Two members may have made an epoch of the same number.
+    keys: BTreeMap<Epoch, Vec<SealKey>>,
+    writing: Option<(Epoch, SealKey)>,
     loaded: BTreeMap<DocumentId, Document>,
     /// Use of `loaded`, oldest first.
     recent: Vec<DocumentId>,
@@ -53,6 +58,7 @@ impl Space {
             run,
             store,
             keys: BTreeMap::new(),
+            writing: None,
             loaded: BTreeMap::new(),
             recent: Vec::new(),
             staged: Vec::new(),
@@ -64,12 +70,65 @@ impl Space {
     }
 
     pub(super) fn use_epoch(&mut self, epoch: Epoch, key: SealKey) {
-        if self.keys.insert(epoch, key).is_none() {
+        let known = self.keys.entry(epoch).or_default();
+        if !known.contains(&key) {
+            known.push(key);
             // What could not be opened may open now.
-            self.loaded.clear();
-            self.recent.clear();
-            self.index = None;
+            self.forget_loaded();
         }
+    }
+
+    pub(super) fn write_with(&mut self, writing: Option<(Epoch, SealKey)>) {
+        self.writing = writing;
+    }
+
+    fn forget_loaded(&mut self) {
+        self.loaded.clear();
+        self.recent.clear();
+        self.index = None;
+    }
+
+    /// Takes out of the set what does not count, and brings back what does again.
+    /// Says which documents changed. Nothing may be staged: a document that is
+    /// loaded again would number its next change like the staged one.
+    pub(super) fn sort_out(
+        &mut self,
+        counts: &dyn Fn(&VerifiedEntry) -> bool,
+        new_epoch: StoreEpoch,
+    ) -> Result<BTreeSet<DocumentId>, StoreError> {
+        let mut changed = BTreeSet::new();
+        let mut welcome = Vec::new();
+        for bytes in self.store.aside()? {
+            let entry = stored(bytes)?;
+            if counts(&entry) {
+                changed.insert(entry.header().document);
+                welcome.push(entry);
+            }
+        }
+        if !welcome.is_empty() {
+            self.store.append(&[Batch { entries: welcome, source: None, cursor: None }])?;
+        }
+        let mut unwelcome = Vec::new();
+        let mut place = 0;
+        loop {
+            let page = self.store.arrivals(place, SORTED_AT_ONCE, usize::MAX)?;
+            let Some(last) = page.last() else { break };
+            place = last.place;
+            for arrival in page {
+                let entry = stored(arrival.bytes)?;
+                if !counts(&entry) {
+                    changed.insert(entry.header().document);
+                    unwelcome.push(entry);
+                }
+            }
+        }
+        if !unwelcome.is_empty() {
+            self.store.set_aside(&unwelcome, new_epoch)?;
+        }
+        if !changed.is_empty() {
+            self.forget_loaded();
+        }
+        Ok(changed)
     }
 
     pub(super) fn is_readable(&self) -> bool {
@@ -94,19 +153,17 @@ impl Space {
     }
 
     fn load(&self, id: DocumentId) -> Result<Option<Document>, EngineError> {
-        let stored = self.store.document(id)?;
-        if stored.is_empty() {
+        let bytes = self.store.document(id)?;
+        if bytes.is_empty() {
             return Ok(None);
         }
         if self.keys.is_empty() {
             return Err(EngineError::NoKey);
         }
         let mut document = Document::new((self.device, self.run), self.id, id);
-        let mut entries = Vec::with_capacity(stored.len());
-        for bytes in stored {
-            let entry = VerifiedEntry::from_storage(bytes)
-                .map_err(|error| StoreError::Damaged(error.to_string()))?;
-            entries.push(entry);
+        let mut entries = Vec::with_capacity(bytes.len());
+        for bytes in bytes {
+            entries.push(stored(bytes)?);
         }
         self.absorb(&mut document, &entries);
         Ok(Some(document))
@@ -123,11 +180,10 @@ impl Space {
                     if node_model::planted::active(node_model::planted::Bug::ReorderedTombstone) {
                         document.unbury();
                     }
-                    let key = self.keys.get(&entry.header().epoch);
+                    let keys = self.keys.get(&entry.header().epoch).into_iter().flatten();
                     // What we cannot open stays sealed; it is not lost.
-                    if let Some(Ok(change)) = key.map(|key| entry.open(key)) {
-                        changes.push((entry.id(), change));
-                    }
+                    let opened = keys.filter_map(|key| entry.open(key).ok()).next();
+                    changes.extend(opened.map(|change| (entry.id(), change)));
                 }
             }
         }
@@ -216,7 +272,7 @@ impl Space {
         draft: Draft,
         plain: &[u8],
     ) -> Result<node_model::EntryId, EngineError> {
-        let (epoch, key) = self.keys.last_key_value().ok_or(EngineError::NoKey)?;
+        let (epoch, key) = self.writing.as_ref().ok_or(EngineError::NoKey)?;
         let (document, sequence) = (draft.document, draft.sequence);
         let entry =
             draft.seal(writer.entropy, writer.signer, (*epoch, key), plain).map_err(|error| {
@@ -308,6 +364,10 @@ impl Space {
         }
         Ok(self.index.insert(index))
     }
+}
+
+fn stored(bytes: Vec<u8>) -> Result<VerifiedEntry, StoreError> {
+    VerifiedEntry::from_storage(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
 fn summary(document: &Document, id: DocumentId) -> Option<Summary> {

@@ -104,6 +104,36 @@ pub fn check<S: EntryStore>(
     let batch = Batch { entries: vec![], source: Some(peer), cursor: Some(only_cursor) };
     assert_eq!(store.append(&[batch])?, []);
     assert_eq!(store.cursor(peer)?, Some(only_cursor));
+    check_setting_aside(store, &ours, &theirs, &reopen)
+}
+
+fn check_setting_aside<S: EntryStore>(
+    mut store: S,
+    ours: &[VerifiedEntry],
+    theirs: &[VerifiedEntry],
+    reopen: &impl Fn(S) -> Result<S, StoreError>,
+) -> Result<(), StoreError> {
+    let before = store.head();
+    let epoch = StoreEpoch([77; 16]);
+    store.set_aside(&ours[3..], epoch)?;
+    let after = store.head();
+    assert_eq!((after.epoch, after.arrivals), (epoch, 10));
+    assert_ne!(after.digest, before.digest);
+    let mut store = reopen(store)?;
+    assert_eq!(store.head(), after, "it is so after opening again");
+    assert!(!store.contains(ours[4].id())? && store.contains(ours[2].id())?);
+    assert_eq!(store.aside()?.len(), 2);
+    let author = ours[0].header().author;
+    assert_eq!(store.tip(author)?, Some(Tip { sequence: 2, id: ours[2].id() }));
+    let all: Vec<EntryId> = ours[..3].iter().chain(theirs).map(VerifiedEntry::id).collect();
+    let places: Vec<(u64, EntryId)> = (1..).zip(all).collect();
+    assert_eq!(store.ids(0, 100)?, places, "in the same order, without gaps");
+
+    let back = Batch { entries: ours[3..].to_vec(), source: None, cursor: None };
+    assert_eq!(store.append(&[back])?.len(), 2, "what is welcome again comes back");
+    assert_eq!(store.aside()?, Vec::<Vec<u8>>::new());
+    assert_eq!(store.head().digest, before.digest);
+    assert_eq!(store.tips()?.get(&author), Some(&Tip { sequence: 4, id: ours[4].id() }));
     Ok(())
 }
 

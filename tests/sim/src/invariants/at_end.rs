@@ -86,7 +86,7 @@ pub(super) fn documents_are_their_entries(world: &mut World) -> Verdict {
     let Some(founder) = &world.machines[0].process else { return Ok(()) };
     let keyring = founder.node.trust().keyring();
     let keys: BTreeMap<Epoch, SealKey> =
-        keyring.epochs(space).map(|(epoch, keys)| (epoch, keys.entries.clone())).collect();
+        keyring.epochs(space).map(|(epoch, _, keys)| (epoch, keys.entries.clone())).collect();
     let expected = reference::rebuild(space, &entries, &keys)?;
     for machine in readers(world) {
         let Some(process) = world.machines[machine].process.as_mut() else { continue };

@@ -161,7 +161,7 @@ impl World {
                 return Some(format!("machine {machine} knows {number} as {role:?}"));
             }
         }
-        let lacks_key = trust.keyring().newest(self.space).is_none();
+        let lacks_key = trust.keyring().epochs(self.space).next().is_none();
         let needs_key = self.machines[machine].role.holds_keys();
         (needs_key && lacks_key).then(|| format!("machine {machine} has no key"))
     }

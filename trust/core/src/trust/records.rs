@@ -4,12 +4,18 @@
 
 use std::collections::BTreeSet;
 
-use node_model::{AttestationId, Timestamp, cbor};
+use node_model::{AttestationId, DeviceId, Timestamp, cbor};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_bytes::ByteBuf;
 
-use super::{ATTESTATIONS_MAX, Trust, TrustError};
-use crate::{attestation::Attestation, ledger::Record};
+use super::{
+    ATTESTATIONS_MAX, Trust, TrustError,
+    journal::{JOURNAL_MAX, Journalled},
+};
+use crate::{
+    attestation::{Attestation, Scope},
+    ledger::Record,
+};
 
 /// Largest note.
 const NOTE_BYTES_MAX: usize = 1024 * 1024;
@@ -19,6 +25,7 @@ const NOTE_NAME_BYTES_MAX: usize = 1024;
 
 const ATTESTATION_TAG: u8 = b'a';
 const NOTE_TAG: u8 = b'n';
+const JOURNAL_TAG: u8 = b'j';
 
 #[derive(Serialize, Deserialize)]
 struct Note(String, ByteBuf);
@@ -70,53 +77,80 @@ impl Trust {
         if records.is_empty() {
             return Ok(());
         }
+        records.extend(self.journal.pending.iter().cloned());
         self.ledger.put(&records)?;
+        self.journal.pending.clear();
         for (key, plain) in notes {
             self.notes.insert(key.clone(), plain.clone());
         }
-        for attestation in fresh {
-            self.keep(attestation);
+        if !fresh.is_empty() {
+            fresh.into_iter().for_each(|attestation| self.keep(attestation));
+            self.refresh(now);
         }
-        self.refresh(now);
         Ok(())
     }
 
     fn keep(&mut self, attestation: Attestation) {
-        if attestation.signer == self.device() && attestation.prev == self.tip {
-            self.tip = Some(attestation.id);
+        *self.of_issuer.entry(attestation.issuer).or_default() += 1;
+        if attestation.issuer == self.agent() {
+            self.height = self.height.max(attestation.height);
+        }
+        let place = (attestation.signer, attestation.scope);
+        if self.is_own_key(attestation.signer)
+            && attestation.prev == self.tips.get(&place).copied()
+            && attestation.scope != Scope::FOUNDING
+        {
+            self.tips.insert(place, attestation.id);
         }
         self.attestations.insert(attestation.id, attestation);
     }
 
+    fn is_own_key(&self, signer: DeviceId) -> bool {
+        signer == self.device() || signer.0 == self.agent().0
+    }
+
     pub(super) fn load(&mut self) -> Result<(), TrustError> {
+        let mut lines = Vec::new();
         for (key, sealed) in self.ledger.all()? {
             let plain = self.local.open(&key, &sealed).map_err(|_| TrustError::Damaged)?;
             match key.split_first() {
                 Some((&ATTESTATION_TAG, _)) => {
-                    let attestation = Attestation::read(&plain).map_err(|_| TrustError::Damaged)?;
-                    self.attestations.insert(attestation.id, attestation);
+                    let attestation =
+                        Attestation::from_storage(&plain).map_err(|_| TrustError::Damaged)?;
+                    self.keep(attestation);
                 }
                 Some((&NOTE_TAG, _)) => {
                     let note = cbor::decode(&plain, NOTE_BYTES_MAX + NOTE_NAME_BYTES_MAX);
                     let Note(name, plain) = note.map_err(|_| TrustError::Damaged)?;
                     self.notes.insert(name, plain.into_vec());
                 }
+                Some((&JOURNAL_TAG, _)) => {
+                    lines.push(Journalled::decode(&plain).ok_or(TrustError::Damaged)?);
+                }
                 Some(_) | None => return Err(TrustError::Damaged),
             }
         }
-        self.tip = self.end_of_own_chain();
+        self.journal.restore(lines);
+        self.find_tips();
         Ok(())
     }
 
-    /// What we issued last: the one of ours that no other of ours follows.
-    fn end_of_own_chain(&self) -> Option<AttestationId> {
-        let device = self.device();
-        let own = || self.attestations.values().filter(move |a| a.signer == device);
-        let followed: BTreeSet<_> = own().filter_map(|attestation| attestation.prev).collect();
-        own()
-            .filter(|attestation| !followed.contains(&attestation.id))
-            .max_by_key(|attestation| (attestation.issued_at, attestation.id))
-            .map(|attestation| attestation.id)
+    /// What our keys said last in each scope: what no other of theirs follows.
+    fn find_tips(&mut self) {
+        let own = || self.attestations.values().filter(|said| self.is_own_key(said.signer));
+        let followed: BTreeSet<AttestationId> = own().filter_map(|said| said.prev).collect();
+        let mut last: Vec<_> = own()
+            .filter(|said| said.scope != Scope::FOUNDING && !followed.contains(&said.id))
+            .map(|said| (said.height, (said.signer, said.scope), said.id))
+            .collect();
+        last.sort_unstable();
+        self.tips = last.into_iter().map(|(_, place, id)| (place, id)).collect();
+    }
+
+    pub(super) fn seal_line(&self, line: &Journalled) -> Record {
+        // A ring: the newest line takes the place of the oldest.
+        let place = (line.number % JOURNAL_MAX).to_be_bytes();
+        self.seal([&[JOURNAL_TAG], &place[..]].concat(), &line.encode())
     }
 
     fn seal(&self, key: Vec<u8>, plain: &[u8]) -> Record {

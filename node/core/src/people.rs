@@ -1,0 +1,314 @@
+//! Requests about people: members, relationships, devices; and what this node says
+//! by itself since the world has changed.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use node_model::{AgentId, DeviceId, Now, SpaceId, Timestamp, limit::NAME_BYTES_MAX, random_bytes};
+use sync_engine_core::{entry::VerifiedEntry, store::StoreEpoch};
+use trust_core::{
+    Action, Admission, Party, Question, Role, Terms, TrustError,
+    attestation::{EntryPin, Prefix},
+};
+
+use crate::{
+    failure::{Failure, FailureKind},
+    node::{Node, Share},
+    request::{DeviceInfo, MemberInfo, RelationInfo, Response, VouchInfo},
+};
+
+/// Longest relationship that ends by itself.
+const RELATION_LIFETIME_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+impl Node {
+    pub(crate) fn grant(
+        &mut self,
+        now: Now,
+        space: SpaceId,
+        agent: AgentId,
+        role: Role,
+    ) -> Result<Response, Failure> {
+        let pins = self.pins_of(space, agent)?;
+        let admission = Admission { space, party: Party::Agent(agent), role, pins };
+        self.trust.grant(self.entropy.as_mut(), now.wall, admission)?;
+        self.trust_changed(now);
+        Ok(Response::Done)
+    }
+
+    /// Removes an agent from a space, or leaves it.
+    pub(crate) fn revoke(
+        &mut self,
+        now: Now,
+        space: SpaceId,
+        agent: AgentId,
+    ) -> Result<Response, Failure> {
+        if self.trust.home_space() == Some(space) {
+            let message = "this is your private space; nobody can be removed from it";
+            return Err(Failure::new(FailureKind::Invalid, message, "kith space list"));
+        }
+        let pins = self.pins_of(space, agent)?;
+        let party = Party::Agent(agent);
+        self.trust.revoke(self.entropy.as_mut(), now.wall, space, party, pins)?;
+        self.trust_changed(now);
+        Ok(Response::Done)
+    }
+
+    /// The last entries of an agent's devices that are here.
+    fn pins_of(&self, space: SpaceId, agent: AgentId) -> Result<Vec<EntryPin>, Failure> {
+        let devices = &self.trust.graph().devices;
+        let tips = self.sync.tips(space)?;
+        let own = tips
+            .into_iter()
+            .filter(|(device, _)| devices.get(device).is_some_and(|facts| facts.agent == agent));
+        let pins = own.map(|(device, tip)| EntryPin {
+            device,
+            sequence: tip.sequence,
+            entry: Prefix::from(tip.id),
+        });
+        Ok(pins.collect())
+    }
+
+    pub(crate) fn members(&self, space: SpaceId) -> Result<Response, Failure> {
+        self.need_role(space, Role::Custodian)?;
+        let facts = self.trust.graph().spaces.get(&space).ok_or(TrustError::NoSuchSpace)?;
+        let members = facts.members.iter().map(|(agent, member)| MemberInfo {
+            agent: *agent,
+            name: self.trust.name_of(*agent),
+            role: member.role,
+            via: member.via,
+            is_founder: *agent == facts.founder,
+        });
+        Ok(Response::Members(members.collect()))
+    }
+
+    /// An agent by its id, the id of a device of its, or a name that only one has.
+    pub(crate) fn find_agent(&self, text: &str) -> Result<AgentId, Failure> {
+        match text.parse::<AgentId>() {
+            Ok(agent) => return Ok(agent),
+            Err(error) if text.starts_with("did:") => {
+                let fix = "kith relation list";
+                return Err(Failure::new(FailureKind::Invalid, error.to_string(), fix));
+            }
+            Err(_) => {}
+        }
+        let graph = self.trust.graph();
+        if let Ok(device) = text.parse::<DeviceId>()
+            && let Some(agent) = graph.agent_of(device)
+        {
+            return Ok(agent);
+        }
+        let named: Vec<AgentId> =
+            graph.names.iter().filter(|(_, name)| *name == text).map(|(agent, _)| *agent).collect();
+        match named.as_slice() {
+            [one] => Ok(*one),
+            [] => {
+                let message = format!("nobody here is called {text:?}");
+                Err(Failure::new(FailureKind::NotFound, message, "kith relation list"))
+            }
+            [_, ..] => {
+                let message = format!("{} people are called {text:?}; use the id", named.len());
+                Err(Failure::new(FailureKind::Invalid, message, "kith relation list"))
+            }
+        }
+    }
+
+    pub(crate) fn relations(&self) -> Vec<RelationInfo> {
+        let (me, graph) = (self.trust.agent(), self.trust.graph());
+        let mut others: Vec<AgentId> = graph
+            .sides
+            .keys()
+            .filter_map(|(one, other)| match (*one == me, *other == me) {
+                (true, _) => Some(*other),
+                (_, true) => Some(*one),
+                (false, false) => None,
+            })
+            .collect();
+        others.sort_unstable();
+        others.dedup();
+        let info = |agent: AgentId| {
+            let (mine, theirs) = (graph.sides.get(&(me, agent)), graph.sides.get(&(agent, me)));
+            let vouches = graph.vouches.get(&agent).into_iter().flatten();
+            RelationInfo {
+                agent,
+                name: self.trust.name_of(agent),
+                devices: graph.devices_of(agent).map(|(device, _)| device).collect(),
+                mine: mine.map(|side| side.terms),
+                theirs: theirs.map(|side| side.terms),
+                layer: graph.closeness(me, agent),
+                expires_at: [mine, theirs]
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|it| it.expires_at)
+                    .min(),
+                vouches: vouches
+                    .map(|vouch| VouchInfo {
+                        by: vouch.by,
+                        name: self.trust.name_of(vouch.by),
+                        text: vouch.text.clone(),
+                    })
+                    .collect(),
+            }
+        };
+        others.into_iter().map(info).collect()
+    }
+
+    pub(crate) fn relate(
+        &mut self,
+        now: Now,
+        agent: AgentId,
+        terms: Terms,
+        lifetime: Option<Duration>,
+    ) -> Result<Response, Failure> {
+        if agent == self.trust.agent() {
+            let message = "that is you";
+            return Err(Failure::new(FailureKind::Invalid, message, "kith relation list"));
+        }
+        let expires_at =
+            lifetime.map(|lifetime| now.wall.plus(lifetime.min(RELATION_LIFETIME_MAX)));
+        self.trust.relate(now.wall, agent, (terms, expires_at), &[])?;
+        self.trust_changed(now);
+        Ok(Response::Done)
+    }
+
+    pub(crate) fn part(&mut self, now: Now, agent: AgentId) -> Result<Response, Failure> {
+        // They hear of it before the door closes.
+        self.trust.part(now.wall, agent)?;
+        for device in self.data.connected().collect::<Vec<_>>() {
+            if self.trust.graph().agent_of(device) == Some(agent) {
+                self.pass_on(device, agent);
+            }
+        }
+        self.trust_changed(now);
+        Ok(Response::Done)
+    }
+
+    pub(crate) fn vouch(
+        &mut self,
+        now: Now,
+        agent: AgentId,
+        text: &str,
+    ) -> Result<Response, Failure> {
+        let text = text.trim();
+        if text.is_empty() || text.len() > NAME_BYTES_MAX {
+            let message = format!("what you vouch for has 1 to {NAME_BYTES_MAX} bytes");
+            return Err(Failure::new(FailureKind::Invalid, message, "kith relation vouch --help"));
+        }
+        self.trust.vouch(now.wall, agent, text)?;
+        self.trust_changed(now);
+        Ok(Response::Done)
+    }
+
+    pub(crate) fn devices(&self) -> Vec<DeviceInfo> {
+        let own = self.trust.agent();
+        let devices = self.trust.graph().devices.iter().filter(|(_, facts)| facts.agent == own);
+        devices
+            .map(|(device, facts)| DeviceInfo {
+                device: *device,
+                name: facts.name.clone(),
+                is_this: *device == self.trust.device(),
+                is_revoked: facts.revoked.is_some(),
+            })
+            .collect()
+    }
+
+    pub(crate) fn revoke_device(
+        &mut self,
+        now: Now,
+        device: DeviceId,
+    ) -> Result<Response, Failure> {
+        let mut last = BTreeMap::new();
+        for space in self.trust.spaces().collect::<Vec<_>>() {
+            if let Some(tip) = self.sync.tips(space)?.get(&device) {
+                last.insert(space, (tip.sequence, Prefix::from(tip.id)));
+            }
+        }
+        self.trust.revoke_device(self.entropy.as_mut(), now.wall, device, &last)?;
+        self.trust_changed(now);
+        Ok(Response::Done)
+    }
+
+    /// Says what is due without being asked: keys for new devices and after
+    /// somebody left, and what this node holds. Says whether there was anything.
+    pub(crate) fn keep_trust(&mut self, now: Now) -> bool {
+        let mut held = BTreeMap::new();
+        for space in self.trust.spaces().collect::<Vec<_>>() {
+            let bytes = self.sync.stored_bytes(space);
+            if bytes > 0 {
+                held.insert(space, bytes);
+            }
+        }
+        let kept = self.trust.keep_keys(self.entropy.as_mut(), now.wall);
+        let located = self.trust.locate(now.wall, &held);
+        match (kept, located) {
+            (Ok(kept), Ok(located)) => kept || located,
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::warn!(%error, "could not say what is due");
+                false
+            }
+        }
+    }
+
+    /// A space must not be written to with keys that somebody has who left.
+    pub(crate) fn prepare_to_write(&mut self, now: Now, space: SpaceId) -> Result<(), Failure> {
+        if self.trust.prepare_to_write(self.entropy.as_mut(), now.wall, space)? {
+            self.trust_changed(now);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn note_decision(&mut self, now: Now, device: DeviceId, action: Action) {
+        self.trust.decide_and_note(now.wall, Question { device, action });
+    }
+
+    /// Writes down what a device may have now and what it might have before.
+    pub(crate) fn note_share(&mut self, now: Now, device: DeviceId, share: &Share) {
+        self.note_decision(now, device, Action::Connect);
+        let before = self.shares.get(&device).map(|share| share.spaces.clone());
+        let spaces = before.into_iter().flatten().chain(share.spaces.iter().copied());
+        for space in spaces.collect::<std::collections::BTreeSet<_>>() {
+            self.note_decision(now, device, Action::Hold(space));
+        }
+    }
+
+    /// Sets aside what does not count any more in spaces whose writers changed. After
+    /// a flush, when nothing is staged.
+    pub(crate) fn sort_out(&mut self, now: Now) {
+        for space in std::mem::take(&mut self.unsorted) {
+            if !self.has_doubtful_authors(space) {
+                continue;
+            }
+            let epoch = StoreEpoch(random_bytes(self.entropy.as_mut()));
+            let trust = std::cell::RefCell::new(&mut self.trust);
+            let counts = |entry: &VerifiedEntry| counts(&mut trust.borrow_mut(), now.wall, entry);
+            if let Err(error) = self.sync.sort_out(space, &counts, epoch) {
+                tracing::error!(%space, %error, "could not set entries aside");
+            }
+        }
+    }
+
+    /// Whether an author's entries are not all welcome, or some are set aside.
+    fn has_doubtful_authors(&self, space: SpaceId) -> bool {
+        let is_limited = |device: &DeviceId, last: (u64, node_model::EntryId)| {
+            let action = Action::Write(space, Some(last));
+            let is_own = *device == self.trust.device();
+            !is_own && !self.trust.decide(Question { device: *device, action }).is_allowed()
+        };
+        let has_aside = self.sync.aside_count(space).is_ok_and(|count| count > 0);
+        let tips = self.sync.tips(space).unwrap_or_default();
+        has_aside || tips.iter().any(|(device, tip)| is_limited(device, (tip.sequence, tip.id)))
+    }
+}
+
+/// Whether an entry counts. What this very device wrote stays on it.
+fn counts(trust: &mut trust_core::Trust, now: Timestamp, entry: &VerifiedEntry) -> bool {
+    let header = entry.header();
+    let action = Action::Write(header.space, Some((header.sequence, entry.id())));
+    let question = Question { device: header.author, action };
+    let is_allowed = trust.decide(question).is_allowed();
+    if header.author == trust.device() {
+        return true;
+    }
+    if !is_allowed {
+        trust.decide_and_note(now, question);
+    }
+    is_allowed
+}

@@ -1,0 +1,124 @@
+//! `kith relation`, `kith device` and `kith why`.
+
+use serde_json::{Value, json};
+
+use super::Asking;
+use crate::{
+    args::{Device, Relation, Why},
+    client::escape,
+    error::CliError,
+    show::{answer, list, table, text},
+};
+
+pub(super) async fn relation(asking: &Asking<'_>, command: Relation) -> Result<(), CliError> {
+    match command {
+        Relation::List => {
+            let relations = asking.client.get("/api/v1/relations").await?;
+            answer(asking.is_json, &relations, || {
+                let rows: Vec<_> = list(&relations, "relations").iter().map(row).collect();
+                table(&["NAME", "STATE", "LAYER", "PRIORITY", "KEEPS FOR THEM", "AGENT"], &rows)
+            });
+        }
+        Relation::Add { agent, layer, keep, let_keep, quota_gb, emergency, expires } => {
+            let body = json!({
+                "agent": agent,
+                "layer": layer,
+                "keeps_for_them": keep,
+                "lets_them_keep": let_keep,
+                "quota_bytes": quota_gb.map(|gb| gb.saturating_mul(1_000_000_000)),
+                "emergency": emergency.then_some(true),
+                "expires_in": expires.map(|time| time.as_secs()),
+            });
+            let said = asking.client.post("/api/v1/relations", body).await?;
+            answer(asking.is_json, &said, || match text(&said, "state") {
+                "mutual" => format!("you and {} are related", text(&said, "name")),
+                _ => format!(
+                    "said; it holds once {} says so too (kith relation add)",
+                    text(&said, "name")
+                ),
+            });
+        }
+        Relation::End { agent } => {
+            let path = format!("/api/v1/relations/{}", escape(&agent));
+            let ended = asking.client.delete(&path).await?;
+            answer(asking.is_json, &ended, || format!("you are not related to {agent} any more"));
+        }
+        Relation::Vouch { agent, text } => {
+            let path = format!("/api/v1/relations/{}/vouches", escape(&agent));
+            let said = asking.client.post(&path, json!({"text": text})).await?;
+            answer(asking.is_json, &said, || format!("you vouch for {agent}: {text}"));
+        }
+    }
+    Ok(())
+}
+
+fn row(relation: &Value) -> Vec<String> {
+    let keeps = relation.pointer("/mine/keeps_for_them").and_then(Value::as_bool);
+    let quota = relation.pointer("/mine/quota_bytes").and_then(Value::as_u64).unwrap_or_default();
+    let keeps = match keeps {
+        Some(true) => format!("up to {} GB", quota / 1_000_000_000),
+        Some(false) => "nothing".to_owned(),
+        None => "–".to_owned(),
+    };
+    vec![
+        text(relation, "name").to_owned(),
+        text(relation, "state").to_owned(),
+        text(relation, "layer").to_owned(),
+        text(relation, "priority").to_owned(),
+        keeps,
+        text(relation, "agent").to_owned(),
+    ]
+}
+
+pub(super) async fn device(asking: &Asking<'_>, command: Device) -> Result<(), CliError> {
+    match command {
+        Device::List => {
+            let devices = asking.client.get("/api/v1/devices").await?;
+            answer(asking.is_json, &devices, || {
+                let rows: Vec<_> = list(&devices, "devices").iter().map(device_row).collect();
+                table(&["NAME", "STATE", "DEVICE"], &rows)
+            });
+        }
+        Device::Revoke { device } => {
+            let path = format!("/api/v1/devices/{}", escape(&device));
+            let revoked = asking.client.delete(&path).await?;
+            answer(asking.is_json, &revoked, || {
+                format!("{device} is not yours any more; the keys of your spaces were changed")
+            });
+        }
+    }
+    Ok(())
+}
+
+fn device_row(device: &Value) -> Vec<String> {
+    let is = |key| device.get(key).and_then(Value::as_bool).unwrap_or_default();
+    let state = match (is("revoked"), is("this")) {
+        (true, _) => "taken back",
+        (false, true) => "this one",
+        (false, false) => "linked",
+    };
+    vec![text(device, "name").to_owned(), state.to_owned(), text(device, "device").to_owned()]
+}
+
+pub(super) async fn why(asking: &Asking<'_>, Why { thing }: Why) -> Result<(), CliError> {
+    let path = format!("/api/v1/why/{}", escape(&thing));
+    let answered = asking.client.get(&path).await?;
+    answer(asking.is_json, &answered, || {
+        let mut lines: Vec<String> = Vec::new();
+        for decision in list(&answered, "decisions") {
+            let mark = if text(decision, "verdict") == "denied" { "✗" } else { "✓" };
+            lines.push(format!("{mark} {}  {}", text(decision, "at"), text(decision, "words")));
+            for evidence in list(decision, "evidence") {
+                lines.push(format!("    {}", text(evidence, "words")));
+            }
+        }
+        if lines.is_empty() {
+            lines.push("nothing was decided about it yet".to_owned());
+        }
+        if answered.get("intact") == Some(&Value::Bool(false)) {
+            lines.push("! lines of the journal are missing or were changed".to_owned());
+        }
+        lines.join("\n")
+    });
+    Ok(())
+}

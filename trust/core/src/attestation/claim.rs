@@ -1,0 +1,536 @@
+//! What attestations say: the kinds, their bodies and their bounds.
+
+use node_model::{
+    AgentId, AttestationId, DeviceId, EntryId, Epoch, SpaceId, Timestamp,
+    cbor::{self, at_most},
+    limit::{ATTESTATION_BYTES_MAX, NAME_BYTES_MAX},
+    sign::{Domain, Signature, Verifier},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_bytes::ByteBuf;
+
+use super::AttestationError;
+use crate::{
+    keyring::{KeyId, WrappedKey},
+    words::{CustodyStep, Layer, Reach, Role},
+};
+
+/// Most devices that one epoch attestation wraps a key for, so that it stays
+/// below [`ATTESTATION_BYTES_MAX`]; more devices take more attestations.
+pub const WRAPS_MAX: usize = 3;
+
+/// Most heads that a membership statement names as what its issuer knew.
+pub const AFTER_MAX: usize = 6;
+
+/// Most pins in one revocation, so that it stays below the budget.
+pub const PINS_MAX: usize = 6;
+
+/// Longest sealed label of a space: a name and its seal.
+pub(super) const LABEL_BYTES_MAX: usize = NAME_BYTES_MAX + node_model::seal::OVERHEAD_BYTES;
+
+/// Longest sealed share of a recovery secret.
+const SHARE_BYTES_MAX: usize = 512;
+
+/// Longest word in an economic event or a location: a name, not a text.
+const WORD_BYTES_MAX: usize = 64;
+
+/// What one chain of statements is about; chains are hash-linked for each signer
+/// and scope, so whoever may see a scope sees all of it, and notices gaps.
+///
+/// A space's id, the other agent of a pair, the issuer itself for what it says
+/// to everybody, or zeros for the founding of a space, which begins a scope.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Scope(#[serde(with = "serde_bytes")] pub [u8; 32]);
+
+impl Scope {
+    /// The scope of what founds others.
+    pub const FOUNDING: Self = Self([0; 32]);
+}
+
+impl std::fmt::Debug for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Scope({})", SpaceId(self.0))
+    }
+}
+
+/// Who is admitted to a space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Party {
+    /// An agent.
+    Agent(AgentId),
+    /// All members of another space that hold its keys; as readers or custodians.
+    Group(SpaceId),
+}
+
+/// The first half of an id: enough to tell it from all others that one signer made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Prefix(#[serde(with = "serde_bytes")] pub [u8; 16]);
+
+impl From<AttestationId> for Prefix {
+    fn from(id: AttestationId) -> Self {
+        Self::of(&id.0)
+    }
+}
+
+impl From<EntryId> for Prefix {
+    fn from(id: EntryId) -> Self {
+        Self::of(&id.0)
+    }
+}
+
+impl Prefix {
+    fn of(id: &[u8; 32]) -> Self {
+        let mut prefix = [0; 16];
+        prefix.copy_from_slice(&id[..16]);
+        Self(prefix)
+    }
+}
+
+/// The last entry of a device that still counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryPin {
+    /// Its author.
+    pub device: DeviceId,
+    /// Its number.
+    pub sequence: u64,
+    /// Which entry has that number.
+    pub entry: Prefix,
+}
+
+/// What of a revoked device still counts in one scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DevicePin {
+    /// The scope.
+    pub scope: Scope,
+    /// Its last statement there, if it made one.
+    pub tip: Option<Prefix>,
+    /// Its last entry, where the scope is a space.
+    pub entry: Option<(u64, Prefix)>,
+}
+
+/// What a relationship consists of, as one side sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// How close.
+    pub layer: Layer,
+    /// I keep copies for them.
+    pub keeps_for_them: bool,
+    /// They may keep copies for me.
+    pub lets_them_keep: bool,
+    /// They may ask for my recovery in an emergency.
+    pub is_emergency_contact: bool,
+    /// How much I keep for them, in bytes.
+    pub quota_bytes: u64,
+}
+
+impl Terms {
+    /// What a layer brings by itself (architecture, section 3): custody for
+    /// sovereign and reciprocal relations, nothing for the others until asked.
+    #[must_use]
+    pub fn of(layer: Layer) -> Self {
+        let has_custody = match layer {
+            Layer::Sovereign | Layer::Reciprocal => true,
+            Layer::Invested | Layer::Gift => false,
+        };
+        Self {
+            layer,
+            keeps_for_them: has_custody,
+            lets_them_keep: has_custody,
+            is_emergency_contact: false,
+            quota_bytes: layer.quota_bytes(),
+        }
+    }
+}
+
+/// What an attestation says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The issuer's root key admits a device.
+    DeviceLink {
+        /// The device's signing key.
+        device: DeviceId,
+        /// The device's X25519 key for HPKE.
+        hpke: [u8; 32],
+        /// What its owner calls it.
+        name: String,
+        /// The device's own signature over the issuer's id: nobody can claim a
+        /// device that does not agree.
+        consent: Signature,
+    },
+    /// The issuer takes a device back. Several revocations of one device add up.
+    DeviceRevocation {
+        /// Which.
+        device: DeviceId,
+        /// What of it still counts; at most [`PINS_MAX`].
+        pins: Vec<DevicePin>,
+    },
+    /// What the issuer wants to be called.
+    Profile {
+        /// A name for people.
+        name: String,
+    },
+    /// The issuer's side of a relationship.
+    Relationship {
+        /// The other side.
+        with: AgentId,
+        /// What it consists of; `None` ends it.
+        terms: Option<Terms>,
+    },
+    /// The issuer stands for something about another agent: an event witnessed,
+    /// a skill, an acquaintance.
+    Vouch {
+        /// About whom.
+        subject: AgentId,
+        /// What, in the issuer's words.
+        text: String,
+    },
+    /// Founds a space; the space's id is this attestation's.
+    SpaceFounding {
+        /// Makes the id unique.
+        nonce: [u8; 16],
+        /// How far the space may travel.
+        reach: Reach,
+        /// The space's name, sealed with the first epoch's key.
+        label: Vec<u8>,
+        /// Whether new members read what was written before them.
+        has_open_history: bool,
+    },
+    /// Admits a party to a space.
+    SpaceGrant {
+        /// The space.
+        space: SpaceId,
+        /// Who is admitted.
+        party: Party,
+        /// What they may do.
+        role: Role,
+        /// Heads of the membership statements that the issuer knew.
+        after: Vec<AttestationId>,
+    },
+    /// Removes a party from a space, or the issuer itself.
+    SpaceRevocation {
+        /// The space.
+        space: SpaceId,
+        /// Who is removed.
+        party: Party,
+        /// Their last entries that count; those after them do not.
+        pins: Vec<EntryPin>,
+        /// Heads of the membership statements that the issuer knew.
+        after: Vec<AttestationId>,
+    },
+    /// An epoch's key, wrapped to devices.
+    SpaceEpoch {
+        /// The space.
+        space: SpaceId,
+        /// Which epoch. Two members may make one of the same number.
+        epoch: Epoch,
+        /// Which key of that number.
+        key: KeyId,
+        /// The key, once for each device; at most [`WRAPS_MAX`].
+        wraps: Vec<WrappedKey>,
+    },
+    /// A device holds a space, or a collection in it, until the attestation expires.
+    Location {
+        /// The space.
+        space: SpaceId,
+        /// A collection in it; empty is the whole space.
+        collection: String,
+        /// The device.
+        device: DeviceId,
+        /// Bytes that it holds.
+        bytes: u64,
+    },
+    /// A step in an agreement to keep something for somebody.
+    Custody {
+        /// The other side.
+        with: AgentId,
+        /// What is kept.
+        space: SpaceId,
+        /// Which step.
+        step: CustodyStep,
+        /// How much at most, in bytes.
+        bytes: u64,
+    },
+    /// Something of value changed hands: ValueFlows' words, one side's account.
+    EconomicEvent {
+        /// The other side.
+        with: AgentId,
+        /// Such as `transfer-custody` or `use`.
+        action: String,
+        /// How much.
+        quantity: u64,
+        /// Of what, such as `byte-month`.
+        unit: String,
+    },
+    /// A share of a recovery secret, for one holder. Kept and passed on; nothing
+    /// reads it yet.
+    RecoveryShare {
+        /// Who keeps it.
+        holder: AgentId,
+        /// Which splitting it belongs to.
+        set: [u8; 16],
+        /// How many shares of it restore the secret.
+        threshold: u8,
+        /// The share, sealed to the holder.
+        share: Vec<u8>,
+    },
+    /// The issuer saw an entry at a time. Kept and passed on; nothing reads it yet.
+    WitnessReceipt {
+        /// The space.
+        space: SpaceId,
+        /// The entry.
+        entry: EntryId,
+        /// When, by the witness's clock.
+        accepted_at: Timestamp,
+    },
+    /// A kind that this version does not know: kept and passed on, never obeyed.
+    Unknown {
+        /// Its number.
+        kind: u16,
+        /// Its scope.
+        scope: Scope,
+        /// Its bytes.
+        body: Vec<u8>,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct DeviceLinkBody(DeviceId, #[serde(with = "serde_bytes")] [u8; 32], String, Signature);
+#[derive(Serialize, Deserialize)]
+struct DeviceRevocationBody(
+    DeviceId,
+    #[serde(deserialize_with = "at_most::<PINS_MAX, _, _>")] Vec<DevicePin>,
+);
+#[derive(Serialize, Deserialize)]
+struct ProfileBody(String);
+#[derive(Serialize, Deserialize)]
+struct RelationshipBody(AgentId, Option<Terms>);
+#[derive(Serialize, Deserialize)]
+struct VouchBody(AgentId, String);
+#[derive(Serialize, Deserialize)]
+struct FoundingBody(#[serde(with = "serde_bytes")] [u8; 16], Reach, ByteBuf, bool);
+#[derive(Serialize, Deserialize)]
+struct GrantBody(
+    SpaceId,
+    Party,
+    Role,
+    #[serde(deserialize_with = "at_most::<AFTER_MAX, _, _>")] Vec<AttestationId>,
+);
+#[derive(Serialize, Deserialize)]
+struct RevocationBody(
+    SpaceId,
+    Party,
+    #[serde(deserialize_with = "at_most::<PINS_MAX, _, _>")] Vec<EntryPin>,
+    #[serde(deserialize_with = "at_most::<AFTER_MAX, _, _>")] Vec<AttestationId>,
+);
+#[derive(Serialize, Deserialize)]
+struct EpochBody(
+    SpaceId,
+    Epoch,
+    KeyId,
+    #[serde(deserialize_with = "at_most::<WRAPS_MAX, _, _>")] Vec<WrappedKey>,
+);
+#[derive(Serialize, Deserialize)]
+struct LocationBody(SpaceId, String, DeviceId, u64);
+#[derive(Serialize, Deserialize)]
+struct CustodyBody(AgentId, SpaceId, CustodyStep, u64);
+#[derive(Serialize, Deserialize)]
+struct EconomicEventBody(AgentId, String, u64, String);
+#[derive(Serialize, Deserialize)]
+struct RecoveryShareBody(AgentId, #[serde(with = "serde_bytes")] [u8; 16], u8, ByteBuf);
+#[derive(Serialize, Deserialize)]
+struct WitnessReceiptBody(SpaceId, EntryId, Timestamp);
+
+const KIND_DEVICE_LINK: u16 = 1;
+const KIND_DEVICE_REVOCATION: u16 = 2;
+const KIND_PROFILE: u16 = 3;
+const KIND_RELATIONSHIP: u16 = 4;
+const KIND_SPACE_FOUNDING: u16 = 5;
+const KIND_SPACE_GRANT: u16 = 6;
+const KIND_SPACE_REVOCATION: u16 = 7;
+const KIND_SPACE_EPOCH: u16 = 8;
+const KIND_VOUCH: u16 = 9;
+const KIND_CUSTODY: u16 = 10;
+const KIND_LOCATION: u16 = 11;
+const KIND_ECONOMIC_EVENT: u16 = 12;
+const KIND_RECOVERY_SHARE: u16 = 13;
+const KIND_WITNESS_RECEIPT: u16 = 14;
+
+impl Claim {
+    /// In which chain of its issuer a claim stands.
+    #[must_use]
+    pub fn scope(&self, issuer: AgentId) -> Scope {
+        match self {
+            Self::DeviceLink { .. }
+            | Self::DeviceRevocation { .. }
+            | Self::Profile { .. }
+            | Self::Vouch { .. } => Scope(issuer.0),
+            Self::Relationship { with: other, .. }
+            | Self::Custody { with: other, .. }
+            | Self::EconomicEvent { with: other, .. }
+            | Self::RecoveryShare { holder: other, .. } => Scope(other.0),
+            Self::SpaceFounding { .. } => Scope::FOUNDING,
+            Self::SpaceGrant { space, .. }
+            | Self::SpaceRevocation { space, .. }
+            | Self::SpaceEpoch { space, .. }
+            | Self::Location { space, .. }
+            | Self::WitnessReceipt { space, .. } => Scope(space.0),
+            Self::Unknown { scope, .. } => *scope,
+        }
+    }
+
+    pub(super) fn encode(&self) -> (u16, Vec<u8>) {
+        match self {
+            Self::DeviceLink { device, hpke, name, consent } => {
+                let body = DeviceLinkBody(*device, *hpke, name.clone(), *consent);
+                (KIND_DEVICE_LINK, cbor::encode(&body))
+            }
+            Self::DeviceRevocation { device, pins } => {
+                let body = DeviceRevocationBody(*device, pins.clone());
+                (KIND_DEVICE_REVOCATION, cbor::encode(&body))
+            }
+            Self::Profile { name } => (KIND_PROFILE, cbor::encode(&ProfileBody(name.clone()))),
+            Self::Relationship { with, terms } => {
+                (KIND_RELATIONSHIP, cbor::encode(&RelationshipBody(*with, *terms)))
+            }
+            Self::Vouch { subject, text } => {
+                (KIND_VOUCH, cbor::encode(&VouchBody(*subject, text.clone())))
+            }
+            Self::SpaceFounding { nonce, reach, label, has_open_history } => {
+                let label = ByteBuf::from(label.clone());
+                let body = FoundingBody(*nonce, *reach, label, *has_open_history);
+                (KIND_SPACE_FOUNDING, cbor::encode(&body))
+            }
+            Self::SpaceGrant { space, party, role, after } => {
+                let body = GrantBody(*space, *party, *role, after.clone());
+                (KIND_SPACE_GRANT, cbor::encode(&body))
+            }
+            Self::SpaceRevocation { space, party, pins, after } => {
+                let body = RevocationBody(*space, *party, pins.clone(), after.clone());
+                (KIND_SPACE_REVOCATION, cbor::encode(&body))
+            }
+            Self::SpaceEpoch { space, epoch, key, wraps } => {
+                let body = EpochBody(*space, *epoch, *key, wraps.clone());
+                (KIND_SPACE_EPOCH, cbor::encode(&body))
+            }
+            Self::Location { space, collection, device, bytes } => {
+                let body = LocationBody(*space, collection.clone(), *device, *bytes);
+                (KIND_LOCATION, cbor::encode(&body))
+            }
+            Self::Custody { with, space, step, bytes } => {
+                (KIND_CUSTODY, cbor::encode(&CustodyBody(*with, *space, *step, *bytes)))
+            }
+            Self::EconomicEvent { with, action, quantity, unit } => {
+                let body = EconomicEventBody(*with, action.clone(), *quantity, unit.clone());
+                (KIND_ECONOMIC_EVENT, cbor::encode(&body))
+            }
+            Self::RecoveryShare { holder, set, threshold, share } => {
+                let share = ByteBuf::from(share.clone());
+                let body = RecoveryShareBody(*holder, *set, *threshold, share);
+                (KIND_RECOVERY_SHARE, cbor::encode(&body))
+            }
+            Self::WitnessReceipt { space, entry, accepted_at } => {
+                let body = WitnessReceiptBody(*space, *entry, *accepted_at);
+                (KIND_WITNESS_RECEIPT, cbor::encode(&body))
+            }
+            Self::Unknown { kind, body, .. } => (*kind, body.clone()),
+        }
+    }
+
+    pub(super) fn decode(
+        issuer: AgentId,
+        scope: Scope,
+        kind: u16,
+        body: &[u8],
+    ) -> Result<Self, AttestationError> {
+        let claim = match kind {
+            KIND_DEVICE_LINK => {
+                let DeviceLinkBody(device, hpke, name, consent) = read(body)?;
+                Self::DeviceLink { device, hpke, name: bounded(name, NAME_BYTES_MAX)?, consent }
+            }
+            KIND_DEVICE_REVOCATION => {
+                let DeviceRevocationBody(device, pins) = read(body)?;
+                Self::DeviceRevocation { device, pins }
+            }
+            KIND_PROFILE => {
+                let ProfileBody(name) = read(body)?;
+                Self::Profile { name: bounded(name, NAME_BYTES_MAX)? }
+            }
+            KIND_RELATIONSHIP => {
+                let RelationshipBody(with, terms) = read(body)?;
+                Self::Relationship { with, terms }
+            }
+            KIND_VOUCH => {
+                let VouchBody(subject, text) = read(body)?;
+                Self::Vouch { subject, text: bounded(text, NAME_BYTES_MAX)? }
+            }
+            KIND_SPACE_FOUNDING => {
+                let FoundingBody(nonce, reach, label, has_open_history) = read(body)?;
+                let label = bounded_bytes(label, LABEL_BYTES_MAX)?;
+                Self::SpaceFounding { nonce, reach, label, has_open_history }
+            }
+            KIND_SPACE_GRANT => {
+                let GrantBody(space, party, role, after) = read(body)?;
+                Self::SpaceGrant { space, party, role, after }
+            }
+            KIND_SPACE_REVOCATION => {
+                let RevocationBody(space, party, pins, after) = read(body)?;
+                Self::SpaceRevocation { space, party, pins, after }
+            }
+            KIND_SPACE_EPOCH => {
+                let EpochBody(space, epoch, key, wraps) = read(body)?;
+                if epoch < Epoch::FIRST {
+                    return Err(AttestationError::Claim);
+                }
+                Self::SpaceEpoch { space, epoch, key, wraps }
+            }
+            KIND_LOCATION => {
+                let LocationBody(space, collection, device, bytes) = read(body)?;
+                let collection = bounded(collection, WORD_BYTES_MAX)?;
+                Self::Location { space, collection, device, bytes }
+            }
+            KIND_CUSTODY => {
+                let CustodyBody(with, space, step, bytes) = read(body)?;
+                Self::Custody { with, space, step, bytes }
+            }
+            KIND_ECONOMIC_EVENT => {
+                let EconomicEventBody(with, action, quantity, unit) = read(body)?;
+                let (action, unit) =
+                    (bounded(action, WORD_BYTES_MAX)?, bounded(unit, WORD_BYTES_MAX)?);
+                Self::EconomicEvent { with, action, quantity, unit }
+            }
+            KIND_RECOVERY_SHARE => {
+                let RecoveryShareBody(holder, set, threshold, share) = read(body)?;
+                let share = bounded_bytes(share, SHARE_BYTES_MAX)?;
+                Self::RecoveryShare { holder, set, threshold, share }
+            }
+            KIND_WITNESS_RECEIPT => {
+                let WitnessReceiptBody(space, entry, accepted_at) = read(body)?;
+                Self::WitnessReceipt { space, entry, accepted_at }
+            }
+            kind => Self::Unknown { kind, scope, body: body.to_vec() },
+        };
+        if claim.scope(issuer) == scope { Ok(claim) } else { Err(AttestationError::Claim) }
+    }
+
+    /// Checks what is signed inside a claim.
+    pub(super) fn verify(&self, issuer: AgentId) -> Result<(), AttestationError> {
+        if let Self::DeviceLink { device, consent, .. } = self {
+            Verifier::new(&device.0)?.verify(Domain::DeviceLink, &issuer.0, consent)?;
+        }
+        Ok(())
+    }
+}
+
+fn read<T: Serialize + DeserializeOwned>(body: &[u8]) -> Result<T, AttestationError> {
+    cbor::decode(body, ATTESTATION_BYTES_MAX).map_err(|_| AttestationError::Claim)
+}
+
+fn bounded(text: String, bytes_max: usize) -> Result<String, AttestationError> {
+    if text.len() <= bytes_max { Ok(text) } else { Err(AttestationError::Claim) }
+}
+
+fn bounded_bytes(bytes: ByteBuf, bytes_max: usize) -> Result<Vec<u8>, AttestationError> {
+    if bytes.len() <= bytes_max { Ok(bytes.into_vec()) } else { Err(AttestationError::Claim) }
+}

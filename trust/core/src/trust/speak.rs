@@ -1,0 +1,544 @@
+//! What this node says: statements in the name of its agent, signed by this
+//! device, and by the root where only the root may.
+
+use std::collections::BTreeMap;
+
+use node_model::{
+    AgentId, AttestationId, DeviceId, Entropy, Epoch, SpaceId, Timestamp, random_bytes,
+    sign::{Domain, Signer},
+};
+
+use super::{LABEL_BINDING, Trust, TrustError};
+use crate::{
+    attestation::{
+        Attestation, Claim, DevicePin, EntryPin, PINS_MAX, Party, Prefix, Scope, Statement, Terms,
+        WRAPS_MAX,
+    },
+    graph::Graph,
+    keyring::{EpochKeys, commons_device, wrap},
+    words::{Reach, Role},
+};
+
+/// How long keys of a space are used before they are changed without a reason.
+const EPOCH_AGE_MAX_MILLIS: u64 = 90 * 24 * 60 * 60 * 1_000;
+
+/// How long a claim to hold something is good.
+const LOCATION_LIFETIME: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 60 * 60);
+
+/// From when on before its end such a claim is made anew.
+const LOCATION_RENEWAL_MILLIS: u64 = 10 * 24 * 60 * 60 * 1_000;
+
+/// Whom to admit, to what.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// The space.
+    pub space: SpaceId,
+    /// Who.
+    pub party: Party,
+    /// What they may do.
+    pub role: Role,
+    /// Their last entries that count, should this take away the right to write.
+    pub pins: Vec<EntryPin>,
+}
+
+/// Statements of one batch, each after the ones before it.
+pub(super) struct Drafts {
+    now: Timestamp,
+    height: u64,
+    tips: BTreeMap<(DeviceId, Scope), AttestationId>,
+    list: Vec<Attestation>,
+}
+
+impl Drafts {
+    pub(super) fn into_list(self) -> Vec<Attestation> {
+        self.list
+    }
+
+    fn say(&mut self, signer: &Signer, issuer: AgentId, claim: Claim) -> AttestationId {
+        self.say_until(signer, issuer, claim, None)
+    }
+
+    fn say_until(
+        &mut self,
+        signer: &Signer,
+        issuer: AgentId,
+        claim: Claim,
+        expires_at: Option<Timestamp>,
+    ) -> AttestationId {
+        let place = (signer.device(), claim.scope(issuer));
+        let prev = if place.1 == Scope::FOUNDING { None } else { self.tips.get(&place).copied() };
+        self.height += 1;
+        let statement =
+            Statement { claim, height: self.height, prev, issued_at: self.now, expires_at };
+        let said = Attestation::issue(signer, issuer, statement);
+        self.tips.insert(place, said.id);
+        let id = said.id;
+        self.list.push(said);
+        id
+    }
+}
+
+impl Trust {
+    pub(super) fn drafts(&self, now: Timestamp) -> Drafts {
+        Drafts { now, height: self.height, tips: self.tips.clone(), list: Vec::new() }
+    }
+
+    fn say(&self, drafts: &mut Drafts, claim: Claim) -> AttestationId {
+        drafts.say(&self.keys.device, self.agent(), claim)
+    }
+
+    pub(super) fn draft_introduction(
+        &self,
+        now: Timestamp,
+        agent_name: &str,
+        device_name: &str,
+    ) -> Vec<Attestation> {
+        let agent = self.agent();
+        let link = Claim::DeviceLink {
+            device: self.device(),
+            hpke: self.keys.hpke_public(),
+            name: device_name.to_owned(),
+            consent: self.keys.device.sign(Domain::DeviceLink, &agent.0),
+        };
+        let mut drafts = self.drafts(now);
+        drafts.say(&self.keys.root, agent, link);
+        self.say(&mut drafts, Claim::Profile { name: agent_name.to_owned() });
+        drafts.into_list()
+    }
+
+    /// Founds a space with its first epoch.
+    ///
+    /// # Errors
+    /// [`TrustError::Ledger`].
+    pub fn found_space(
+        &mut self,
+        entropy: &mut Entropy,
+        now: Timestamp,
+        name: &str,
+        reach: Reach,
+        has_open_history: bool,
+    ) -> Result<SpaceId, TrustError> {
+        let (space, drafts) = self.draft_space(entropy, now, name, reach, has_open_history);
+        self.commit(drafts, &[], now)?;
+        Ok(space)
+    }
+
+    pub(super) fn draft_space(
+        &self,
+        entropy: &mut Entropy,
+        now: Timestamp,
+        name: &str,
+        reach: Reach,
+        has_open_history: bool,
+    ) -> (SpaceId, Vec<Attestation>) {
+        let keys = EpochKeys::random(entropy);
+        let label = keys.entries.seal(entropy, LABEL_BINDING, name.as_bytes());
+        let nonce = random_bytes(entropy);
+        let mut drafts = self.drafts(now);
+        let founding = Claim::SpaceFounding { nonce, reach, label, has_open_history };
+        let space = SpaceId(self.say(&mut drafts, founding).0);
+        let mut readers: Vec<_> =
+            self.graph.devices_of(self.agent()).map(|(id, device)| (id, device.hpke)).collect();
+        if reach == Reach::Commons {
+            let public = commons_device(space);
+            readers.push((public.device.device(), public.hpke_public()));
+        }
+        self.hand_out(entropy, &mut drafts, (space, Epoch::FIRST, &keys), &readers);
+        (space, drafts.into_list())
+    }
+
+    /// Admits a party to a space and hands its devices the keys. A smaller role
+    /// than before takes the larger one back first.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn grant(
+        &mut self,
+        entropy: &mut Entropy,
+        now: Timestamp,
+        Admission { space, party, role, pins }: Admission,
+    ) -> Result<(), TrustError> {
+        self.need_admin(space)?;
+        if let Party::Agent(agent) = party
+            && self.graph.devices_of(agent).next().is_none()
+        {
+            return Err(TrustError::NoDevice(agent));
+        }
+        let facts = self.graph.spaces.get(&space).ok_or(TrustError::NoSuchSpace)?;
+        let mut after = facts.membership.heads.clone();
+        let before = facts.membership.members.get(&party).map(|standing| standing.role);
+        let has_open_history = facts.has_open_history;
+        let mut drafts = self.drafts(now);
+        if let Some(before) = before {
+            if before == role {
+                return Ok(());
+            }
+            if !role.includes(before) {
+                after = vec![self.draft_revocation(&mut drafts, space, party, pins, after)?];
+            }
+        }
+        self.say(&mut drafts, Claim::SpaceGrant { space, party, role, after });
+        let graph = self.graph_with(&drafts, now);
+        let is_smaller = before.is_some_and(|before| !role.includes(before));
+        if is_smaller || !has_open_history {
+            self.draft_rotation(entropy, &mut drafts, &graph, space);
+        } else {
+            self.draft_wraps(entropy, &mut drafts, &graph, space);
+        }
+        self.commit(drafts.into_list(), &[], now)
+    }
+
+    /// Removes a party from a space, or leaves it, and changes the space's keys.
+    /// `pins` are its last entries that count.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn revoke(
+        &mut self,
+        entropy: &mut Entropy,
+        now: Timestamp,
+        space: SpaceId,
+        party: Party,
+        pins: Vec<EntryPin>,
+    ) -> Result<(), TrustError> {
+        let own = party == Party::Agent(self.agent());
+        if own {
+            self.role_in(space).ok_or(TrustError::NoSuchSpace)?;
+        } else {
+            self.need_admin(space)?;
+        }
+        let facts = self.graph.spaces.get(&space).ok_or(TrustError::NoSuchSpace)?;
+        let after = facts.membership.heads.clone();
+        let mut drafts = self.drafts(now);
+        self.draft_revocation(&mut drafts, space, party, pins, after)?;
+        if !own {
+            let graph = self.graph_with(&drafts, now);
+            self.draft_rotation(entropy, &mut drafts, &graph, space);
+        }
+        self.commit(drafts.into_list(), &[], now)
+    }
+
+    fn draft_revocation(
+        &self,
+        drafts: &mut Drafts,
+        space: SpaceId,
+        party: Party,
+        mut pins: Vec<EntryPin>,
+        after: Vec<AttestationId>,
+    ) -> Result<AttestationId, TrustError> {
+        let agent = match party {
+            Party::Agent(agent) => agent,
+            Party::Group(group) => AgentId(group.0),
+        };
+        let members = self.graph.spaces.get(&space).map(|space| &space.membership.members);
+        if !members.is_some_and(|members| members.contains_key(&party)) {
+            return Err(TrustError::NotAMember(agent));
+        }
+        // The devices that wrote most are those whose work would be missed most.
+        pins.sort_by_key(|pin| std::cmp::Reverse((pin.sequence, pin.device)));
+        pins.truncate(PINS_MAX);
+        let id = self.say(drafts, Claim::SpaceRevocation { space, party, pins, after });
+        let graph = self.graph_with(drafts, drafts.now);
+        let members = graph.spaces.get(&space).map(|space| &space.membership.members);
+        if members.is_some_and(|members| members.contains_key(&party)) {
+            return Err(TrustError::NotSenior(agent));
+        }
+        Ok(id)
+    }
+
+    /// Gives a space a new epoch: `None` when this device is not to.
+    fn draft_rotation(
+        &self,
+        entropy: &mut Entropy,
+        drafts: &mut Drafts,
+        graph: &Graph,
+        space: SpaceId,
+    ) {
+        let Some((newest, _, keys)) = self.keyring.epochs(space).last() else { return };
+        let known = graph.spaces.get(&space).and_then(|it| it.epochs.keys().next_back());
+        let newest = known.map_or(newest, |(epoch, _)| newest.max(*epoch));
+        let Some(next) = newest.0.checked_add(1).map(Epoch) else { return };
+        let keys = keys.next(entropy);
+        let mut readers: Vec<_> = graph.readers(space).into_iter().collect();
+        if graph.spaces.get(&space).is_some_and(|it| it.reach == Reach::Commons) {
+            let public = commons_device(space);
+            readers.push((public.device.device(), public.hpke_public()));
+        }
+        self.hand_out(entropy, drafts, (space, next, &keys), &readers);
+    }
+
+    /// Hands keys that we hold to readers' devices that lack them, where it is on
+    /// us: our own devices, whoever got that epoch from us, and all if we admit people.
+    fn draft_wraps(
+        &self,
+        entropy: &mut Entropy,
+        drafts: &mut Drafts,
+        graph: &Graph,
+        space: SpaceId,
+    ) {
+        let Some(facts) = graph.spaces.get(&space) else { return };
+        let me = self.agent();
+        let is_admin = facts.members.get(&me).is_some_and(|own| own.role.includes(Role::Admin));
+        if !facts.members.get(&me).is_some_and(|own| own.role.holds_keys()) {
+            return;
+        }
+        let readers = graph.readers(space);
+        for (epoch, key, keys) in self.keyring.epochs(space) {
+            let Some(handed_out) = facts.epochs.get(&(epoch, key)) else { continue };
+            let agents_with: std::collections::BTreeSet<AgentId> =
+                handed_out.wraps.keys().filter_map(|device| graph.agent_of(*device)).collect();
+            let lacking: Vec<_> = readers
+                .iter()
+                .filter(|(device, _)| !handed_out.wraps.contains_key(*device))
+                .filter(|(device, _)| {
+                    let agent = graph.agent_of(**device);
+                    let may_have =
+                        facts.has_open_history || agent.is_some_and(|a| agents_with.contains(&a));
+                    let is_on_us =
+                        agent == Some(me) || is_admin || handed_out.issuers.contains(&me);
+                    may_have && is_on_us
+                })
+                .map(|(device, hpke)| (*device, *hpke))
+                .collect();
+            self.hand_out(entropy, drafts, (space, epoch, keys), &lacking);
+        }
+    }
+
+    fn hand_out(
+        &self,
+        entropy: &mut Entropy,
+        drafts: &mut Drafts,
+        (space, epoch, keys): (SpaceId, Epoch, &EpochKeys),
+        devices: &[(DeviceId, [u8; 32])],
+    ) {
+        for some in devices.chunks(WRAPS_MAX) {
+            let wraps = some
+                .iter()
+                .filter_map(|(id, hpke)| wrap(entropy, space, epoch, keys, *id, hpke))
+                .collect();
+            self.say(drafts, Claim::SpaceEpoch { space, epoch, key: keys.id(), wraps });
+        }
+    }
+
+    /// What is to be said without being asked, since the world has changed: keys
+    /// for devices that lack them, new keys where somebody left or they are old.
+    /// Says whether there was anything.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn keep_keys(&mut self, entropy: &mut Entropy, now: Timestamp) -> Result<bool, TrustError> {
+        let mut drafts = self.drafts(now);
+        for space in self.spaces() {
+            self.draft_wraps(entropy, &mut drafts, &self.graph, space);
+            if self.role_in(space).is_some_and(|role| role.includes(Role::Admin))
+                && self.is_rotation_due(space, now)
+            {
+                self.draft_rotation(entropy, &mut drafts, &self.graph, space);
+            }
+        }
+        let drafts = drafts.into_list();
+        let is_any = !drafts.is_empty();
+        self.commit(drafts, &[], now)?;
+        Ok(is_any)
+    }
+
+    fn is_rotation_due(&self, space: SpaceId, now: Timestamp) -> bool {
+        let Some((epoch, key, _)) = self.writing_epoch(space) else {
+            return true;
+        };
+        let facts = self.graph.spaces.get(&space).and_then(|it| it.epochs.get(&(epoch, key)));
+        // A clock that went back must not bring a rotation with every start.
+        facts.is_some_and(|facts| {
+            now.0.saturating_sub(facts.issued_at.0) > EPOCH_AGE_MAX_MILLIS && facts.issued_at.0 != 0
+        })
+    }
+
+    /// Makes sure that what is written to a space now is sealed from everybody who
+    /// was removed: rotates if no epoch is clean. Says whether it did.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn prepare_to_write(
+        &mut self,
+        entropy: &mut Entropy,
+        now: Timestamp,
+        space: SpaceId,
+    ) -> Result<bool, TrustError> {
+        let may_write = self.role_in(space).is_some_and(|role| role.includes(Role::Writer));
+        if !may_write || self.writing_epoch(space).is_some() {
+            return Ok(false);
+        }
+        let mut drafts = self.drafts(now);
+        self.draft_rotation(entropy, &mut drafts, &self.graph, space);
+        self.commit(drafts.into_list(), &[], now)?;
+        Ok(true)
+    }
+
+    /// Attests our side of a relationship, together with notes (a used ticket)
+    /// that must become durable with it.
+    ///
+    /// # Errors
+    /// [`TrustError::Ledger`].
+    pub fn relate(
+        &mut self,
+        now: Timestamp,
+        with: AgentId,
+        (terms, expires_at): (Terms, Option<Timestamp>),
+        notes: &[(String, Vec<u8>)],
+    ) -> Result<(), TrustError> {
+        let said = self.graph.sides.get(&(self.agent(), with));
+        let is_said = said.is_some_and(|it| it.terms == terms && it.expires_at == expires_at);
+        let mut drafts = self.drafts(now);
+        if !is_said {
+            let claim = Claim::Relationship { with, terms: Some(terms) };
+            drafts.say_until(&self.keys.device, self.agent(), claim, expires_at);
+        }
+        self.commit(drafts.into_list(), notes, now)
+    }
+
+    /// Ends our side of a relationship.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn part(&mut self, now: Timestamp, with: AgentId) -> Result<(), TrustError> {
+        if !self.graph.sides.contains_key(&(self.agent(), with)) {
+            return Err(TrustError::NotRelated(with));
+        }
+        self.say_now(now, Claim::Relationship { with, terms: None })
+    }
+
+    /// Stands for something about somebody.
+    ///
+    /// # Errors
+    /// [`TrustError::Ledger`].
+    pub fn vouch(
+        &mut self,
+        now: Timestamp,
+        subject: AgentId,
+        text: &str,
+    ) -> Result<(), TrustError> {
+        self.say_now(now, Claim::Vouch { subject, text: text.to_owned() })
+    }
+
+    fn say_now(&mut self, now: Timestamp, claim: Claim) -> Result<(), TrustError> {
+        let mut drafts = self.drafts(now);
+        self.say(&mut drafts, claim);
+        self.commit(drafts.into_list(), &[], now)
+    }
+
+    /// Says what this device holds of its spaces, where that was not said, changed
+    /// by a quarter, or ends soon. Says whether there was anything.
+    ///
+    /// # Errors
+    /// [`TrustError::Ledger`].
+    pub fn locate(
+        &mut self,
+        now: Timestamp,
+        held: &BTreeMap<SpaceId, u64>,
+    ) -> Result<bool, TrustError> {
+        let device = self.device();
+        let mut drafts = self.drafts(now);
+        for (space, bytes) in held {
+            let Some(facts) = self.graph.spaces.get(space) else { continue };
+            if !facts.members.contains_key(&self.agent()) || facts.members.len() < 2 {
+                continue;
+            }
+            let said = facts.holdings.get(&(String::new(), device));
+            let is_fresh = said.is_some_and(|holding| {
+                let is_near = holding.bytes.abs_diff(*bytes) <= holding.bytes / 4;
+                let ends = holding.expires_at.unwrap_or_default().0;
+                is_near && ends > now.0.saturating_add(LOCATION_RENEWAL_MILLIS)
+            });
+            if !is_fresh {
+                let claim = Claim::Location {
+                    space: *space,
+                    collection: String::new(),
+                    device,
+                    bytes: *bytes,
+                };
+                let until = Some(now.plus(LOCATION_LIFETIME));
+                drafts.say_until(&self.keys.device, self.agent(), claim, until);
+            }
+        }
+        let drafts = drafts.into_list();
+        let is_any = !drafts.is_empty();
+        self.commit(drafts, &[], now)?;
+        Ok(is_any)
+    }
+
+    /// Takes back one of our devices. `entries` are its last ones that count, by
+    /// space; what it attested counts as far as it is known here.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn revoke_device(
+        &mut self,
+        entropy: &mut Entropy,
+        now: Timestamp,
+        device: DeviceId,
+        entries: &BTreeMap<SpaceId, (u64, Prefix)>,
+    ) -> Result<(), TrustError> {
+        if device == self.device() {
+            return Err(TrustError::ThisDevice);
+        }
+        if self.graph.agent_of(device) != Some(self.agent()) {
+            return Err(TrustError::NotOwnDevice(device));
+        }
+        let pins = self.pins_of(device, entries);
+        let mut drafts = self.drafts(now);
+        let mut parts: Vec<_> = pins.chunks(PINS_MAX).map(<[_]>::to_vec).collect();
+        if parts.is_empty() {
+            parts.push(vec![]);
+        }
+        for pins in parts {
+            self.say(&mut drafts, Claim::DeviceRevocation { device, pins });
+        }
+        let graph = self.graph_with(&drafts, now);
+        for space in self.spaces() {
+            let may = self.role_in(space).is_some_and(|role| role.includes(Role::Writer));
+            let had = |facts: &crate::graph::Space| {
+                facts.epochs.values().any(|epoch| epoch.wraps.contains_key(&device))
+            };
+            if may && self.graph.spaces.get(&space).is_some_and(had) {
+                self.draft_rotation(entropy, &mut drafts, &graph, space);
+            }
+        }
+        self.commit(drafts.into_list(), &[], now)
+    }
+
+    fn pins_of(
+        &self,
+        device: DeviceId,
+        entries: &BTreeMap<SpaceId, (u64, Prefix)>,
+    ) -> Vec<DevicePin> {
+        let mut last: BTreeMap<Scope, (u64, AttestationId)> = BTreeMap::new();
+        for said in self.attestations.values().filter(|said| said.signer == device) {
+            let known = last.entry(said.scope).or_insert((said.height, said.id));
+            *known = (*known).max((said.height, said.id));
+        }
+        let mut pins: BTreeMap<Scope, DevicePin> = BTreeMap::new();
+        for (scope, (_, id)) in last {
+            let tip = Some(Prefix::from(id));
+            pins.insert(scope, DevicePin { scope, tip, entry: None });
+        }
+        for (space, last) in entries {
+            let scope = Scope(space.0);
+            let pin = pins.entry(scope).or_insert(DevicePin { scope, tip: None, entry: None });
+            pin.entry = Some(*last);
+        }
+        pins.into_values().collect()
+    }
+
+    fn need_admin(&self, space: SpaceId) -> Result<(), TrustError> {
+        match self.role_in(space) {
+            None => Err(TrustError::NoSuchSpace),
+            Some(own) if !own.includes(Role::Admin) => Err(TrustError::NotAdmin),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// The graph as it will be.
+    fn graph_with(&self, drafts: &Drafts, now: Timestamp) -> Graph {
+        Graph::derive(self.attestations.values().chain(&drafts.list), now)
+    }
+}
