@@ -102,6 +102,9 @@ impl From<TrustError> for Failure {
                 let fix = "ask somebody who was an admin before them: kith space members S";
                 Self::new(FailureKind::NotAllowed, message, fix)
             }
+            TrustError::Yourself => {
+                Self::new(FailureKind::Invalid, message, "kith space leave SPACE")
+            }
             TrustError::NotAMember(_) => {
                 Self::new(FailureKind::NotFound, message, "kith space members S")
             }
@@ -111,6 +114,14 @@ impl From<TrustError> for Failure {
             TrustError::NotOwnDevice(_) => {
                 Self::new(FailureKind::NotFound, message, "kith device list")
             }
+            TrustError::NoRoot => {
+                Self::new(FailureKind::NotAllowed, message, "kith device link, on that device")
+            }
+            TrustError::BadLink => Self::new(
+                FailureKind::NotAllowed,
+                message,
+                "kith device link, on a device of yours; then here, with the ticket",
+            ),
             TrustError::ThisDevice => {
                 Self::new(FailureKind::Invalid, message, "kith device revoke, on another device")
             }

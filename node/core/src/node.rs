@@ -220,6 +220,11 @@ impl Node {
 
     /// Takes an input. What it changes is durable only after [`Node::flush`].
     pub fn handle(&mut self, now: Now, input: Input) {
+        // Who only looks changes nothing, not even by looking later than others.
+        let is_look = matches!(input, Input::Request(..));
+        if !is_look && self.trust.pass_time(now.wall) {
+            self.trust_changed(now);
+        }
         match input {
             Input::Request(id, request) => self.serve(now, id, request),
             Input::Net(NetEvent::Frame { device, lane, frame }) => {

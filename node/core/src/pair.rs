@@ -12,7 +12,7 @@ use data_plane_core::{
 use node_model::{AttestationId, DeviceId, Now, random_bytes, ticket::Ticket};
 use serde_bytes::ByteBuf;
 use trust_core::{
-    Attestation, Claim, Layer, Terms,
+    Action, Attestation, Claim, Layer, Party, Terms,
     pairing::{Message, Refusal, TicketKey, Transcript, commitment, ticket_key},
 };
 
@@ -61,6 +61,7 @@ struct Invited {
 #[derive(Debug)]
 struct Accepting {
     ticket: Ticket,
+    is_link: bool,
     nonce: [u8; 32],
     request: Option<RequestId>,
     code: Option<String>,
@@ -98,7 +99,13 @@ fn lost(reason: &str) -> Failure {
 
 impl Node {
     /// Begins to accept a ticket; the answer comes when there is a code.
-    pub(crate) fn accept_ticket(&mut self, now: Now, request: RequestId, ticket: Ticket) {
+    pub(crate) fn accept_ticket(
+        &mut self,
+        now: Now,
+        request: RequestId,
+        ticket: Ticket,
+        is_link: bool,
+    ) {
         let device = ticket.device;
         if device == self.trust.device() || ticket.agent == self.trust.agent() {
             let message = "this ticket was made by this very node";
@@ -119,6 +126,7 @@ impl Node {
         let addresses = ticket.addresses.clone();
         let accepting = Accepting {
             ticket,
+            is_link,
             nonce: random_bytes(self.entropy.as_mut()),
             request: Some(request),
             code: None,
@@ -185,12 +193,69 @@ impl Node {
             Message::Challenge { nonce } => self.on_challenge(now, device, nonce),
             Message::Reveal { nonce, proof } => self.on_reveal(now, device, nonce, proof),
             Message::Confirm { attestations } => self.on_confirm(now, device, &attestations),
+            Message::Link { hpke, name, consent } => {
+                self.on_link(now, device, (hpke, name, consent));
+            }
             Message::Complete { attestations } => self.on_complete(now, device, &attestations),
+            Message::Farewell { attestations } => self.on_farewell(now, device, &attestations),
             Message::Refused { reason } => {
+                self.take_back(now, device);
                 let fix = "kith ticket, on the other device; then: kith pair TICKET";
                 let failure = Failure::new(FailureKind::NotAllowed, reason.to_string(), fix);
                 self.fail_accepting(device, failure);
             }
+        }
+    }
+
+    /// Tells a device that was welcome once why it is not any more.
+    pub(crate) fn bid_farewell(&mut self, device: DeviceId) {
+        let graph = self.trust.graph();
+        let Some(facts) = graph.devices.get(&device) else { return };
+        if self.may(device, Action::Connect) {
+            return;
+        }
+        let (me, agent) = (self.trust.agent(), facts.agent);
+        let says_so = |claim: &Claim, issuer| {
+            matches!(claim, Claim::DeviceRevocation { device: of, .. } if *of == device)
+                || matches!(claim, Claim::SpaceRevocation { party: Party::Agent(of), .. } if *of == agent)
+                || (issuer == me
+                    && matches!(claim, Claim::Relationship { with, terms: None } if *with == agent))
+        };
+        let mut said: Vec<_> = self
+            .trust
+            .visible_to(agent)
+            .into_iter()
+            .filter_map(|id| self.trust.attestation(id))
+            .filter(|said| says_so(&said.claim, said.issuer))
+            .map(|said| (said.height, said.id))
+            .collect();
+        said.sort_unstable_by(|one, other| other.cmp(one));
+        let attestations = self.introduction(said.into_iter().map(|(_, id)| id).collect());
+        if !attestations.is_empty() {
+            self.send(device, Lane::Pair, Message::Farewell { attestations }.encode());
+        }
+    }
+
+    /// Somebody whom we know says that we are not welcome any more. Each statement is
+    /// signed by whoever may say so; from strangers there is nothing to hear.
+    fn on_farewell(&mut self, now: Now, device: DeviceId, attestations: &[ByteBuf]) {
+        if !self.may(device, Action::Connect) || attestations.len() > INTRODUCTION_MAX {
+            return;
+        }
+        self.receive_attestations(now, device, attestations);
+    }
+
+    /// Our side of a relationship was attested for the other one to see; it did not
+    /// want it.
+    fn take_back(&mut self, now: Now, device: DeviceId) {
+        let confirmed = self.pairings.accepting.get(&device);
+        let confirmed = confirmed.filter(|accepting| accepting.is_confirmed && !accepting.is_link);
+        let Some(agent) = confirmed.map(|accepting| accepting.ticket.agent) else { return };
+        let graph = self.trust.graph();
+        if graph.relationship(self.trust.agent(), agent).is_none()
+            && let Err(error) = self.trust.part(now.wall, agent)
+        {
+            tracing::warn!(%device, %error, "could not take back a relationship");
         }
     }
 
@@ -259,6 +324,12 @@ impl Node {
         accepting.request = Some(request);
         accepting.ends_at = now.monotonic + ANSWER_MAX;
         let inviter = accepting.ticket.agent;
+        if accepting.is_link {
+            let (hpke, consent) = self.trust.consent_to(inviter);
+            let name = self.identity().device_name;
+            self.send(device, Lane::Pair, Message::Link { hpke, name, consent }.encode());
+            return;
+        }
         match self.trust.relate(now.wall, inviter, (Terms::of(Layer::Reciprocal), None), &[]) {
             Ok(()) => {
                 let attestations = self.introduction(self.essentials(inviter));
@@ -301,6 +372,23 @@ impl Node {
         ids
     }
 
+    fn on_linked(&mut self, device: DeviceId, ticket: &Ticket, attestations: &[ByteBuf]) {
+        let links = links_of(ticket.agent, attestations);
+        let is_linked = links.iter().any(|(linked, _)| *linked == self.trust.device());
+        if !is_linked {
+            let message = "the other side did not link this device; nothing was accepted";
+            let fix = "kith device link, on the other device; then here, with its ticket";
+            self.fail_accepting(device, Failure::new(FailureKind::NotAllowed, message, fix));
+            return;
+        }
+        let request = self.pairings.accepting.remove(&device).and_then(|done| done.request);
+        if let Some(request) = request {
+            let links = links.into_iter().map(|(_, bytes)| bytes).collect();
+            let (agent, addresses) = (ticket.agent, ticket.addresses.clone());
+            self.reply(request, Ok(Response::Linked { agent, links, device, addresses }));
+        }
+    }
+
     fn on_complete(&mut self, now: Now, device: DeviceId, attestations: &[ByteBuf]) {
         let confirmed = self
             .pairings
@@ -311,6 +399,10 @@ impl Node {
         let Some(ticket) = confirmed else {
             return;
         };
+        if self.pairings.accepting.get(&device).is_some_and(|accepting| accepting.is_link) {
+            self.on_linked(device, &ticket, attestations);
+            return;
+        }
         if introduced(device, self.trust.agent(), attestations) != Some(ticket.agent) {
             let message = "the other side is not who the ticket says; nothing was accepted";
             let fix = "ask for a new ticket over a channel that you trust";
@@ -318,7 +410,7 @@ impl Node {
             return;
         }
         let bytes = attestations.iter().map(|bytes| bytes.as_slice());
-        if let Err(error) = self.trust.receive(bytes, now.wall) {
+        if let Err(error) = self.trust.welcome(bytes, now.wall) {
             self.fail_accepting(device, error.into());
             return;
         }
@@ -331,6 +423,19 @@ impl Node {
             self.reply(request, Ok(Response::Paired { device, agent, name, layer }));
         }
     }
+}
+
+/// The links of devices to `agent` among attestations, by device.
+fn links_of(agent: node_model::AgentId, attestations: &[ByteBuf]) -> Vec<(DeviceId, Vec<u8>)> {
+    let read = attestations.iter().filter_map(|bytes| Attestation::read(bytes).ok());
+    let own = read.filter(|it| it.issuer == agent && it.is_rooted());
+    let mut links = Vec::new();
+    for attestation in own {
+        if let Claim::DeviceLink { device, .. } = attestation.claim {
+            links.push((device, attestation.bytes().to_vec()));
+        }
+    }
+    links
 }
 
 /// Most attestations in an introduction: with 1 KiB each it fits into a frame.

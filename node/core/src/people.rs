@@ -222,6 +222,8 @@ impl Node {
             }
         }
         self.trust.revoke_device(self.entropy.as_mut(), now.wall, device, &last)?;
+        // It hears of it before the door closes.
+        self.pass_on(device, self.trust.agent());
         self.trust_changed(now);
         Ok(Response::Done)
     }

@@ -27,6 +27,8 @@ pub enum Request {
     IssueTicket {
         /// What it grants beside a relationship.
         grant: Option<(SpaceId, Role)>,
+        /// Whether it makes the device one of our own instead.
+        is_for_own_device: bool,
         /// How long it is good.
         lifetime: Duration,
     },
@@ -35,6 +37,9 @@ pub enum Request {
     Pair {
         /// The ticket.
         ticket: Ticket,
+        /// Whether this device shall become one of the inviter's; then
+        /// [`Request::ConfirmPairing`] is answered by [`Response::Linked`].
+        is_link: bool,
     },
     /// Says whether the other side shows the same code.
     /// → [`Response::Paired`]
@@ -266,6 +271,18 @@ pub enum Response {
         name: String,
         /// How close.
         layer: Layer,
+    },
+    /// To [`Request::ConfirmPairing`] for a device that shall become the inviter's.
+    Linked {
+        /// Whose device it is now.
+        agent: AgentId,
+        /// The attestations that link it and the agent's other devices, for the key
+        /// file.
+        links: Vec<Vec<u8>>,
+        /// The device that linked it.
+        device: DeviceId,
+        /// Where that one may be found.
+        addresses: Vec<String>,
     },
     /// To [`Request::Pairings`].
     Pairings(Vec<Pairing>),

@@ -61,6 +61,7 @@ impl Node {
         match event {
             Event::Connected { device } => {
                 self.pairing_connected(now, device);
+                self.bid_farewell(device);
                 self.greet(now, device);
             }
             Event::Disconnected { device } => {
@@ -240,7 +241,12 @@ impl Node {
         }
     }
 
-    fn receive_attestations(&mut self, now: Now, device: DeviceId, attestations: &[ByteBuf]) {
+    pub(crate) fn receive_attestations(
+        &mut self,
+        now: Now,
+        device: DeviceId,
+        attestations: &[ByteBuf],
+    ) {
         let bytes = attestations.iter().map(|bytes| bytes.as_slice());
         match self.trust.receive(bytes, now.wall) {
             Ok(received) => {

@@ -8,7 +8,10 @@ use sync_engine_core::{
     EngineError, Flushed, SyncEngine, Writer, content_document, json::Pointer,
     patch::PATCH_OPS_MAX, path_document,
 };
-use trust_core::{Reach, Role};
+use trust_core::{
+    Reach, Role,
+    history::{Anomaly, AnomalyKind},
+};
 
 use crate::{
     failure::{Failure, FailureKind},
@@ -36,7 +39,9 @@ pub(crate) struct PendingWrite {
 impl Node {
     pub(crate) fn serve(&mut self, now: Now, id: RequestId, request: Request) {
         let answer = match request {
-            Request::Pair { ticket } => return self.accept_ticket(now, id, ticket),
+            Request::Pair { ticket, is_link } => {
+                return self.accept_ticket(now, id, ticket, is_link);
+            }
             Request::ConfirmPairing { device, is_same } => {
                 return self.confirm_pairing(now, id, device, is_same);
             }
@@ -68,7 +73,9 @@ impl Node {
                     Ok(vec![document])
                 });
             }
-            Request::IssueTicket { grant, lifetime } => self.issue_ticket(now, grant, lifetime),
+            Request::IssueTicket { grant, is_for_own_device, lifetime } => {
+                self.issue_ticket(now, (grant, is_for_own_device), lifetime)
+            }
             Request::FoundSpace { name, reach } => self.found_space(now, &name, reach),
             Request::Grant { space, agent, role } => self.grant(now, space, agent, role),
             Request::Revoke { space, agent } => self.revoke(now, space, agent),
@@ -209,7 +216,7 @@ impl Node {
         }
     }
 
-    fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> Identity {
         let device = self.trust.device();
         let device_name = self.trust.graph().devices.get(&device).map(|own| own.name.clone());
         Identity {
@@ -236,7 +243,14 @@ impl Node {
                 info,
             });
         }
-        let anomalies = self.trust.graph().anomalies.iter();
+        // Whoever left a space is not told what follows: no wonder that it has gaps.
+        let is_told = |it: &&Anomaly| {
+            let space = SpaceId(it.scope.0);
+            it.kind != AnomalyKind::Gap
+                || !self.trust.graph().spaces.contains_key(&space)
+                || self.trust.role_in(space).is_some()
+        };
+        let anomalies = self.trust.graph().anomalies.iter().filter(is_told);
         Ok(Status {
             identity: self.identity(),
             peers: self.peers(),

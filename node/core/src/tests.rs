@@ -131,7 +131,11 @@ impl Company {
 
     fn ticket(&mut self, at: usize, space: Option<SpaceId>) -> Ticket {
         let grant = space.map(|space| (space, Role::Writer));
-        let issue = Request::IssueTicket { grant, lifetime: Duration::from_secs(60) };
+        let issue = Request::IssueTicket {
+            grant,
+            is_for_own_device: false,
+            lifetime: Duration::from_secs(60),
+        };
         let Response::Ticket(ticket) = self.ask(at, issue).expect("issues") else {
             panic!("not the answer");
         };
@@ -139,7 +143,9 @@ impl Company {
     }
 
     fn accept(&mut self, at: usize, ticket: Ticket) -> Result<(), Failure> {
-        let Response::PairingCode { device, code } = self.ask(at, Request::Pair { ticket })? else {
+        let Response::PairingCode { device, code } =
+            self.ask(at, Request::Pair { ticket, is_link: false })?
+        else {
             panic!("no code");
         };
         let inviter = self.find(device).expect("is one of us");

@@ -75,6 +75,9 @@ pub enum Command {
     /// Your own devices
     #[command(subcommand)]
     Device(Device),
+    /// The 24 words that bring you back when all devices are lost
+    #[command(subcommand)]
+    Phrase(Phrase),
     /// Say why something is here, was sent, or was denied
     #[command(after_help = "Examples:\n  kith why album\n  kith why album/notes\n  kith why Bo")]
     Why(Why),
@@ -262,11 +265,40 @@ pub enum Relation {
 pub enum Device {
     /// List your devices
     List,
+    /// Add a device: without a ticket on the one you have, with its ticket on the new one
+    #[command(
+        after_help = "Examples:\n  kith device link              on the device that you began with: shows a ticket\n  kith device link kith1…       on the new device, before its node runs"
+    )]
+    Link {
+        /// The ticket that your other device shows
+        ticket: Option<String>,
+        /// Do not ask whether the codes are the same
+        #[arg(long, short)]
+        yes: bool,
+        /// How long a new ticket is good
+        #[arg(long, value_name = "TIME", default_value = "5m", value_parser = crate::duration::parse)]
+        expires: std::time::Duration,
+        /// Do not wait for the new device to come
+        #[arg(long)]
+        no_wait: bool,
+    },
     /// Take a device back, because it is lost or stolen: changes the keys of your spaces
     Revoke {
         /// The device's node id
         device: String,
     },
+}
+
+/// `kith phrase`.
+#[derive(Debug, Subcommand)]
+pub enum Phrase {
+    /// Show the words; write them on paper, whoever has them is you
+    Show,
+    /// Become yourself again on a new device, from the words
+    #[command(
+        after_help = "Examples:\n  kith phrase restore              asks for the words\n  kith phrase restore < words.txt"
+    )]
+    Restore,
 }
 
 /// `kith why`.

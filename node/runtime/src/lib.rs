@@ -24,7 +24,7 @@ pub use export::ExportReport;
 pub use handle::{Handle, NodeEvent, Progress, ProgressSender, Skipped};
 pub use import::ImportReport;
 pub use start::{Network, StartConfig, StartError, Started, start};
-pub use trust_core::keyring::DeviceKeys;
+pub use trust_core::keyring::{DeviceKeys, Standing};
 
 #[cfg(test)]
 mod tests;

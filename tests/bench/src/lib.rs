@@ -4,3 +4,4 @@
 pub mod community;
 pub mod cost;
 pub mod pair;
+pub mod trust;

@@ -9,20 +9,23 @@ use kith_bench::{
     community,
     cost::{Meter, memory_mb, rounded},
     pair::{self, BenchNode, Secrets},
+    trust::{Villager, village},
 };
 use node_core::{
     Request, Response,
     request::{Meta, WriteDocument, content_document},
 };
-use node_runtime::Progress;
+use node_model::{SpaceId, Timestamp};
+use node_runtime::{OsEntropy, Progress};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use trust_core::{Action, Attestation, Layer, Question, Terms, Trust};
 
 const SEED: u64 = 1;
 
-const USAGE: &str = "usage: kith-bench [community | blob-large | blobs-small | documents | write]…\n\
+const USAGE: &str = "usage: kith-bench [community | blob-large | blobs-small | documents | write | trust]…\n\
 without a name: all of them, each in a process of its own\n\
 kith-bench generate FOLDER writes the reference community";
 
@@ -38,7 +41,8 @@ fn main() -> ExitCode {
     if let [name] = names.as_slice() {
         return one(name);
     }
-    let all = ["community", "blob-large", "blobs-small", "documents", "write"].map(str::to_owned);
+    let all = ["community", "blob-large", "blobs-small", "documents", "write", "trust"]
+        .map(str::to_owned);
     let names = if names.is_empty() { all.to_vec() } else { names };
     // Peak memory and CPU seconds belong to a process.
     let program = std::env::current_exe().expect("this program has a path");
@@ -59,6 +63,7 @@ fn one(name: &str) -> ExitCode {
             "blobs-small" => bench_blobs_small().await,
             "documents" => bench_documents().await,
             "write" => bench_write().await,
+            "trust" => bench_trust(),
             _ => {
                 eprintln!("{USAGE}");
                 return ExitCode::from(2);
@@ -207,4 +212,76 @@ async fn bench_write() {
     }
     let a_second = rounded(f64::from(count) / meter.seconds());
     report("write-one-at-a-time", meter.stop(), json!({"durable_changes_a_second": a_second}));
+}
+
+/// Statements in one message of a peer.
+const STATEMENTS_A_MESSAGE: usize = 512;
+
+fn bench_trust() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("trust.db");
+    let secrets = Secrets::random();
+    let open = || {
+        let ledger = trust_embedded::EmbeddedLedger::open(&path, None).expect("opens");
+        let now = Timestamp(2_000);
+        Trust::open(secrets.keys(), Box::new(ledger), &mut OsEntropy, now, "ada", "laptop")
+            .expect("opens")
+    };
+    let mut trust = open();
+    let me = trust.agent();
+    let (villagers, said) = village(me, 10_000);
+    for villager in &villagers {
+        // Ours first: strangers would be kept short.
+        let terms = (Terms::of(Layer::Reciprocal), None);
+        trust.relate(Timestamp(2_000), villager.agent(), terms, &[]).expect("says");
+    }
+    let meter = Meter::start();
+    receive(&mut trust, &said);
+    report("trust-receive", meter.stop(), json!({"attestations": said.len()}));
+    decide(&trust, &villagers);
+    drop(trust);
+
+    let (_, more) = village(me, 99_000);
+    let mut trust = open();
+    for some in more.chunks(STATEMENTS_A_MESSAGE) {
+        let bytes = some.iter().map(Attestation::bytes);
+        trust.welcome(bytes, Timestamp(2_000)).expect("keeps");
+    }
+    let loaded = trust.attestation_count();
+    drop(trust);
+    let meter = Meter::start();
+    let trust = open();
+    report("trust-start", meter.stop(), json!({"attestations": loaded}));
+    decide(&trust, &villagers);
+}
+
+fn receive(trust: &mut Trust, said: &[Attestation]) {
+    for some in said.chunks(STATEMENTS_A_MESSAGE) {
+        let bytes = some.iter().map(Attestation::bytes);
+        let received = trust.receive(bytes, Timestamp(2_000)).expect("keeps");
+        assert_eq!((received.rejected, received.new.len()), (0, some.len()));
+    }
+}
+
+fn decide(trust: &Trust, villagers: &[Villager]) {
+    let spaces: Vec<SpaceId> = trust.graph().spaces.keys().copied().collect();
+    let count = 100_000;
+    let mut allowed = 0;
+    let meter = Meter::start();
+    for number in 0..count {
+        let device = villagers[number % villagers.len()].device();
+        let space = spaces[number % spaces.len()];
+        let action = match number % 4 {
+            0 => Action::Connect,
+            1 => Action::Hold(space),
+            2 => Action::Write(space, None),
+            _ => Action::Administer(space),
+        };
+        allowed += usize::from(trust.decide(Question { device, action }).is_allowed());
+    }
+    let microseconds = rounded(meter.seconds() * 1e6 / count as f64);
+    let loaded = trust.attestation_count();
+    let more = json!({"microseconds_each": microseconds, "allowed": allowed, "of": count,
+        "relationships": villagers.len(), "attestations": loaded});
+    report("trust-decide", json!({}), more);
 }

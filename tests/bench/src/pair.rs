@@ -29,10 +29,16 @@ impl Secrets {
     #[must_use]
     pub fn random() -> Self {
         let keys = DeviceKeys::random(&mut OsEntropy);
-        Self([*keys.device.secret(), *keys.root.secret(), *keys.hpke_seed()])
+        Self([
+            *keys.device.secret(),
+            *keys.root().expect("new keys have one").secret(),
+            *keys.hpke_seed(),
+        ])
     }
 
-    fn keys(&self) -> DeviceKeys {
+    /// The keys.
+    #[must_use]
+    pub fn keys(&self) -> DeviceKeys {
         DeviceKeys::from_secrets(&self.0[0], &self.0[1], &self.0[2])
     }
 }
@@ -80,12 +86,17 @@ pub async fn found(node: &Started) -> SpaceId {
 pub async fn relate(host: &Started, guest: &Started, space: SpaceId) {
     let issue = Request::IssueTicket {
         grant: Some((space, Role::Writer)),
+        is_for_own_device: false,
         lifetime: Duration::from_secs(900),
     };
     let Response::Ticket(ticket) = host.handle.request(issue).await.expect("issues") else {
         panic!("no ticket");
     };
-    let pair = guest.handle.request(Request::Pair { ticket }).await.expect("reaches the host");
+    let pair = guest
+        .handle
+        .request(Request::Pair { ticket, is_link: false })
+        .await
+        .expect("reaches the host");
     let Response::PairingCode { device, .. } = pair else {
         panic!("no code");
     };

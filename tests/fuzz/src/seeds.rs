@@ -76,6 +76,7 @@ pub(crate) fn issued_tickets() -> Vec<Vec<u8>> {
         secret: TicketSecret([8; 16]),
         expires_at: Timestamp(5),
         grant: Some((SPACE, Role::Writer)),
+        is_for_own_device: false,
         bound_to: Some(wire::device().device()),
         is_used: true,
     };
@@ -124,6 +125,7 @@ fn claims() -> Vec<Claim> {
             space: SPACE,
             epoch: Epoch(1),
             key: epoch_keys.id(),
+            is_new: true,
             wraps: vec![wrapped.expect("a key of ours"), other],
         },
         Claim::Location { space: SPACE, collection: "photos".into(), device, bytes: 9 },
@@ -204,7 +206,13 @@ pub(crate) fn pairing_messages() -> Vec<Vec<u8>> {
         Message::Challenge { nonce: [3; 32] },
         Message::Reveal { nonce: [4; 32], proof: [5; 32] },
         Message::Confirm { attestations: attestations.clone() },
-        Message::Complete { attestations },
+        Message::Complete { attestations: attestations.clone() },
+        Message::Farewell { attestations },
+        Message::Link {
+            hpke: [6; 32],
+            name: "phone".into(),
+            consent: wire::device().sign(Domain::DeviceLink, &[1; 32]),
+        },
         Message::Refused { reason: Refusal::Expired },
     ];
     messages.iter().map(Message::encode).collect()

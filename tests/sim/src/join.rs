@@ -49,7 +49,11 @@ impl World {
             Join::Begin { machine } if self.is_member(machine) => {}
             Join::Begin { machine } => {
                 let grant = Some((self.space, self.machines[machine].role));
-                let issue = Request::IssueTicket { grant, lifetime: TICKET_LIFETIME };
+                let issue = Request::IssueTicket {
+                    grant,
+                    is_for_own_device: false,
+                    lifetime: TICKET_LIFETIME,
+                };
                 self.request(0, issue, Asked::Ticket { machine });
                 self.stage.agenda.after(PATIENCE, Event::Join(Join::Begin { machine }));
             }
@@ -76,7 +80,11 @@ impl World {
     pub(crate) fn joined(&mut self, asked: &Asked, answer: Result<Response, Failure>) {
         match (asked, answer) {
             (Asked::Ticket { machine }, Ok(Response::Ticket(ticket))) => {
-                self.request(*machine, Request::Pair { ticket }, Asked::Pair { machine: *machine });
+                self.request(
+                    *machine,
+                    Request::Pair { ticket, is_link: false },
+                    Asked::Pair { machine: *machine },
+                );
             }
             (Asked::Pair { machine }, Ok(Response::PairingCode { device, code })) => {
                 let step = Join::Compare { machine: *machine, device, code };

@@ -50,7 +50,7 @@ impl Reference {
 pub(crate) fn rebuild(
     space: SpaceId,
     entries: &[Vec<u8>],
-    keys: &BTreeMap<Epoch, SealKey>,
+    keys: &BTreeMap<Epoch, Vec<SealKey>>,
 ) -> Result<BTreeMap<DocumentId, Option<Value>>, String> {
     let mut documents: BTreeMap<DocumentId, BTreeMap<EntryId, VerifiedEntry>> = BTreeMap::new();
     for bytes in entries {
@@ -62,8 +62,9 @@ pub(crate) fn rebuild(
         let is_removed = entries.values().any(|entry| entry.header().kind == EntryKind::Tombstone);
         let mut changes = Vec::new();
         for entry in entries.values().filter(|entry| entry.header().kind == EntryKind::Change) {
-            let key = keys.get(&entry.header().epoch).ok_or("an entry without a key")?;
-            changes.push((entry.id(), entry.open(key).map_err(|error| error.to_string())?));
+            let keys = keys.get(&entry.header().epoch).into_iter().flatten();
+            let opened = keys.filter_map(|key| entry.open(key).ok()).next();
+            changes.push((entry.id(), opened.ok_or("no key opens an entry")?));
         }
         let mut document = Document::new((DeviceId([0; 32]), [0; 16]), space, id);
         document.apply(changes);

@@ -65,9 +65,10 @@ impl World {
     fn pair(&mut self, machine: usize, role: Role) {
         self.machines[machine].grant(role);
         let grant = Some((self.space, role));
-        let issue = Request::IssueTicket { grant, lifetime: TICKET_LIFETIME };
+        let issue =
+            Request::IssueTicket { grant, is_for_own_device: false, lifetime: TICKET_LIFETIME };
         let Some(Response::Ticket(ticket)) = self.ask(0, issue) else { return };
-        let accept = Request::Pair { ticket };
+        let accept = Request::Pair { ticket, is_link: false };
         let Some(Response::PairingCode { device, code }) = self.ask(machine, accept) else {
             return;
         };

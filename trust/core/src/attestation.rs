@@ -73,7 +73,8 @@ pub enum AttestationError {
     /// Not signed by the key that it names.
     #[error("the attestation's signature does not match")]
     Signature(#[from] BadSignature),
-    /// A known kind with an impossible body, or in a scope that is not its own.
+    /// A known kind with an impossible body, in a scope that is not its own, or with an
+    /// end that it must not have.
     #[error("the attestation's claim is malformed")]
     Claim,
 }
@@ -158,7 +159,7 @@ impl Attestation {
     /// Whether it still says anything at `now`.
     #[must_use]
     pub fn is_current(&self, now: Timestamp) -> bool {
-        self.expires_at.is_none_or(|end| now < end)
+        !self.claim.may_expire() || self.expires_at.is_none_or(|end| now < end)
     }
 }
 
@@ -171,7 +172,8 @@ fn parse(bytes: &[u8]) -> Result<(Attestation, ByteBuf, Signature), AttestationE
     } else {
         Claim::Unknown { kind, scope, body: body.into_vec() }
     };
-    if matches!(claim, Claim::SpaceFounding { .. }) && prev.is_some() {
+    let is_chained_founding = matches!(claim, Claim::SpaceFounding { .. }) && prev.is_some();
+    if is_chained_founding || (expires_at.is_some() && !claim.may_expire()) {
         return Err(AttestationError::Claim);
     }
     let id = AttestationId(*blake3::hash(&envelope).as_bytes());
@@ -193,3 +195,5 @@ fn parse(bytes: &[u8]) -> Result<(Attestation, ByteBuf, Signature), AttestationE
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

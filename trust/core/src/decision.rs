@@ -177,6 +177,9 @@ pub fn decide(graph: &Graph, own: DeviceId, question: Question) -> Decision {
     };
     let devices = [question.device, own].map(|device| graph.devices.get(&device));
     decision.because.extend(devices.into_iter().flatten().map(|device| device.evidence));
+    // That there is such a space is part of the answer.
+    let space = question.action.space().filter(|space| graph.spaces.contains_key(space));
+    decision.because.extend(space.map(|space| AttestationId(space.0)));
     decision.because.sort_unstable();
     decision.because.dedup();
     decision
@@ -276,15 +279,16 @@ fn write(graph: &Graph, id: SpaceId, device: DeviceId, entry: Option<(u64, Entry
             let because = space.members.get(&facts.agent).map(|member| member.because.clone());
             Decision::new(Verdict::Full, Rule::RoleSuffices, because.unwrap_or_default())
         }
-        (limit @ WriteLimit::UpTo(..), Some((sequence, entry))) => {
-            let because = removed.chain(revoked).collect();
+        (limit @ (WriteLimit::UpTo(..) | WriteLimit::Before(_)), Some((sequence, entry))) => {
+            let standing = space.members.get(&facts.agent).map(|member| member.because.clone());
+            let because = removed.chain(revoked).chain(standing.into_iter().flatten()).collect();
             if limit.includes(sequence, Prefix::from(entry)) {
                 Decision::new(Verdict::Full, Rule::BeforeRemoval, because)
             } else {
                 Decision::new(Verdict::Deny, Rule::AfterRemoval, because)
             }
         }
-        (WriteLimit::UpTo(..) | WriteLimit::Nothing, _) => {
+        (WriteLimit::UpTo(..) | WriteLimit::Before(_) | WriteLimit::Nothing, _) => {
             if facts.revoked.is_some() {
                 return Decision::new(Verdict::Deny, Rule::RevokedDevice, revoked.collect());
             }

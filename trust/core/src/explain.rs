@@ -81,13 +81,18 @@ impl Trust {
                 format!("{by}: I founded this space, its reach is {reach}")
             }
             Claim::SpaceGrant { party: to, role, .. } => {
-                format!("{by}: {} is a {role} of this space", party(to))
+                if *to == Party::Agent(self.agent()) {
+                    format!("{by}: you are a {role} of this space")
+                } else {
+                    format!("{by}: {} is a {role} of this space", party(to))
+                }
             }
             Claim::SpaceRevocation { party: of, .. } => {
                 if *of == Party::Agent(attestation.issuer) {
                     format!("{by}: I leave this space")
                 } else {
-                    format!("{by}: {} is not in this space any more", party(of))
+                    let is = if *of == Party::Agent(self.agent()) { "are" } else { "is" };
+                    format!("{by}: {} {is} not in this space any more", party(of))
                 }
             }
             Claim::SpaceEpoch { epoch, wraps, .. } => {
@@ -129,3 +134,6 @@ impl Trust {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,9 +11,12 @@ use crate::{
     attestation::{Attestation, Claim, DevicePin, EntryPin, Party, Prefix, Scope, Terms},
     history::Anomaly,
     keyring::{KeyId, WrappedKey},
-    membership::{Membership, Standing},
+    membership::{Membership, Said},
     words::{Layer, Reach, Role},
 };
+
+/// How deep groups are looked into.
+const GROUP_DEPTH_MAX: usize = 8;
 
 /// A device and the attestation that links it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,12 +34,14 @@ pub struct Device {
 }
 
 /// What is left of a device that was taken back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RevokedDevice {
     /// The revocations.
     pub because: Vec<AttestationId>,
-    /// By scope: its last statement and its last entry that count.
-    pub pins: BTreeMap<Scope, DevicePin>,
+    /// Its last statements that count, each with its chain.
+    pub tips: BTreeSet<(Scope, Prefix)>,
+    /// By space: its last entry that counts.
+    pub entries: BTreeMap<Scope, (u64, Prefix)>,
 }
 
 /// One side of a relationship.
@@ -75,10 +80,13 @@ pub struct Member {
 /// An epoch's key, as far as it was handed out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EpochFacts {
-    /// The key, by the device that can open it.
-    pub wraps: BTreeMap<DeviceId, WrappedKey>,
+    /// The key, by the device that can open it. A bad one must not keep out a good
+    /// one, so all are kept.
+    pub wraps: BTreeMap<DeviceId, Vec<WrappedKey>>,
     /// Who handed it out.
     pub issuers: BTreeSet<AgentId>,
+    /// Who says to have made it: not everybody who hands it on.
+    pub makers: BTreeSet<AgentId>,
     /// When it was first handed out, by its issuer's clock.
     pub issued_at: Timestamp,
 }
@@ -117,6 +125,13 @@ pub struct Space {
     pub holdings: BTreeMap<(String, DeviceId), Holding>,
 }
 
+/// What membership of a group brings in the outermost space.
+struct Within {
+    role: Role,
+    via: SpaceId,
+    because: Vec<AttestationId>,
+}
+
 /// Agents, devices, relationships and spaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Graph {
@@ -141,17 +156,26 @@ impl Graph {
     #[must_use]
     pub fn derive<'a>(attestations: impl Iterator<Item = &'a Attestation>, now: Timestamp) -> Self {
         let mut all: Vec<_> = attestations.collect();
-        // Where one issuer says two things of the same matter the higher one
-        // holds; ids break ties, so that every node agrees.
-        all.sort_by_key(|attestation| (attestation.height, attestation.id));
+        all.sort_unstable_by_key(|attestation| attestation.id);
         let mut graph = Self { anomalies: crate::history::examine(&all), ..Self::default() };
+        // Where one issuer says two things of the same matter the higher one
+        // holds; ids break ties (the sort is stable), so that every node agrees.
+        all.sort_by_key(|attestation| attestation.height);
         graph.link_devices(&all);
-        all.retain(|a| a.is_current(now) && graph.counts(a));
-        let all = graph.without_what_came_after(&all);
+        // Chains are followed over everything, whatever ended since.
+        let after_revocation = graph.after_revocation(&all);
+        let said: Vec<Said<'a>> = all
+            .iter()
+            .map(|statement| Said {
+                statement,
+                is_void: !graph.counts(statement) || after_revocation.contains(&statement.id),
+            })
+            .collect();
+        all.retain(|a| a.is_current(now) && graph.counts(a) && !after_revocation.contains(&a.id));
         for attestation in &all {
             graph.note_person(attestation);
         }
-        graph.note_spaces(&all);
+        graph.note_spaces(&all, &said);
         graph.expand_groups();
         for attestation in &all {
             graph.note_in_space(attestation);
@@ -243,33 +267,53 @@ impl Graph {
     }
 
     /// A device is taken back by the root or by any other device of the agent,
-    /// whether that one was taken back later or not: between two devices that
-    /// take back each other only the root can tell who is right, and until then
-    /// neither counts.
+    /// whether that one was taken back too or not: between two devices that take back
+    /// each other only the root can tell who is right, and until then neither counts.
+    /// What a revocation lets stand, it lets stand only if the root said it, or a
+    /// device that still counts, or one in what still counts of it: a thief does not
+    /// choose what of a stolen device stays.
     fn revoke_devices(&mut self, all: &[&Attestation]) {
-        let mut revoked: BTreeMap<DeviceId, RevokedDevice> = BTreeMap::new();
+        let mut revocations: Vec<(&Attestation, DeviceId, &[DevicePin])> = Vec::new();
         for attestation in all {
             let Claim::DeviceRevocation { device, pins } = &attestation.claim else { continue };
             let is_own = |device: &DeviceId| {
                 self.devices.get(device).is_some_and(|it| it.agent == attestation.issuer)
             };
-            if !is_own(device) || !(attestation.is_rooted() || is_own(&attestation.signer)) {
-                continue;
-            }
-            let entry = revoked
-                .entry(*device)
-                .or_insert_with(|| RevokedDevice { because: vec![], pins: BTreeMap::new() });
-            entry.because.push(attestation.id);
-            for pin in pins {
-                let known = entry.pins.entry(pin.scope).or_insert(*pin);
-                if pin.entry > known.entry {
-                    *known = *pin;
-                }
+            let is_by_other = attestation.is_rooted()
+                || (is_own(&attestation.signer) && attestation.signer != *device);
+            if is_own(device) && is_by_other {
+                revocations.push((attestation, *device, pins));
             }
         }
-        for (device, facts) in revoked {
-            if let Some(device) = self.devices.get_mut(&device) {
-                device.revoked = Some(facts);
+        for (attestation, device, _) in &revocations {
+            if let Some(facts) = self.devices.get_mut(device) {
+                let revoked = facts.revoked.get_or_insert_with(RevokedDevice::default);
+                revoked.because.push(attestation.id);
+            }
+        }
+        let mut waiting = revocations;
+        while !waiting.is_empty() {
+            let stands = self.after_revocation(all);
+            let (good, rest): (Vec<_>, Vec<_>) =
+                waiting.into_iter().partition(|(it, ..)| !stands.contains(&it.id));
+            if good.is_empty() {
+                return;
+            }
+            for (_, device, pins) in good {
+                self.let_stand(device, pins);
+            }
+            waiting = rest;
+        }
+    }
+
+    fn let_stand(&mut self, device: DeviceId, pins: &[DevicePin]) {
+        let facts = self.devices.get_mut(&device).and_then(|facts| facts.revoked.as_mut());
+        let Some(revoked) = facts else { return };
+        for DevicePin { scope, tip, entry } in pins {
+            revoked.tips.extend(tip.map(|tip| (*scope, tip)));
+            if let Some(entry) = entry {
+                let known = revoked.entries.entry(*scope).or_insert(*entry);
+                *known = (*known).max(*entry);
             }
         }
     }
@@ -283,35 +327,35 @@ impl Graph {
                 .is_some_and(|device| device.agent == attestation.issuer)
     }
 
-    /// Leaves out what devices said after they were taken back: all but what is
-    /// in the chains that end in the pins. Foundings stay, they give nobody a right
-    /// but their issuer; revocations of devices stay, see [`Self::revoke_devices`].
-    fn without_what_came_after<'a>(&self, all: &[&'a Attestation]) -> Vec<&'a Attestation> {
+    /// What devices said after they were taken back: all but what is in the chains
+    /// that end in the pins. Not foundings: they give nobody a right but their issuer.
+    fn after_revocation(&self, all: &[&Attestation]) -> BTreeSet<AttestationId> {
+        let mut after = BTreeSet::new();
+        if !self.devices.values().any(|device| device.revoked.is_some()) {
+            return after;
+        }
         let by_id: BTreeMap<AttestationId, &Attestation> =
             all.iter().map(|attestation| (attestation.id, *attestation)).collect();
         let mut kept: BTreeSet<AttestationId> = BTreeSet::new();
         for attestation in all {
             let revoked = self.devices.get(&attestation.signer).and_then(|it| it.revoked.as_ref());
             let Some(revoked) = revoked else { continue };
-            let tip = revoked.pins.get(&attestation.scope).and_then(|pin| pin.tip);
-            if tip == Some(Prefix::from(attestation.id)) {
+            after.insert(attestation.id);
+            if revoked.tips.contains(&(attestation.scope, Prefix::from(attestation.id))) {
+                let is_same_chain = |it: &&Attestation| {
+                    (it.signer, it.scope) == (attestation.signer, attestation.scope)
+                };
                 let mut next = Some(*attestation);
-                while let Some(one) = next {
-                    kept.insert(one.id);
+                while let Some(one) = next.filter(is_same_chain).filter(|it| kept.insert(it.id)) {
                     next = one.prev.and_then(|prev| by_id.get(&prev).copied());
                 }
             }
         }
-        let stays = |attestation: &&&Attestation| {
-            let is_revoked =
-                self.devices.get(&attestation.signer).is_some_and(|it| it.revoked.is_some());
-            let always = matches!(
-                attestation.claim,
-                Claim::SpaceFounding { .. } | Claim::DeviceRevocation { .. }
-            );
-            !is_revoked || always || kept.contains(&attestation.id)
+        let is_founding = |id: &AttestationId| {
+            by_id.get(id).is_some_and(|it| matches!(it.claim, Claim::SpaceFounding { .. }))
         };
-        all.iter().filter(stays).copied().collect()
+        after.retain(|id| !kept.contains(id) && !is_founding(id));
+        after
     }
 
     fn note_person(&mut self, attestation: &Attestation) {
@@ -346,13 +390,13 @@ impl Graph {
         }
     }
 
-    fn note_spaces(&mut self, all: &[&Attestation]) {
-        let mut statements: BTreeMap<SpaceId, Vec<&Attestation>> = BTreeMap::new();
-        for attestation in all {
+    fn note_spaces(&mut self, all: &[&Attestation], said: &[Said<'_>]) {
+        let mut statements: BTreeMap<SpaceId, Vec<Said<'_>>> = BTreeMap::new();
+        for said in said {
             if let Claim::SpaceGrant { space, .. } | Claim::SpaceRevocation { space, .. } =
-                &attestation.claim
+                &said.statement.claim
             {
-                statements.entry(*space).or_default().push(attestation);
+                statements.entry(*space).or_default().push(*said);
             }
         }
         for attestation in all {
@@ -392,29 +436,31 @@ impl Graph {
     fn collect_members(
         &self,
         id: SpaceId,
-        within: Option<(&Standing, SpaceId)>,
+        within: Option<&Within>,
         seen: &mut BTreeSet<SpaceId>,
         members: &mut BTreeMap<AgentId, Member>,
     ) {
-        if !seen.insert(id) {
+        if seen.len() >= GROUP_DEPTH_MAX || !seen.insert(id) {
             return;
         }
-        let Some(space) = self.spaces.get(&id) else { return };
-        for (party, standing) in &space.membership.members {
+        let space = self.spaces.get(&id);
+        for (party, standing) in space.into_iter().flat_map(|it| &it.membership.members) {
+            // In a group, whoever may read the group is meant.
+            if within.is_some() && !standing.role.holds_keys() {
+                continue;
+            }
+            let mut because = standing.because.clone();
+            because.extend(within.into_iter().flat_map(|outer| outer.because.iter().copied()));
             match party {
                 Party::Group(group) => {
-                    let outer = within.map_or((standing, *group), |(outer, via)| (outer, via));
-                    self.collect_members(*group, Some(outer), seen, members);
+                    let (role, via) =
+                        within.map_or((standing.role, *group), |outer| (outer.role, outer.via));
+                    let inner = Within { role, via, because };
+                    self.collect_members(*group, Some(&inner), seen, members);
                 }
                 Party::Agent(agent) => {
-                    let (role, via) = match within {
-                        None => (standing.role, None),
-                        // In a group, whoever may read the group is meant.
-                        Some(_) if !standing.role.holds_keys() => continue,
-                        Some((outer, via)) => (outer.role, Some(via)),
-                    };
-                    let mut because = standing.because.clone();
-                    because.extend(within.into_iter().flat_map(|(outer, _)| outer.because.clone()));
+                    let role = within.map_or(standing.role, |outer| outer.role);
+                    let via = within.map(|outer| outer.via);
                     let member = Member { role, via, because };
                     let known = members.entry(*agent).or_insert_with(|| member.clone());
                     if role.includes(known.role) && role != known.role {
@@ -423,11 +469,13 @@ impl Graph {
                 }
             }
         }
+        // Only on the way to itself a group counts once.
+        seen.remove(&id);
     }
 
     fn note_in_space(&mut self, attestation: &Attestation) {
         match &attestation.claim {
-            Claim::SpaceEpoch { space, epoch, key, wraps } => {
+            Claim::SpaceEpoch { space, epoch, key, is_new, wraps } => {
                 if let Some(space) = self.spaces.get_mut(space)
                     && holds_or_held_keys(space, attestation.issuer)
                 {
@@ -436,8 +484,11 @@ impl Graph {
                         ..EpochFacts::default()
                     });
                     facts.issuers.insert(attestation.issuer);
+                    if *is_new {
+                        facts.makers.insert(attestation.issuer);
+                    }
                     for wrap in wraps {
-                        facts.wraps.entry(wrap.device).or_insert_with(|| wrap.clone());
+                        facts.wraps.entry(wrap.device).or_default().push(wrap.clone());
                     }
                 }
             }
@@ -502,6 +553,8 @@ pub enum WriteLimit {
     Everything,
     /// Up to the one that was pinned.
     UpTo(u64, Prefix),
+    /// What has a smaller number.
+    Before(u64),
     /// Nothing.
     Nothing,
 }
@@ -513,21 +566,37 @@ impl WriteLimit {
         match self {
             Self::Everything => true,
             Self::UpTo(last, id) => sequence < *last || (sequence == *last && entry == *id),
+            Self::Before(end) => sequence < *end,
             Self::Nothing => false,
         }
     }
 
     fn smaller(self, other: Self) -> Self {
-        match (&self, &other) {
-            (Self::Everything, _) | (_, Self::Nothing) => other,
-            (Self::Nothing, _) | (_, Self::Everything) => self,
-            (Self::UpTo(mine, _), Self::UpTo(theirs, _)) => {
-                if theirs < mine {
-                    other
+        match (self, other) {
+            (Self::Everything, limit) | (limit, Self::Everything) => limit,
+            (Self::Nothing, _) | (_, Self::Nothing) => Self::Nothing,
+            // Two entries of one number: neither is in both.
+            (Self::UpTo(one, entry), Self::UpTo(other, another))
+                if one == other && entry != another =>
+            {
+                Self::Before(one)
+            }
+            (Self::UpTo(one, entry), Self::UpTo(other, another)) => {
+                if one <= other {
+                    Self::UpTo(one, entry)
                 } else {
-                    self
+                    Self::UpTo(other, another)
                 }
             }
+            (Self::Before(end), Self::UpTo(last, entry))
+            | (Self::UpTo(last, entry), Self::Before(end)) => {
+                if last < end {
+                    Self::UpTo(last, entry)
+                } else {
+                    Self::Before(end)
+                }
+            }
+            (Self::Before(one), Self::Before(other)) => Self::Before(one.min(other)),
         }
     }
 }
@@ -547,10 +616,9 @@ impl Space {
         let by_device = match &facts.revoked {
             None => WriteLimit::Everything,
             Some(revoked) => revoked
-                .pins
+                .entries
                 .get(&Scope(id.0))
-                .and_then(|pin| pin.entry)
-                .map_or(WriteLimit::Nothing, |(last, entry)| WriteLimit::UpTo(last, entry)),
+                .map_or(WriteLimit::Nothing, |(last, entry)| WriteLimit::UpTo(*last, *entry)),
         };
         by_member.smaller(by_device)
     }

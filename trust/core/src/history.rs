@@ -66,40 +66,44 @@ pub struct Anomaly {
     pub evidence: Vec<AttestationId>,
 }
 
-/// Finds what is wrong in a set, in a fixed order.
+/// Finds what is wrong in a set, in a fixed order. Fast when it comes sorted by id.
 #[must_use]
 pub fn examine(all: &[&Attestation]) -> Vec<Anomaly> {
-    let by_id: BTreeMap<AttestationId, &Attestation> =
-        all.iter().map(|attestation| (attestation.id, *attestation)).collect();
-    let mut followers: BTreeMap<(DeviceId, Scope, Option<AttestationId>), Vec<AttestationId>> =
-        BTreeMap::new();
+    // A sorted list: a map of 100,000 ids takes several times as long to fill.
+    let mut by_id: Vec<&Attestation> = all.to_vec();
+    by_id.sort_unstable_by_key(|attestation| attestation.id);
+    let mut followers: Vec<Option<usize>> = vec![None; by_id.len()];
+    let mut beginnings: BTreeMap<(DeviceId, Scope), AttestationId> = BTreeMap::new();
     let mut anomalies = Vec::new();
-    for attestation in by_id.values() {
-        let Attestation { signer, scope, .. } = **attestation;
-        if scope == Scope::FOUNDING {
+    for (index, attestation) in by_id.iter().enumerate() {
+        let Attestation { id, signer, scope, prev, .. } = **attestation;
+        // Whoever comes back by the phrase does not know what the root said last.
+        if scope == Scope::FOUNDING || (attestation.is_rooted() && prev.is_none()) {
             continue;
         }
-        followers.entry((signer, scope, attestation.prev)).or_default().push(attestation.id);
-        let Some(prev) = attestation.prev else { continue };
-        let kind = match by_id.get(&prev) {
-            None => AnomalyKind::Gap,
-            Some(before) => {
-                let is_later = attestation.issued_at.0.saturating_add(BACKDATED_FROM_MILLIS)
-                    > before.issued_at.0;
-                let is_chain = before.signer == signer && before.scope == scope;
-                if is_later && is_chain && attestation.height > before.height {
-                    continue;
-                }
-                AnomalyKind::Backdated
+        let mut found = |kind, evidence| anomalies.push(Anomaly { kind, signer, scope, evidence });
+        let Some(prev) = prev else {
+            if let Some(other) = beginnings.insert((signer, scope), id) {
+                found(AnomalyKind::Fork, vec![other, id]);
             }
+            continue;
         };
-        anomalies.push(Anomaly { kind, signer, scope, evidence: vec![attestation.id, prev] });
-    }
-    for ((signer, scope, _), evidence) in followers {
-        if evidence.len() > 1 {
-            anomalies.push(Anomaly { kind: AnomalyKind::Fork, signer, scope, evidence });
+        let Ok(at) = by_id.binary_search_by_key(&prev, |attestation| attestation.id) else {
+            found(AnomalyKind::Gap, vec![id, prev]);
+            continue;
+        };
+        if !is_in_order(by_id[at], attestation) {
+            found(AnomalyKind::Backdated, vec![id, prev]);
+        } else if let Some(other) = followers[at].replace(index) {
+            found(AnomalyKind::Fork, vec![by_id[other].id, id]);
         }
     }
     anomalies.sort_by_key(|it| (it.kind, it.signer, it.scope, it.evidence.clone()));
     anomalies
+}
+
+fn is_in_order(before: &Attestation, after: &Attestation) -> bool {
+    let is_later = after.issued_at.0.saturating_add(BACKDATED_FROM_MILLIS) > before.issued_at.0;
+    let is_chain = before.signer == after.signer && before.scope == after.scope;
+    is_later && is_chain && after.height > before.height
 }

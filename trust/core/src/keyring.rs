@@ -8,7 +8,9 @@ use hpke::{
     Deserializable, Kem as _, OpModeR, OpModeS, Serializable, aead::ChaCha20Poly1305,
     kdf::HkdfSha256, kem::X25519HkdfSha256,
 };
-use node_model::{DeviceId, Entropy, Epoch, SpaceId, random_bytes, seal::SealKey, sign::Signer};
+use node_model::{
+    AgentId, DeviceId, Entropy, Epoch, SpaceId, random_bytes, seal::SealKey, sign::Signer,
+};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -73,13 +75,32 @@ impl EpochKeys {
     }
 }
 
-/// The secret keys of an agent and of this device of theirs.
+/// The secret keys of this device, and of its agent where they are kept here.
 pub struct DeviceKeys {
     /// Signs for the device; its public key is the node's id.
     pub device: Signer,
-    /// The agent's root; only a device link needs it.
-    pub root: Signer,
+    /// Whose device it is.
+    pub standing: Standing,
     hpke_seed: Zeroizing<[u8; 32]>,
+}
+
+/// How a device belongs to its agent.
+pub enum Standing {
+    /// The agent began on it, or came back to it by the recovery phrase: it keeps
+    /// the root, which only a device link needs.
+    Root {
+        /// The agent's root.
+        root: Signer,
+        /// Whether the agent was there before: what it is called is known elsewhere.
+        is_restored: bool,
+    },
+    /// Another device linked it.
+    Linked {
+        /// The agent.
+        agent: AgentId,
+        /// The attestations that link it and the agent's other devices.
+        links: Vec<Vec<u8>>,
+    },
 }
 
 impl DeviceKeys {
@@ -87,7 +108,7 @@ impl DeviceKeys {
     pub fn random(entropy: &mut Entropy) -> Self {
         Self {
             device: Signer::random(entropy),
-            root: Signer::random(entropy),
+            standing: Standing::Root { root: Signer::random(entropy), is_restored: false },
             hpke_seed: Zeroizing::new(random_bytes(entropy)),
         }
     }
@@ -95,10 +116,32 @@ impl DeviceKeys {
     /// Keys from their secrets: device, root, HPKE seed.
     #[must_use]
     pub fn from_secrets(device: &[u8; 32], root: &[u8; 32], hpke_seed: &[u8; 32]) -> Self {
-        Self {
-            device: Signer::from_secret(device),
-            root: Signer::from_secret(root),
-            hpke_seed: Zeroizing::new(*hpke_seed),
+        let root = Signer::from_secret(root);
+        Self::new(device, hpke_seed, Standing::Root { root, is_restored: false })
+    }
+
+    /// Keys of a device with a standing of any kind.
+    #[must_use]
+    pub fn new(device: &[u8; 32], hpke_seed: &[u8; 32], standing: Standing) -> Self {
+        let hpke_seed = Zeroizing::new(*hpke_seed);
+        Self { device: Signer::from_secret(device), standing, hpke_seed }
+    }
+
+    /// The agent.
+    #[must_use]
+    pub fn agent(&self) -> AgentId {
+        match &self.standing {
+            Standing::Root { root, .. } => root.agent(),
+            Standing::Linked { agent, .. } => *agent,
+        }
+    }
+
+    /// The agent's root, where it is kept here.
+    #[must_use]
+    pub fn root(&self) -> Option<&Signer> {
+        match &self.standing {
+            Standing::Root { root, .. } => Some(root),
+            Standing::Linked { .. } => None,
         }
     }
 

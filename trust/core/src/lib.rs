@@ -28,7 +28,7 @@ pub use decision::{Action, Decision, Question, Rule, Verdict};
 pub use graph::Graph;
 pub use ledger::{Ledger, LedgerError};
 pub use trust::{
-    ATTESTATIONS_MAX, Admission, ISSUER_ATTESTATIONS_MAX, JOURNAL_MAX, Journalled, Received,
-    ReplayError, Trust, TrustError,
+    ATTESTATIONS_MAX, Admission, JOURNAL_MAX, Journalled, Received, ReplayError,
+    SIGNER_ATTESTATIONS_MAX, STRANGER_ATTESTATIONS_MAX, Trust, TrustError,
 };
 pub use words::{Layer, Reach, Role};

@@ -29,9 +29,9 @@ use crate::{
     words::Role,
 };
 
-/// Most membership statements of one space that are considered; those with the
+/// Most statements of one issuer about one space that are considered: those with the
 /// smallest heights, so that what was decided once stays decided.
-pub const STATEMENTS_MAX: usize = 4_096;
+pub const ISSUER_STATEMENTS_MAX: usize = 1_024;
 
 /// Who is in a space, who was, and by which statements.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,8 +67,19 @@ pub struct Past {
 /// Grants between the founder and this one, then the grant's id: smaller is senior.
 type Seniority = (u32, AttestationId);
 
+/// A statement about a space, and whether it may count at all: one by a device that
+/// was taken back still holds together what was said after it.
+#[derive(Clone, Copy)]
+pub struct Said<'a> {
+    /// The statement.
+    pub statement: &'a Attestation,
+    /// Whether it counts for nothing.
+    pub is_void: bool,
+}
+
 struct Op<'a> {
     statement: &'a Attestation,
+    is_void: bool,
     party: Party,
     kind: Kind<'a>,
     past: Bits,
@@ -117,28 +128,66 @@ enum Right {
 }
 
 impl Membership {
-    /// Derives the membership of a space from its founding and the statements
-    /// about it that the issuers' devices may make.
+    /// Derives the membership of a space from its founding and what was said about it.
     #[must_use]
-    pub fn resolve(founding: &Attestation, statements: &[&Attestation]) -> Self {
-        Resolution::new(founding, ops(statements)).run()
+    pub fn resolve(founding: &Attestation, said: &[Said<'_>]) -> Self {
+        let mut said = said.to_vec();
+        said.sort_by_key(|said| (said.statement.height, said.statement.id));
+        Resolution::new(founding, ops(&concerned(founding.issuer, &said))).run()
     }
 }
 
+/// The statements of those who might have a say: the founder, and whoever is named by
+/// one of these. Strangers can say what they want, and it fills nothing.
+fn concerned<'a>(founder: AgentId, said: &[Said<'a>]) -> Vec<Said<'a>> {
+    let mut naming: BTreeMap<AgentId, Vec<AgentId>> = BTreeMap::new();
+    for said in said {
+        if let Claim::SpaceGrant { party: Party::Agent(agent), .. } = &said.statement.claim {
+            naming.entry(said.statement.issuer).or_default().push(*agent);
+        }
+    }
+    let mut known = BTreeSet::from([founder]);
+    let mut waiting = vec![founder];
+    while let Some(agent) = waiting.pop() {
+        let named = naming.get(&agent).into_iter().flatten();
+        waiting.extend(named.filter(|agent| known.insert(**agent)));
+    }
+    let mut counts: BTreeMap<AgentId, usize> = BTreeMap::new();
+    let mut stays = |said: &&Said<'a>| {
+        let count = counts.entry(said.statement.issuer).or_default();
+        *count += 1;
+        known.contains(&said.statement.issuer) && *count <= ISSUER_STATEMENTS_MAX
+    };
+    let mut chosen: Vec<Said<'a>> = said.iter().filter(|said| stays(said)).copied().collect();
+    // What they named, whoever said it: their past goes through it.
+    let by_id: BTreeMap<AttestationId, Said<'a>> =
+        said.iter().map(|said| (said.statement.id, *said)).collect();
+    let mut seen: BTreeSet<AttestationId> = chosen.iter().map(|said| said.statement.id).collect();
+    let mut at = 0;
+    while let Some(said) = chosen.get(at) {
+        let named = parts(said.statement).map_or(&[][..], |(_, _, after)| after);
+        let more: Vec<Said<'a>> = named
+            .iter()
+            .filter_map(|id| by_id.get(id).filter(|_| seen.insert(*id)))
+            .copied()
+            .collect();
+        chosen.extend(more);
+        at += 1;
+    }
+    chosen
+}
+
 /// The statements whose past is known, each with all of it.
-fn ops<'a>(statements: &[&'a Attestation]) -> Vec<Op<'a>> {
-    let mut sorted: Vec<_> = statements.to_vec();
-    sorted.sort_by_key(|statement| (statement.height, statement.id));
-    sorted.truncate(STATEMENTS_MAX);
-    let by_id: BTreeMap<AttestationId, &Attestation> =
-        sorted.iter().map(|statement| (statement.id, *statement)).collect();
+fn ops<'a>(sorted: &[Said<'a>]) -> Vec<Op<'a>> {
+    let by_id: BTreeMap<AttestationId, Said<'a>> =
+        sorted.iter().map(|said| (said.statement.id, *said)).collect();
     let mut ops: Vec<Op<'a>> = Vec::with_capacity(sorted.len());
     let mut index: BTreeMap<AttestationId, usize> = BTreeMap::new();
     let mut missing: BTreeSet<AttestationId> = BTreeSet::new();
-    for statement in sorted {
+    for said in sorted {
         // Depth first without recursion: a chain may be as long as the cap.
-        let mut stack = vec![statement];
-        while let Some(top) = stack.last().copied() {
+        let mut stack = vec![*said];
+        while let Some(Said { statement: top, is_void }) = stack.last().copied() {
             if index.contains_key(&top.id) || missing.contains(&top.id) {
                 stack.pop();
                 continue;
@@ -147,6 +196,7 @@ fn ops<'a>(statements: &[&'a Attestation]) -> Vec<Op<'a>> {
                 missing.insert(top.id);
                 continue;
             };
+            let is_void = is_void || !is_possible(top);
             let is_missing = |id: &AttestationId| missing.contains(id) || !by_id.contains_key(id);
             if after.iter().any(is_missing) {
                 missing.insert(top.id);
@@ -154,7 +204,7 @@ fn ops<'a>(statements: &[&'a Attestation]) -> Vec<Op<'a>> {
             }
             let next = after.iter().find(|id| !index.contains_key(id));
             if let Some(next) = next.and_then(|id| by_id.get(id)) {
-                stack.push(next);
+                stack.push(*next);
                 continue;
             }
             let mut past = Bits::default();
@@ -163,7 +213,7 @@ fn ops<'a>(statements: &[&'a Attestation]) -> Vec<Op<'a>> {
                 past.insert(*parent);
             }
             index.insert(top.id, ops.len());
-            ops.push(Op { statement: top, party, kind, past, counts: None });
+            ops.push(Op { statement: top, is_void, party, kind, past, counts: None });
         }
     }
     ops
@@ -171,15 +221,7 @@ fn ops<'a>(statements: &[&'a Attestation]) -> Vec<Op<'a>> {
 
 fn parts(statement: &Attestation) -> Option<(Party, Kind<'_>, &[AttestationId])> {
     match &statement.claim {
-        Claim::SpaceGrant { party, role, after, .. } => {
-            // A group's members come and go without this space: no key to it may
-            // depend on that, so groups read or keep, and do not write.
-            let is_possible = match party {
-                Party::Agent(_) => true,
-                Party::Group(_) => !role.includes(Role::Writer),
-            };
-            is_possible.then_some((*party, Kind::Grant(*role), after))
-        }
+        Claim::SpaceGrant { party, role, after, .. } => Some((*party, Kind::Grant(*role), after)),
         Claim::SpaceRevocation { party, pins, after, .. } => {
             Some((*party, Kind::Revocation(pins), after))
         }
@@ -197,6 +239,15 @@ fn parts(statement: &Attestation) -> Option<(Party, Kind<'_>, &[AttestationId])>
         | Claim::WitnessReceipt { .. }
         | Claim::Unknown { .. } => None,
     }
+}
+
+/// A group's members come and go without this space: what they wrote could not be
+/// pinned, so groups read or keep, and do not write.
+fn is_possible(statement: &Attestation) -> bool {
+    !matches!(
+        &statement.claim,
+        Claim::SpaceGrant { party: Party::Group(_), role, .. } if role.includes(Role::Writer)
+    )
 }
 
 struct Resolution<'a> {
@@ -248,7 +299,7 @@ impl<'a> Resolution<'a> {
 
     fn let_people_leave(&mut self) {
         for op in &mut self.ops {
-            let leaves = op.party == Party::Agent(op.statement.issuer);
+            let leaves = !op.is_void && op.party == Party::Agent(op.statement.issuer);
             if leaves && matches!(op.kind, Kind::Revocation(_)) {
                 op.counts = Some(((0, AttestationId([0; 32])), Right::OwnWill));
             }
@@ -264,6 +315,7 @@ impl<'a> Resolution<'a> {
             Right::OwnWill => false,
         };
         op.counts.is_none()
+            && !op.is_void
             && knows_right
             && self
                 .ends_of(Party::Agent(admin), right, Some(seniority))
@@ -387,13 +439,13 @@ impl<'a> Resolution<'a> {
         because
     }
 
+    /// Only what counts is worth naming: the rest could be made by anybody, in any
+    /// number.
     fn heads(&self) -> Vec<AttestationId> {
         let mut named = Bits::default();
-        self.ops.iter().for_each(|op| named.extend(&op.past));
-        let mut heads: Vec<(u64, AttestationId)> = self
-            .ops
-            .iter()
-            .enumerate()
+        let counting = || self.ops.iter().enumerate().filter(|(_, op)| op.counts.is_some());
+        counting().for_each(|(_, op)| named.extend(&op.past));
+        let mut heads: Vec<(u64, AttestationId)> = counting()
             .filter(|(index, _)| !named.contains(*index))
             .map(|(_, op)| (op.statement.height, op.statement.id))
             .collect();

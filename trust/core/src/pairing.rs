@@ -6,7 +6,8 @@
 //!                                    ◄──    Challenge { nonce } or Refused
 //!   Reveal { nonce, proof }          ──►    ticket is bound to this device
 //!        both show the same short code
-//!   Confirm { attestations }         ──►
+//!   Confirm { attestations }         ──►          or, to become a device of the
+//!   Link { hpke, name, consent }     ──►          inviter's
 //!                                    ◄──    Complete { attestations }
 //! ```
 //!
@@ -21,6 +22,8 @@
 use node_model::{
     DeviceId, SpaceId, Timestamp,
     cbor::{self, DecodeError},
+    limit::NAME_BYTES_MAX,
+    sign::Signature,
     ticket::TicketSecret,
 };
 use serde::{Deserialize, Serialize};
@@ -62,9 +65,25 @@ pub enum Message {
         /// Device link, profile, relationship.
         attestations: Vec<ByteBuf>,
     },
+    /// Acceptor: the codes are equal; make me one of your devices.
+    Link {
+        /// The device's X25519 key for HPKE.
+        #[serde(with = "serde_bytes")]
+        hpke: [u8; 32],
+        /// What it is called.
+        name: String,
+        /// Its signature over the inviter's agent.
+        consent: Signature,
+    },
     /// Inviter: done; this is who I am.
     Complete {
         /// Device link, profile, relationship and what the ticket grants.
+        attestations: Vec<ByteBuf>,
+    },
+    /// To somebody who may not come in any more: what says so. They cannot hear it
+    /// anywhere else.
+    Farewell {
+        /// What took back the device, ended the relationship or the membership.
         attestations: Vec<ByteBuf>,
     },
     /// Inviter: no.
@@ -83,6 +102,11 @@ pub enum Refusal {
     /// Too late.
     #[error("the ticket has expired; ask for a new one")]
     Expired,
+    /// It is for a device of one's own, or it is not.
+    #[error(
+        "the ticket is for something else: kith device link accepts those of kith device link, kith pair all others"
+    )]
+    OtherPurpose,
     /// Somebody used it before.
     #[error("the ticket was used already; ask for a new one")]
     Used,
@@ -103,7 +127,10 @@ impl Message {
     /// # Errors
     /// [`DecodeError`]; at most [`MESSAGE_BYTES_MAX`] bytes are looked at.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        cbor::decode(bytes, MESSAGE_BYTES_MAX)
+        let message: Self = cbor::decode(bytes, MESSAGE_BYTES_MAX)?;
+        let is_bounded =
+            !matches!(&message, Self::Link { name, .. } if name.len() > NAME_BYTES_MAX);
+        if is_bounded { Ok(message) } else { Err(DecodeError::Malformed) }
     }
 }
 
@@ -127,6 +154,8 @@ pub struct IssuedTicket {
     pub expires_at: Timestamp,
     /// What it grants.
     pub grant: Option<(SpaceId, Role)>,
+    /// Whether it makes the device one of our own.
+    pub is_for_own_device: bool,
     /// The device that proved to hold it.
     pub bound_to: Option<DeviceId>,
     /// Whether the pairing was completed.
@@ -224,6 +253,7 @@ mod tests {
             secret: TicketSecret([0; 16]),
             expires_at: Timestamp(100),
             grant: None,
+            is_for_own_device: false,
             bound_to: None,
             is_used: false,
         };

@@ -49,15 +49,39 @@ impl Person {
         claim: Claim,
         expires_at: Option<Timestamp>,
     ) -> Attestation {
-        let agent = self.agent();
         let signer = if is_root { &self.root } else { &self.device };
-        let place = (signer.device(), claim.scope(agent));
-        let prev = if place.1 == Scope::FOUNDING { None } else { self.tips.get(&place).copied() };
-        self.height += 1;
-        let statement =
-            Statement { claim, height: self.height, prev, issued_at: self.clock, expires_at };
-        let said = Attestation::issue(signer, agent, statement);
-        self.tips.insert(place, said.id);
+        let said = self.draft(signer, claim, expires_at);
+        self.keep(said)
+    }
+
+    /// Says it with another device of the agent.
+    pub(crate) fn say_with(
+        &mut self,
+        signer: &Signer,
+        claim: Claim,
+        expires_at: Option<Timestamp>,
+    ) -> Attestation {
+        let said = self.draft(signer, claim, expires_at);
+        self.keep(said)
+    }
+
+    /// Lets a device continue after a statement that is not its last one there.
+    pub(crate) fn continue_after(&mut self, signer: &Signer, scope: Scope, said: AttestationId) {
+        self.tips.insert((signer.device(), scope), said);
+    }
+
+    fn draft(&self, signer: &Signer, claim: Claim, expires_at: Option<Timestamp>) -> Attestation {
+        let scope = claim.scope(self.agent());
+        let tip = self.tips.get(&(signer.device(), scope)).copied();
+        let prev = if scope == Scope::FOUNDING { None } else { tip };
+        let (height, issued_at) = (self.height + 1, self.clock);
+        let statement = Statement { claim, height, prev, issued_at, expires_at };
+        Attestation::issue(signer, self.agent(), statement)
+    }
+
+    fn keep(&mut self, said: Attestation) -> Attestation {
+        self.height = said.height;
+        self.tips.insert((said.signer, said.scope), said.id);
         said
     }
 

@@ -14,14 +14,14 @@ use node_model::{
 
 pub use self::{
     journal::{JOURNAL_MAX, Journalled, ReplayError},
-    share::{ISSUER_ATTESTATIONS_MAX, Received},
+    share::{Received, SIGNER_ATTESTATIONS_MAX, STRANGER_ATTESTATIONS_MAX},
     speak::Admission,
 };
 use crate::{
     attestation::{Attestation, Scope},
     decision::{Decision, Question, decide},
     graph::Graph,
-    keyring::{DeviceKeys, EpochKeys, KeyId, Keyring, commons_device},
+    keyring::{DeviceKeys, EpochKeys, KeyId, Keyring, Standing, commons_device},
     ledger::{Ledger, LedgerError},
     words::{Reach, Role},
 };
@@ -62,6 +62,19 @@ pub enum TrustError {
     /// Not a device of ours, or taken back already.
     #[error("{0} is not one of your devices, or was taken back before")]
     NotOwnDevice(DeviceId),
+    /// Only the device that keeps the root links others.
+    #[error(
+        "this device does not keep your root key, which linking a device needs; do it on the device that you began with, or after: kith phrase restore"
+    )]
+    NoRoot,
+    /// The link is not for this device, or does not hold.
+    #[error("the statement that links this device does not hold")]
+    BadLink,
+    /// The only one that cannot be granted less is oneself.
+    #[error(
+        "your own role cannot be made smaller by you; leave the space, or let another admin do it"
+    )]
+    Yourself,
     /// A device does not take back itself: nothing could be said after it.
     #[error("a device cannot take back itself; do it from another of your devices")]
     ThisDevice,
@@ -76,6 +89,9 @@ const LABEL_BINDING: &[u8] = b"kith/space-label/1";
 /// Name of the note that remembers the person's own space.
 const HOME_NOTE: &str = "home-space";
 
+/// What the person's own space is called.
+const HOME_NAME: &str = "Private";
+
 /// The trust plane.
 pub struct Trust {
     keys: DeviceKeys,
@@ -87,9 +103,15 @@ pub struct Trust {
     keyring: Keyring,
     /// The largest height that our agent used.
     height: u64,
+    /// When the next statement ends by itself.
+    next_end: Option<Timestamp>,
+    derived_at: Timestamp,
     /// What our keys said last, by key and scope.
     tips: BTreeMap<(DeviceId, Scope), AttestationId>,
-    of_issuer: BTreeMap<AgentId, usize>,
+    /// How many statements are kept of each key.
+    of_signer: BTreeMap<DeviceId, usize>,
+    /// How many are kept of people whom nobody here knows.
+    of_strangers: usize,
     journal: journal::Journal,
 }
 
@@ -117,12 +139,17 @@ impl Trust {
             graph: Graph::default(),
             keyring: Keyring::default(),
             height: 0,
+            next_end: None,
+            derived_at: now,
             tips: BTreeMap::new(),
-            of_issuer: BTreeMap::new(),
+            of_signer: BTreeMap::new(),
+            of_strangers: 0,
             journal: journal::Journal::default(),
         };
         trust.load()?;
         trust.refresh(now);
+        trust.of_strangers =
+            trust.attestations.values().filter(|said| !trust.is_of_known(said)).count();
         trust.introduce(entropy, now, agent_name, device_name)?;
         Ok(trust)
     }
@@ -130,7 +157,13 @@ impl Trust {
     /// The agent whose node this is.
     #[must_use]
     pub fn agent(&self) -> AgentId {
-        self.keys.root.agent()
+        self.keys.agent()
+    }
+
+    /// Whether the agent's root is kept on this device.
+    #[must_use]
+    pub fn holds_root(&self) -> bool {
+        self.keys.root().is_some()
     }
 
     /// This device.
@@ -155,6 +188,20 @@ impl Trust {
     #[must_use]
     pub fn keyring(&self) -> &Keyring {
         &self.keyring
+    }
+
+    /// Takes notice that time has passed: what has ended says nothing any more, and
+    /// what had not begun to end under a wrong clock says something again. Says
+    /// whether anything changed.
+    pub fn pass_time(&mut self, now: Timestamp) -> bool {
+        let has_ended = self.next_end.is_some_and(|end| end <= now);
+        let went_back = now < self.derived_at
+            && self.attestations.values().any(|said| said.expires_at.is_some());
+        if !has_ended && !went_back {
+            return false;
+        }
+        self.refresh(now);
+        true
     }
 
     /// May they?
@@ -210,7 +257,17 @@ impl Trust {
     /// The person's own space, for progress and notes.
     #[must_use]
     pub fn home_space(&self) -> Option<SpaceId> {
-        self.note(HOME_NOTE)
+        // A linked device has none of its own: it takes the agent's first.
+        self.note(HOME_NOTE).or_else(|| self.spaces().find(|space| self.is_home(*space)))
+    }
+
+    fn is_home(&self, space: SpaceId) -> bool {
+        let is_own = self.graph.spaces.get(&space).is_some_and(|facts| {
+            facts.founder == self.agent()
+                && facts.reach == Reach::Private
+                && facts.members.len() == 1
+        });
+        is_own && self.label_of(space).as_deref() == Some(HOME_NAME)
     }
 
     /// An attestation.
@@ -219,8 +276,9 @@ impl Trust {
         self.attestations.get(&id)
     }
 
-    /// The keys that new entries of a space are sealed with: the newest epoch whose
-    /// keys nobody was given who may not read now. `None` asks for a rotation.
+    /// The keys that new entries of a space are sealed with: the newest epoch that a
+    /// member made and whose keys nobody was given who may not read now. `None` asks
+    /// for a rotation.
     #[must_use]
     pub fn writing_epoch(&self, space: SpaceId) -> Option<(Epoch, KeyId, &EpochKeys)> {
         let facts = self.graph.spaces.get(&space)?;
@@ -232,8 +290,8 @@ impl Trust {
         let is_clean = |epoch: Epoch, key: KeyId| {
             facts.epochs.get(&(epoch, key)).is_some_and(|handed_out| {
                 handed_out.wraps.keys().all(|device| readers.contains_key(device))
-                    && handed_out.issuers.iter().any(|issuer| {
-                        facts.members.get(issuer).is_some_and(|member| member.role.holds_keys())
+                    && handed_out.makers.iter().any(|maker| {
+                        facts.members.get(maker).is_some_and(|member| member.role.holds_keys())
                     })
             })
         };
@@ -252,11 +310,22 @@ impl Trust {
         // Says who this is, where that was not said yet: the power may have gone
         // between the two commits of an earlier start.
         if !self.graph.devices.contains_key(&self.device()) {
-            let drafts = self.draft_introduction(now, agent_name, device_name);
-            self.commit(drafts, &[], now)?;
+            let said = match &self.keys.standing {
+                Standing::Root { .. } => self.draft_introduction(now, agent_name, device_name),
+                Standing::Linked { links, .. } => links
+                    .iter()
+                    .map(|link| Attestation::read(link))
+                    .collect::<Result<_, _>>()
+                    .map_err(|_| TrustError::BadLink)?,
+            };
+            self.commit(said, &[], now)?;
         }
-        if self.home_space().is_none() {
-            let (home, drafts) = self.draft_space(entropy, now, "Private", Reach::Private, true);
+        let facts = self.graph.devices.get(&self.device());
+        if facts.is_none_or(|facts| facts.agent != self.agent()) {
+            return Err(TrustError::BadLink);
+        }
+        if self.keys.root().is_some() && self.home_space().is_none() {
+            let (home, drafts) = self.draft_space(entropy, now, HOME_NAME, Reach::Private, true);
             self.commit(drafts, &[(HOME_NOTE.to_owned(), cbor::encode(&home))], now)?;
         }
         Ok(())
@@ -265,24 +334,38 @@ impl Trust {
     /// Derives everything again after the set has changed.
     fn refresh(&mut self, now: Timestamp) {
         self.graph = Graph::derive(self.attestations.values(), now);
+        let ends = self.attestations.values().filter_map(|attestation| attestation.expires_at);
+        self.next_end = ends.filter(|end| *end > now).min();
+        self.derived_at = now;
         let own = self.device();
+        let me = self.agent();
+        let ours = |said: &&Attestation| {
+            said.issuer == me && (said.is_rooted() || self.graph.agent_of(said.signer) == Some(me))
+        };
+        let heights = self.attestations.values().filter(ours).map(|said| said.height);
+        self.height = heights.max().unwrap_or_default();
         for (space, facts) in &self.graph.spaces {
             let public = (facts.reach == Reach::Commons).then(|| commons_device(*space));
             for ((epoch, key), handed_out) in &facts.epochs {
                 if self.keyring.contains(*space, *epoch, *key) {
                     continue;
                 }
-                let mine = handed_out.wraps.get(&own);
-                let opened = mine.and_then(|wrap| self.keys.unwrap(*space, *epoch, wrap));
-                let opened = opened.or_else(|| {
+                let open = |keys: &DeviceKeys, device: DeviceId| {
+                    let wraps = handed_out.wraps.get(&device).into_iter().flatten();
+                    let mut opened = wraps.filter_map(|wrap| keys.unwrap(*space, *epoch, wrap));
+                    opened.find(|keys| keys.id() == *key)
+                };
+                let opened = open(&self.keys, own).or_else(|| {
                     let public = public.as_ref()?;
-                    let wrap = handed_out.wraps.get(&public.device.device())?;
-                    public.unwrap(*space, *epoch, wrap)
+                    open(public, public.device.device())
                 });
-                if let Some(keys) = opened.filter(|keys| keys.id() == *key) {
+                if let Some(keys) = opened {
                     self.keyring.insert(*space, *epoch, keys);
                 }
             }
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use trust_core::ledger::{Ledger, LedgerError, Record};
 
 /// Version of the file's layout (`PRAGMA user_version`).
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Sealed records in a SQLite file, held exclusively.
 pub struct EmbeddedLedger {
@@ -36,6 +36,10 @@ impl EmbeddedLedger {
             .map_err(failure)?;
         if found > FORMAT {
             return Err(LedgerError::Newer { found, known: FORMAT });
+        }
+        if found == 1 {
+            // Nobody has one: statements had another form before the first release.
+            return Err(LedgerError::Storage("it is of a version before the first release".into()));
         }
         if !use_wal(&connection).map_err(failure)? {
             return Err(LedgerError::Storage("it cannot have a write-ahead log".to_owned()));
@@ -129,6 +133,6 @@ mod tests {
         ledger.connection.pragma_update(None, "user_version", FORMAT + 1).expect("writes");
         drop(ledger);
         let error = EmbeddedLedger::open(&path, None).err();
-        assert_eq!(error, Some(LedgerError::Newer { found: 2, known: 1 }));
+        assert_eq!(error, Some(LedgerError::Newer { found: FORMAT + 1, known: FORMAT }));
     }
 }

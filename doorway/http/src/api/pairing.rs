@@ -1,7 +1,11 @@
 use std::time::Duration;
 
 use axum::{Json, extract::State};
-use node_core::{Failure, FailureKind, Request, Response, request::Role};
+use data_encoding::BASE64;
+use node_core::{
+    Failure, FailureKind, Request, Response,
+    request::{Layer, Role},
+};
 use node_model::{
     DeviceId,
     ticket::{Ticket, TicketError},
@@ -30,6 +34,9 @@ pub(crate) struct NewTicket {
     space: Option<String>,
     /// What the guest may do there; `reader` unless said.
     role: Option<String>,
+    /// Whether it makes the device that comes one of our own, instead of relating.
+    #[serde(default)]
+    device: bool,
     /// How long it is good; 900 unless said.
     expires_seconds: Option<u64>,
 }
@@ -53,7 +60,8 @@ pub(crate) async fn issue(
         None => None,
     };
     let seconds = new.expires_seconds.unwrap_or(TICKET_SECONDS).clamp(1, TICKET_SECONDS_MAX);
-    let request = Request::IssueTicket { grant, lifetime: Duration::from_secs(seconds) };
+    let (is_for_own_device, lifetime) = (new.device, Duration::from_secs(seconds));
+    let request = Request::IssueTicket { grant, is_for_own_device, lifetime };
     let Response::Ticket(ticket) = app.handle.request(request).await? else {
         return Err(ask::unexpected().into());
     };
@@ -94,6 +102,9 @@ pub(crate) async fn list(State(app): State<App>) -> Answer<Pairings> {
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct Accept {
     ticket: String,
+    /// Whether this device shall become one of those of the person who made it.
+    #[serde(default)]
+    link: bool,
 }
 
 /// What to compare with the other side.
@@ -119,7 +130,7 @@ pub(crate) async fn accept(
         };
         Failure::new(FailureKind::Invalid, error.to_string(), fix)
     })?;
-    let answer = app.handle.request(Request::Pair { ticket }).await?;
+    let answer = app.handle.request(Request::Pair { ticket, is_link: new.link }).await?;
     let Response::PairingCode { device, code } = answer else {
         return Err(ask::unexpected().into());
     };
@@ -140,6 +151,10 @@ pub(crate) struct Paired {
     name: String,
     /// The layer of the relationship.
     relation: &'static str,
+    /// For a device that was linked: the statements that say so, in base64.
+    links: Vec<String>,
+    /// For a device that was linked: where the other one may be found.
+    addresses: Vec<String>,
 }
 
 /// Say whether the other side shows the same code.
@@ -151,11 +166,23 @@ pub(crate) async fn confirm(
 ) -> Answer<Paired> {
     let device: DeviceId = parse("peer", &peer)?;
     let request = Request::ConfirmPairing { device, is_same: compared.same };
-    let Response::Paired { device, agent, name, layer } = app.handle.request(request).await? else {
+    let answer = app.handle.request(request).await?;
+    if let Response::Paired { device, agent, name, layer } = answer {
+        let (peer, agent) = (device.to_string(), agent.to_string());
+        let (links, addresses) = (vec![], vec![]);
+        return Ok(Json(Paired { peer, agent, name, relation: layer.word(), links, addresses }));
+    }
+    let Response::Linked { agent, links, device, addresses } = answer else {
         return Err(ask::unexpected().into());
     };
-    let (peer, agent) = (device.to_string(), agent.to_string());
-    Ok(Json(Paired { peer, agent, name, relation: layer.word() }))
+    Ok(Json(Paired {
+        peer: device.to_string(),
+        agent: agent.to_string(),
+        name: String::new(),
+        relation: Layer::Sovereign.word(),
+        links: links.iter().map(|link| BASE64.encode(link)).collect(),
+        addresses,
+    }))
 }
 
 /// What to synchronise.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use data_plane_core::net::Lane;
 use node_model::{
-    DeviceId, Now, SpaceId, cbor, random_bytes,
+    AttestationId, DeviceId, Now, SpaceId, cbor, random_bytes,
+    sign::Signature,
     ticket::{ADDRESSES_MAX, Ticket, TicketSecret},
 };
 use serde_bytes::ByteBuf;
@@ -24,9 +25,12 @@ impl Node {
     pub(crate) fn issue_ticket(
         &mut self,
         now: Now,
-        grant: Option<(SpaceId, Role)>,
+        (grant, is_for_own_device): (Option<(SpaceId, Role)>, bool),
         lifetime: Duration,
     ) -> Result<Response, Failure> {
+        if is_for_own_device && !self.trust.holds_root() {
+            return Err(trust_core::TrustError::NoRoot.into());
+        }
         if let Some((space, _)) = grant {
             match self.trust.role_in(space) {
                 None => return Err(Failure::no_such_space()),
@@ -48,6 +52,7 @@ impl Node {
             secret: ticket.secret,
             expires_at: ticket.expires_at,
             grant,
+            is_for_own_device,
             bound_to: None,
             is_used: false,
         };
@@ -153,11 +158,15 @@ impl Node {
             self.refuse(device, Refusal::Unknown);
             return Ok(());
         };
+        if issued.is_for_own_device {
+            self.refuse(device, Refusal::OtherPurpose);
+            return Ok(());
+        }
         let Some(agent) = introduced(device, self.trust.agent(), attestations) else {
             self.refuse(device, Refusal::Unverified);
             return Ok(());
         };
-        self.trust.receive(attestations.iter().map(|bytes| bytes.as_slice()), now.wall)?;
+        self.trust.welcome(attestations.iter().map(|bytes| bytes.as_slice()), now.wall)?;
         issued.is_used = true;
         let notes = [(note, cbor::encode(&issued))];
         let terms = (Terms::of(Layer::Reciprocal), None);
@@ -182,5 +191,55 @@ impl Node {
         self.pairings.show(pairing);
         self.effects.push_back(Effect::Paired { device, name });
         Ok(())
+    }
+
+    /// Somebody with a ticket for a device of our own wants to be one.
+    pub(super) fn on_link(
+        &mut self,
+        now: Now,
+        device: DeviceId,
+        (hpke, name, consent): ([u8; 32], String, Signature),
+    ) {
+        let proven = self.pairings.invited.remove(&device).filter(|invited| invited.is_proven);
+        let note = proven.map(|invited| ticket_note(invited.ticket));
+        let issued = note.as_ref().and_then(|note| self.trust.note::<IssuedTicket>(note));
+        let (Some(note), Some(mut issued)) = (note, issued) else {
+            self.refuse(device, Refusal::Unverified);
+            return;
+        };
+        if !issued.is_for_own_device {
+            self.refuse(device, Refusal::OtherPurpose);
+            return;
+        }
+        issued.is_used = true;
+        let notes = [(note, cbor::encode(&issued))];
+        let asked = (device, hpke, name.clone(), consent);
+        match self.trust.link_device(self.entropy.as_mut(), now.wall, asked, &notes) {
+            Ok(()) => {
+                self.trust_changed(now);
+                let attestations = self.introduction(self.own_links());
+                self.send(device, Lane::Pair, Message::Complete { attestations }.encode());
+                let agent = Some(self.trust.agent());
+                let code = self.pairings.shown.iter().find(|it| it.device == device);
+                let code = code.map(|it| it.code.clone()).unwrap_or_default();
+                let pairing = Pairing { device, code, agent, name: Some(name.clone()) };
+                self.pairings.show(pairing);
+                self.effects.push_back(Effect::Paired { device, name });
+            }
+            Err(error) => {
+                tracing::warn!(%device, %error, "linking failed");
+                self.refuse(device, Refusal::Unverified);
+            }
+        }
+    }
+
+    /// The links of our devices, the newest first: it is the one that must arrive.
+    fn own_links(&self) -> Vec<AttestationId> {
+        let graph = self.trust.graph();
+        let links = graph.devices_of(self.trust.agent()).map(|(_, device)| device.evidence);
+        let mut links: Vec<_> =
+            links.filter_map(|id| Some((self.trust.attestation(id)?.height, id))).collect();
+        links.sort_unstable_by(|one, other| other.cmp(one));
+        links.into_iter().map(|(_, id)| id).collect()
     }
 }

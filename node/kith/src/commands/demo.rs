@@ -200,13 +200,14 @@ async fn meet(ada: &Actor, ben: &Actor, space: SpaceId, teller: &Teller) -> Resu
     let mut events = ada.handle().events();
     let issue = Request::IssueTicket {
         grant: Some((space, Role::Writer)),
+        is_for_own_device: false,
         lifetime: Duration::from_secs(15 * 60),
     };
     let Response::Ticket(ticket) = ada.handle().request(issue).await? else {
         return Err(unexpected());
     };
     let Response::PairingCode { device, code } =
-        ben.handle().request(Request::Pair { ticket }).await?
+        ben.handle().request(Request::Pair { ticket, is_link: false }).await?
     else {
         return Err(unexpected());
     };

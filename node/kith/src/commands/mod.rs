@@ -3,6 +3,7 @@
 
 mod blob;
 mod demo;
+mod device;
 mod doc;
 mod node;
 mod pair;
@@ -14,7 +15,7 @@ mod up;
 use clap::CommandFactory;
 
 use crate::{
-    args::{Cli, Command, Completions, Global},
+    args::{Cli, Command, Completions, Device, Global},
     client::{Client, Reach},
     error::CliError,
 };
@@ -37,6 +38,10 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Completions(Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "kith", &mut std::io::stdout());
             Ok(())
+        }
+        Command::Phrase(phrase) => device::phrase(phrase, &global).await,
+        Command::Device(Device::Link { ticket: Some(ticket), yes, .. }) => {
+            device::join(&ticket, yes, &global).await
         }
         asking @ (Command::Status
         | Command::Id
@@ -61,6 +66,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
         Command::Up(_)
         | Command::Demo(_)
         | Command::Completions(_)
+        | Command::Phrase(_)
         | Command::Status
         | Command::Id
         | Command::Ticket(_)
@@ -78,7 +84,9 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
     let asking = Asking { client: &client, is_json: global.json };
     let work = async {
         match command {
-            Command::Up(_) | Command::Demo(_) | Command::Completions(_) => Ok(()),
+            Command::Up(_) | Command::Demo(_) | Command::Completions(_) | Command::Phrase(_) => {
+                Ok(())
+            }
             Command::Status => node::status(&asking).await,
             Command::Id => node::id(&asking).await,
             Command::Sync(sync) => node::sync(&asking, sync).await,
@@ -87,7 +95,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
             Command::Pair(pair) => pair::pair(&asking, pair).await,
             Command::Space(space) => space::run(&asking, space).await,
             Command::Relation(relation) => people::relation(&asking, relation).await,
-            Command::Device(device) => people::device(&asking, device).await,
+            Command::Device(device) => device::run(&asking, device).await,
             Command::Why(why) => people::why(&asking, why).await,
             Command::Doc(doc) => doc::run(&asking, doc).await,
             Command::Blob(blob) => blob::run(&asking, blob).await,

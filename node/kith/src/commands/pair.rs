@@ -24,6 +24,16 @@ pub(super) async fn ticket(asking: &Asking<'_>, args: Ticket) -> Result<(), CliE
     let body = json!({
         "space": args.space, "role": role, "expires_seconds": args.expires.as_secs(),
     });
+    show_ticket(asking, body, args.expires, args.no_wait).await
+}
+
+/// Makes a ticket, shows it, and waits for somebody to come with it.
+pub(super) async fn show_ticket(
+    asking: &Asking<'_>,
+    body: Value,
+    expires: Duration,
+    no_wait: bool,
+) -> Result<(), CliError> {
     let before = asking.client.get("/api/v1/pairings").await?;
     let made = asking.client.post("/api/v1/tickets", body).await?;
     answer(asking.is_json, &made, || {
@@ -35,13 +45,13 @@ pub(super) async fn ticket(asking: &Asking<'_>, args: Ticket) -> Result<(), CliE
         note("Nobody can use it before your node runs: kith up");
         return Ok(());
     }
-    if asking.is_json || args.no_wait || !std::io::stdout().is_terminal() {
+    if asking.is_json || no_wait || !std::io::stdout().is_terminal() {
         return Ok(());
     }
     line("Waiting for somebody to come with it; Ctrl-C stops waiting, the ticket stays good.");
     let wait = wait_for_pairing(asking, list(&before, "pairings").len());
     // The ticket is useless after that, and so is waiting.
-    match tokio::time::timeout(args.expires, wait).await {
+    match tokio::time::timeout(expires, wait).await {
         Ok(done) => done,
         Err(_) => {
             line("Nobody came; the ticket has expired.");
@@ -83,21 +93,39 @@ fn qr_code(ticket: &str) -> Option<String> {
 }
 
 pub(super) async fn pair(asking: &Asking<'_>, args: Pair) -> Result<(), CliError> {
-    if !args.yes && !std::io::stdin().is_terminal() {
-        return Err(CliError::usage(
-            "somebody must compare the code, and nobody is here",
-            "kith pair --yes TICKET",
-        ));
+    let body = json!({"ticket": args.ticket});
+    let paired = accept(asking, body, args.yes, "kith pair --yes TICKET").await?;
+    answer(asking.is_json, &paired, || {
+        format!(
+            "You and {} are related now.\nagent {}\nnode  {}",
+            text(&paired, "name"),
+            text(&paired, "agent"),
+            text(&paired, "peer"),
+        )
+    });
+    Ok(())
+}
+
+/// Accepts a ticket and lets the person compare the codes.
+pub(super) async fn accept(
+    asking: &Asking<'_>,
+    body: Value,
+    is_sure: bool,
+    fix: &str,
+) -> Result<Value, CliError> {
+    if !is_sure && !std::io::stdin().is_terminal() {
+        let message = "somebody must compare the code, and nobody is here";
+        return Err(CliError::usage(message, fix));
     }
-    let begun = asking.client.post("/api/v1/pair", json!({"ticket": args.ticket})).await?;
+    let begun = asking.client.post("/api/v1/pair", body).await?;
     let (peer, code) = (text(&begun, "peer"), text(&begun, "code"));
-    let is_same = args.yes || ask_same(code).await?;
+    let is_same = is_sure || ask_same(code).await?;
     let path = format!("/api/v1/pair/{}", escape(peer));
     let paired = asking.client.post(&path, json!({"same": is_same})).await;
     if !is_same {
         let failure = node_core::Failure::new(
             node_core::FailureKind::NotAllowed,
-            "the codes differ: somebody else may have answered; you are not related",
+            "the codes differ: somebody else may have answered; nothing was shared",
             "ask for a new ticket, over another way",
         );
         return Err(failure.into());
@@ -106,14 +134,7 @@ pub(super) async fn pair(asking: &Asking<'_>, args: Pair) -> Result<(), CliError
     if let Value::Object(map) = &mut paired {
         map.insert("code".to_owned(), code.into());
     }
-    answer(asking.is_json, &paired, || {
-        format!(
-            "You and {} are related now.\nagent {}\nnode  {peer}",
-            text(&paired, "name"),
-            text(&paired, "agent")
-        )
-    });
-    Ok(())
+    Ok(paired)
 }
 
 async fn ask_same(code: &str) -> Result<bool, CliError> {

@@ -1,10 +1,10 @@
-//! `kith relation`, `kith device` and `kith why`.
+//! `kith relation` and `kith why`.
 
 use serde_json::{Value, json};
 
 use super::Asking;
 use crate::{
-    args::{Device, Relation, Why},
+    args::{Relation, Why},
     client::escape,
     error::CliError,
     show::{answer, list, table, text},
@@ -68,36 +68,6 @@ fn row(relation: &Value) -> Vec<String> {
         keeps,
         text(relation, "agent").to_owned(),
     ]
-}
-
-pub(super) async fn device(asking: &Asking<'_>, command: Device) -> Result<(), CliError> {
-    match command {
-        Device::List => {
-            let devices = asking.client.get("/api/v1/devices").await?;
-            answer(asking.is_json, &devices, || {
-                let rows: Vec<_> = list(&devices, "devices").iter().map(device_row).collect();
-                table(&["NAME", "STATE", "DEVICE"], &rows)
-            });
-        }
-        Device::Revoke { device } => {
-            let path = format!("/api/v1/devices/{}", escape(&device));
-            let revoked = asking.client.delete(&path).await?;
-            answer(asking.is_json, &revoked, || {
-                format!("{device} is not yours any more; the keys of your spaces were changed")
-            });
-        }
-    }
-    Ok(())
-}
-
-fn device_row(device: &Value) -> Vec<String> {
-    let is = |key| device.get(key).and_then(Value::as_bool).unwrap_or_default();
-    let state = match (is("revoked"), is("this")) {
-        (true, _) => "taken back",
-        (false, true) => "this one",
-        (false, false) => "linked",
-    };
-    vec![text(device, "name").to_owned(), state.to_owned(), text(device, "device").to_owned()]
 }
 
 pub(super) async fn why(asking: &Asking<'_>, Why { thing }: Why) -> Result<(), CliError> {

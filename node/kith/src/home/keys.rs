@@ -5,16 +5,16 @@ use std::{fs, io};
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use data_encoding::BASE64;
-use node_model::seal::SealKey;
-use node_runtime::{DeviceKeys, OsEntropy};
+use node_model::{seal::SealKey, sign::Signer};
+use node_runtime::{DeviceKeys, OsEntropy, Standing};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{Home, Passphrase, files, unlock::find_passphrase, write_private};
 use crate::{error::CliError, show};
 
 /// Version of the file.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Argon2id: 64 MiB, three passes, one lane (threats.md asks for no less).
 const MEMORY_KIB: u32 = 64 * 1024;
@@ -27,10 +27,73 @@ const PASSES_MAX: u32 = 16;
 /// Largest key file.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
-const ASSOCIATED: &[u8] = b"kith key file 1";
+const ASSOCIATED: &[u8] = b"kith key file 2";
 
-/// The two secrets of 32 bytes for signing, and the HPKE seed.
-const SECRET_BYTES: usize = 96;
+/// What is sealed. Wiped when dropped.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+struct Secrets {
+    device: String,
+    hpke: String,
+    /// The agent's root, where it is kept here.
+    root: Option<String>,
+    /// Whether the agent came back to this device by its phrase.
+    #[serde(default)]
+    is_restored: bool,
+    /// The agent, where another device linked this one.
+    agent: Option<String>,
+    /// The statements that link it.
+    #[serde(default)]
+    links: Vec<String>,
+}
+
+impl Secrets {
+    fn of(keys: &DeviceKeys) -> Self {
+        let base = |device: &DeviceKeys| Self {
+            device: BASE64.encode(device.device.secret()),
+            hpke: BASE64.encode(device.hpke_seed()),
+            root: None,
+            is_restored: false,
+            agent: None,
+            links: vec![],
+        };
+        let mut secrets = base(keys);
+        match &keys.standing {
+            Standing::Root { root, is_restored } => {
+                secrets.root = Some(BASE64.encode(root.secret()));
+                secrets.is_restored = *is_restored;
+            }
+            Standing::Linked { agent, links } => {
+                secrets.agent = Some(agent.to_string());
+                secrets.links = links.iter().map(|link| BASE64.encode(link)).collect();
+            }
+        }
+        secrets
+    }
+
+    fn keys(&self) -> Option<DeviceKeys> {
+        let standing = match (&self.root, &self.agent) {
+            (Some(root), None) => {
+                let root = Signer::from_secret(&*secret(root)?);
+                Standing::Root { root, is_restored: self.is_restored }
+            }
+            (None, Some(agent)) => {
+                let links = self.links.iter().map(|link| BASE64.decode(link.as_bytes()));
+                Standing::Linked {
+                    agent: agent.parse().ok()?,
+                    links: links.collect::<Result<_, _>>().ok()?,
+                }
+            }
+            (Some(_), Some(_)) | (None, None) => return None,
+        };
+        let (device, hpke) = (secret(&self.device)?, secret(&self.hpke)?);
+        Some(DeviceKeys::new(&device, &hpke, standing))
+    }
+}
+
+fn secret(text: &str) -> Option<Zeroizing<[u8; 32]>> {
+    let bytes = Zeroizing::new(BASE64.decode(text.as_bytes()).ok()?);
+    bytes.as_slice().try_into().ok().map(Zeroizing::new)
+}
 
 #[derive(Serialize, Deserialize)]
 struct KeyFile {
@@ -77,17 +140,33 @@ pub fn load_or_create(home: &Home, seal: KeySeal) -> Result<(DeviceKeys, bool), 
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let keys = random_keys();
-            create(home, &keys, seal)?;
+            write(home, &keys, seal)?;
             Ok((keys, true))
         }
         Err(error) => Err(home.unusable(&error)),
     }
 }
 
-fn create(home: &Home, keys: &DeviceKeys, seal: KeySeal) -> Result<(), CliError> {
-    let secrets =
-        [*keys.device.secret(), *keys.root.secret(), *keys.hpke_seed()].map(Zeroizing::new);
-    let secrets = Zeroizing::new(secrets.iter().flat_map(|secret| **secret).collect::<Vec<u8>>());
+/// Replaces the standing of a device, or creates it with fresh device keys: a restored
+/// agent never gets a device's old keys back.
+///
+/// # Errors
+/// [`CliError`]; the key file is as it was.
+pub fn write_standing(home: &Home, seal: KeySeal, standing: Standing) -> Result<(), CliError> {
+    let keys = match fs::read(home.keys()) {
+        Ok(bytes) => open(home, &bytes, &seal)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => random_keys(),
+        Err(error) => return Err(home.unusable(&error)),
+    };
+    let keys = DeviceKeys::new(keys.device.secret(), keys.hpke_seed(), standing);
+    write(home, &keys, seal)
+}
+
+fn write(home: &Home, keys: &DeviceKeys, seal: KeySeal) -> Result<(), CliError> {
+    let secrets = Zeroizing::new(
+        serde_json::to_vec(&Secrets::of(keys))
+            .map_err(|error| CliError::machine(error.to_string(), "kith --version"))?,
+    );
     let seal = match seal {
         KeySeal::Plain => {
             show::note(
@@ -127,6 +206,13 @@ fn open(home: &Home, bytes: &[u8], seal: &KeySeal) -> Result<DeviceKeys, CliErro
         let message = format!("{} was written by a newer version of kith", home.keys().display());
         return Err(CliError::machine(message, "install the newest kith"));
     }
+    if format.format < FORMAT {
+        let message = format!(
+            "{} was written before the first release of kith, in a form that is gone",
+            home.keys().display()
+        );
+        return Err(CliError::machine(message, "kith --data-dir DIR, with another directory"));
+    }
     let file: KeyFile = serde_json::from_slice(bytes).map_err(|_| damaged(home))?;
     let secrets = match file.seal {
         Sealed::Plain { keys } => {
@@ -146,22 +232,13 @@ fn open(home: &Home, bytes: &[u8], seal: &KeySeal) -> Result<DeviceKeys, CliErro
             Zeroizing::new(key.open(ASSOCIATED, &sealed).map_err(|_| wrong_passphrase())?)
         }
     };
-    from_secrets(&secrets).ok_or_else(|| damaged(home))
+    let secrets: Option<Secrets> = serde_json::from_slice(&secrets).ok();
+    secrets.and_then(|secrets| secrets.keys()).ok_or_else(|| damaged(home))
 }
 
 #[derive(Deserialize)]
 struct Format {
     format: u32,
-}
-
-fn from_secrets(secrets: &[u8]) -> Option<DeviceKeys> {
-    if secrets.len() != SECRET_BYTES {
-        return None;
-    }
-    let (device, rest) = secrets.split_first_chunk::<32>()?;
-    let (root, rest) = rest.split_first_chunk::<32>()?;
-    let (hpke_seed, _) = rest.split_first_chunk::<32>()?;
-    Some(DeviceKeys::from_secrets(device, root, hpke_seed))
 }
 
 fn derive(
@@ -235,7 +312,7 @@ mod tests {
         let (_folder, home) = home();
         load_or_create(&home, KeySeal::Plain).expect("creates");
         let good = fs::read_to_string(home.keys()).expect("is there");
-        let newer = good.replace("\"format\": 1", "\"format\": 9");
+        let newer = good.replace("\"format\": 2", "\"format\": 9");
         for bad in ["", "{", "[]", &newer, &good.replace("keys\": \"", "keys\": \"AAAA")] {
             fs::write(home.keys(), bad).expect("writes");
             let error = load_or_create(&home, KeySeal::Plain).err().expect("is refused");

@@ -8,7 +8,7 @@ mod unlock;
 use std::path::{Path, PathBuf};
 
 pub use files::write_private;
-pub use keys::{KeySeal, load_or_create, random_keys};
+pub use keys::{KeySeal, load_or_create, random_keys, write_standing};
 pub use lock::{Holder, Lock, Taken, take};
 pub use unlock::{Passphrase, find_passphrase};
 
@@ -62,6 +62,25 @@ impl Home {
     #[must_use]
     pub fn local_token(&self) -> PathBuf {
         self.root.join("local-token")
+    }
+
+    /// Removes what a device knew before it became another person's: statements,
+    /// spaces and blobs. Only after it was found to be empty of anything of value.
+    ///
+    /// # Errors
+    /// [`CliError`] naming the directory.
+    pub fn forget(&self) -> Result<(), CliError> {
+        let gone = |result: std::io::Result<()>| match result {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            other => other.map_err(|error| self.unusable(&error)),
+        };
+        for file in ["trust.db", "trust.db-wal", "trust.db-shm"] {
+            gone(std::fs::remove_file(self.root.join(file)))?;
+        }
+        for folder in ["spaces", "blobs", "views"] {
+            gone(std::fs::remove_dir_all(self.root.join(folder)))?;
+        }
+        Ok(())
     }
 
     /// Creates the directory, for its owner only, and refuses one of a newer

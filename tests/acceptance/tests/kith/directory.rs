@@ -88,7 +88,7 @@ async fn keys_from_the_future_are_left_alone() {
     let (home, _) = lived_in().await;
     let keys = home.data_dir().join("identity/keys.json");
     let good = fs::read_to_string(&keys).expect("it is there");
-    fs::write(&keys, good.replace("\"format\": 1", "\"format\": 9")).expect("writes");
+    fs::write(&keys, good.replace("\"format\": 2", "\"format\": 9")).expect("writes");
     let refusal = is_refused(&home, &keys, &["keys.json", "newer"]).await;
     assert!(refusal.fix.contains("newest kith"), "{refusal:?}");
 }

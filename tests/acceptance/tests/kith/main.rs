@@ -2,11 +2,13 @@
 
 mod alone;
 mod crash;
+mod devices;
 mod directory;
 mod disk;
 mod doorway;
 mod errors;
 mod ports;
+mod removal;
 mod sharing;
 mod tickets;
 mod together;

@@ -85,8 +85,11 @@ pub(super) fn documents_are_their_entries(world: &mut World) -> Verdict {
     let entries: Vec<_> = entries(world, 0)?.into_iter().map(|(_, bytes)| bytes).collect();
     let Some(founder) = &world.machines[0].process else { return Ok(()) };
     let keyring = founder.node.trust().keyring();
-    let keys: BTreeMap<Epoch, SealKey> =
-        keyring.epochs(space).map(|(epoch, _, keys)| (epoch, keys.entries.clone())).collect();
+    // Two nodes may have made an epoch of the same number.
+    let mut keys: BTreeMap<Epoch, Vec<SealKey>> = BTreeMap::new();
+    for (epoch, _, epoch_keys) in keyring.epochs(space) {
+        keys.entry(epoch).or_default().push(epoch_keys.entries.clone());
+    }
     let expected = reference::rebuild(space, &entries, &keys)?;
     for machine in readers(world) {
         let Some(process) = world.machines[machine].process.as_mut() else { continue };

@@ -227,6 +227,8 @@ pub enum Claim {
         epoch: Epoch,
         /// Which key of that number.
         key: KeyId,
+        /// Whether the issuer made it, or hands on one that it was given.
+        is_new: bool,
         /// The key, once for each device; at most [`WRAPS_MAX`].
         wraps: Vec<WrappedKey>,
     },
@@ -329,6 +331,7 @@ struct EpochBody(
     SpaceId,
     Epoch,
     KeyId,
+    bool,
     #[serde(deserialize_with = "at_most::<WRAPS_MAX, _, _>")] Vec<WrappedKey>,
 );
 #[derive(Serialize, Deserialize)]
@@ -410,8 +413,8 @@ impl Claim {
                 let body = RevocationBody(*space, *party, pins.clone(), after.clone());
                 (KIND_SPACE_REVOCATION, cbor::encode(&body))
             }
-            Self::SpaceEpoch { space, epoch, key, wraps } => {
-                let body = EpochBody(*space, *epoch, *key, wraps.clone());
+            Self::SpaceEpoch { space, epoch, key, is_new, wraps } => {
+                let body = EpochBody(*space, *epoch, *key, *is_new, wraps.clone());
                 (KIND_SPACE_EPOCH, cbor::encode(&body))
             }
             Self::Location { space, collection, device, bytes } => {
@@ -479,11 +482,11 @@ impl Claim {
                 Self::SpaceRevocation { space, party, pins, after }
             }
             KIND_SPACE_EPOCH => {
-                let EpochBody(space, epoch, key, wraps) = read(body)?;
+                let EpochBody(space, epoch, key, is_new, wraps) = read(body)?;
                 if epoch < Epoch::FIRST {
                     return Err(AttestationError::Claim);
                 }
-                Self::SpaceEpoch { space, epoch, key, wraps }
+                Self::SpaceEpoch { space, epoch, key, is_new, wraps }
             }
             KIND_LOCATION => {
                 let LocationBody(space, collection, device, bytes) = read(body)?;
@@ -512,6 +515,29 @@ impl Claim {
             kind => Self::Unknown { kind, scope, body: body.to_vec() },
         };
         if claim.scope(issuer) == scope { Ok(claim) } else { Err(AttestationError::Claim) }
+    }
+
+    /// Whether a statement of this kind may end by itself. What others build upon may
+    /// not: the end of one would take what came after it along.
+    #[must_use]
+    pub fn may_expire(&self) -> bool {
+        match self {
+            Self::Profile { .. }
+            | Self::Relationship { .. }
+            | Self::Vouch { .. }
+            | Self::Location { .. }
+            | Self::Custody { .. }
+            | Self::EconomicEvent { .. }
+            | Self::RecoveryShare { .. }
+            | Self::WitnessReceipt { .. }
+            | Self::Unknown { .. } => true,
+            Self::DeviceLink { .. }
+            | Self::DeviceRevocation { .. }
+            | Self::SpaceFounding { .. }
+            | Self::SpaceGrant { .. }
+            | Self::SpaceRevocation { .. }
+            | Self::SpaceEpoch { .. } => false,
+        }
     }
 
     /// Checks what is signed inside a claim.

@@ -14,7 +14,8 @@ fn sample(claim: Claim) -> Attestation {
     let is_founding = matches!(claim, Claim::SpaceFounding { .. });
     let prev = (!is_founding).then_some(AttestationId([8; 32]));
     let (height, issued_at) = (u64::MAX, Timestamp(u64::MAX));
-    let statement = Statement { claim, height, prev, issued_at, expires_at: Some(issued_at) };
+    let expires_at = claim.may_expire().then_some(issued_at);
+    let statement = Statement { claim, height, prev, issued_at, expires_at };
     Attestation::issue(&issuer(), issuer().agent(), statement)
 }
 
@@ -54,6 +55,7 @@ pub(crate) fn largest() -> Vec<Claim> {
             space,
             epoch: Epoch(u32::MAX),
             key: KeyId([4; 16]),
+            is_new: true,
             wraps: vec![wrap; WRAPS_MAX],
         },
         Claim::Location { space, collection: "c".repeat(64), device: id, bytes: u64::MAX },

@@ -30,11 +30,17 @@ fn village() -> Village {
     Village { ada, bo, cy, di, space, founding, to_bo, to_cy, to_di }
 }
 
+fn resolve(founding: &Attestation, statements: &[&Attestation]) -> Membership {
+    let said: Vec<_> =
+        statements.iter().map(|statement| Said { statement, is_void: false }).collect();
+    Membership::resolve(founding, &said)
+}
+
 impl Village {
     fn with(&self, more: &[&Attestation]) -> Membership {
         let mut all = vec![&self.to_bo, &self.to_cy, &self.to_di];
         all.extend(more);
-        Membership::resolve(&self.founding, &all)
+        resolve(&self.founding, &all)
     }
 }
 
@@ -66,7 +72,7 @@ fn a_statement_waits_for_what_its_issuer_knew() {
     let eve = Person::new(9).agent();
     let late = v.bo.grant(v.space, eve, Role::Reader, &[&v.to_di]);
     let later = v.cy.grant(v.space, eve, Role::Writer, &[&late]);
-    let without = Membership::resolve(&v.founding, &[&v.to_bo, &v.to_cy, &v.to_di, &later]);
+    let without = resolve(&v.founding, &[&v.to_bo, &v.to_cy, &v.to_di, &later]);
     assert!(!roles(&without).contains_key(&eve));
     assert_eq!(roles(&v.with(&[&later, &late]))[&eve], Role::Writer);
 }

@@ -37,7 +37,9 @@ pub struct Journalled {
     pub question: Question,
     /// What was answered.
     pub decision: Decision,
-    /// BLAKE3 of the ids of all statements that are needed to come to it again.
+    /// All statements that are needed to come to it again.
+    pub needs: Vec<AttestationId>,
+    /// BLAKE3 of their ids.
     pub inputs: [u8; 32],
     /// BLAKE3 of the line before.
     pub prev: [u8; 32],
@@ -67,6 +69,7 @@ pub(super) struct Line(
     String,
     bool,
     bool,
+    Vec<AttestationId>,
     Vec<AttestationId>,
     #[serde(with = "serde_bytes")] [u8; 32],
     #[serde(with = "serde_bytes")] [u8; 32],
@@ -109,6 +112,7 @@ impl Journalled {
             *verdict != Verdict::Deny,
             *verdict == Verdict::Full,
             because.clone(),
+            self.needs.clone(),
             self.inputs,
             self.prev,
         ))
@@ -118,8 +122,20 @@ impl Journalled {
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let line: Line = cbor::decode(bytes, LINE_BYTES_MAX).ok()?;
-        let Line(number, at, by, device, action, rule, is_allowed, is_full, because, inputs, prev) =
-            line;
+        let Line(
+            number,
+            at,
+            by,
+            device,
+            action,
+            rule,
+            is_allowed,
+            is_full,
+            because,
+            needs,
+            inputs,
+            prev,
+        ) = line;
         let action = match action {
             ActionLine::Connect => Action::Connect,
             ActionLine::Hold(space) => Action::Hold(space),
@@ -133,7 +149,7 @@ impl Journalled {
         };
         let decision = Decision { verdict, rule: rule.parse().ok()?, because };
         let question = Question { device, action };
-        Some(Self { number, at, by, question, decision, inputs, prev })
+        Some(Self { number, at, by, question, decision, needs, inputs, prev })
     }
 
     fn hash(&self) -> [u8; 32] {
@@ -182,12 +198,14 @@ impl Trust {
         if self.journal.last.get(&(question.device, question.action)) == Some(&said) {
             return decision;
         }
+        let needs: Vec<AttestationId> = self.closure(&decision.because).into_iter().collect();
         let line = Journalled {
             number: self.journal.next_number(),
             at: now,
             by: self.device(),
             question,
-            inputs: self.inputs_hash(&decision.because),
+            inputs: inputs_hash(&needs),
+            needs,
             decision: decision.clone(),
             prev: self.journal.tip,
         };
@@ -227,24 +245,23 @@ impl Trust {
     /// # Errors
     /// [`ReplayError`] when it cannot, or comes to another one.
     pub fn replay(&self, line: &Journalled) -> Result<(), ReplayError> {
-        let closure = self.closure(&line.decision.because);
-        let mut statements: Vec<&Attestation> = Vec::with_capacity(closure.len());
-        for id in &closure {
+        let mut statements: Vec<&Attestation> = Vec::with_capacity(line.needs.len());
+        for id in &line.needs {
             statements.push(self.attestations.get(id).ok_or(ReplayError::Lacks(*id))?);
         }
-        if self.inputs_hash(&line.decision.because) != line.inputs {
+        if inputs_hash(&line.needs) != line.inputs {
             return Err(ReplayError::OtherInputs);
         }
         let graph = Graph::derive(statements.into_iter(), line.at);
         let again = decide(&graph, line.by, line.question);
         if again == line.decision { Ok(()) } else { Err(ReplayError::OtherAnswer(again)) }
     }
+}
 
-    fn inputs_hash(&self, because: &[AttestationId]) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_derive_key("kith 2026-11 decision inputs");
-        for id in self.closure(because) {
-            hasher.update(&id.0);
-        }
-        *hasher.finalize().as_bytes()
+fn inputs_hash(needs: &[AttestationId]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("kith 2026-11 decision inputs");
+    for id in needs {
+        hasher.update(&id.0);
     }
+    *hasher.finalize().as_bytes()
 }

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use node_model::{AttestationId, DeviceId, Timestamp, cbor};
+use node_model::{AttestationId, DeviceId, Timestamp, cbor, limit::ATTESTATION_BYTES_MAX};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_bytes::ByteBuf;
+use serde_bytes::{ByteBuf, Bytes};
 
 use super::{
     ATTESTATIONS_MAX, Trust, TrustError,
@@ -30,9 +30,12 @@ const JOURNAL_TAG: u8 = b'j';
 #[derive(Serialize, Deserialize)]
 struct Note(String, ByteBuf);
 
-fn attestation_key(id: AttestationId) -> Vec<u8> {
-    [&[ATTESTATION_TAG], &id.0[..]].concat()
-}
+/// Most attestations in one record: opening a record costs as much as opening some
+/// more bytes of it.
+const RECORD_ATTESTATIONS_MAX: usize = 512;
+
+/// Largest record of attestations.
+const RECORD_BYTES_MAX: usize = RECORD_ATTESTATIONS_MAX * (ATTESTATION_BYTES_MAX + 4);
 
 impl Trust {
     /// Reads a local note.
@@ -69,10 +72,8 @@ impl Trust {
         if self.attestations.len() + fresh.len() > ATTESTATIONS_MAX {
             return Err(TrustError::TooMany);
         }
-        let mut records: Vec<Record> = fresh
-            .iter()
-            .map(|attestation| self.seal(attestation_key(attestation.id), attestation.bytes()))
-            .collect();
+        let mut records: Vec<Record> =
+            fresh.chunks(RECORD_ATTESTATIONS_MAX).map(|some| self.seal_some(some)).collect();
         records.extend(notes.iter().map(|(name, plain)| self.seal_note(name, plain)));
         if records.is_empty() {
             return Ok(());
@@ -91,9 +92,10 @@ impl Trust {
     }
 
     fn keep(&mut self, attestation: Attestation) {
-        *self.of_issuer.entry(attestation.issuer).or_default() += 1;
-        if attestation.issuer == self.agent() {
-            self.height = self.height.max(attestation.height);
+        *self.of_signer.entry(attestation.signer).or_default() += 1;
+        // While everything is loaded nobody is known yet, so it is counted afterwards.
+        if !self.is_own_key(attestation.signer) && !self.is_of_known(&attestation) {
+            self.of_strangers += 1;
         }
         let place = (attestation.signer, attestation.scope);
         if self.is_own_key(attestation.signer)
@@ -105,7 +107,7 @@ impl Trust {
         self.attestations.insert(attestation.id, attestation);
     }
 
-    fn is_own_key(&self, signer: DeviceId) -> bool {
+    pub(super) fn is_own_key(&self, signer: DeviceId) -> bool {
         signer == self.device() || signer.0 == self.agent().0
     }
 
@@ -115,9 +117,12 @@ impl Trust {
             let plain = self.local.open(&key, &sealed).map_err(|_| TrustError::Damaged)?;
             match key.split_first() {
                 Some((&ATTESTATION_TAG, _)) => {
-                    let attestation =
-                        Attestation::from_storage(&plain).map_err(|_| TrustError::Damaged)?;
-                    self.keep(attestation);
+                    let some: Vec<ByteBuf> =
+                        cbor::decode(&plain, RECORD_BYTES_MAX).map_err(|_| TrustError::Damaged)?;
+                    for bytes in some {
+                        let read = Attestation::from_storage(&bytes);
+                        self.keep(read.map_err(|_| TrustError::Damaged)?);
+                    }
                 }
                 Some((&NOTE_TAG, _)) => {
                     let note = cbor::decode(&plain, NOTE_BYTES_MAX + NOTE_NAME_BYTES_MAX);
@@ -151,6 +156,13 @@ impl Trust {
         // A ring: the newest line takes the place of the oldest.
         let place = (line.number % JOURNAL_MAX).to_be_bytes();
         self.seal([&[JOURNAL_TAG], &place[..]].concat(), &line.encode())
+    }
+
+    /// One record, found by the first of its attestations.
+    fn seal_some(&self, some: &[Attestation]) -> Record {
+        let id = some.first().map_or([0; 32], |attestation| attestation.id.0);
+        let bytes: Vec<&Bytes> = some.iter().map(|it| Bytes::new(it.bytes())).collect();
+        self.seal([&[ATTESTATION_TAG], &id[..]].concat(), &cbor::encode(&bytes))
     }
 
     fn seal(&self, key: Vec<u8>, plain: &[u8]) -> Record {

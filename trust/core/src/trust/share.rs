@@ -1,15 +1,18 @@
 //! What others may know of what this node knows, and what it takes from them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use node_model::{AgentId, AttestationId, SpaceId, Timestamp};
+use node_model::{AgentId, AttestationId, DeviceId, SpaceId, Timestamp};
 
 use super::{Trust, TrustError};
 use crate::attestation::{Attestation, Claim, Party, Scope};
 
-/// Most attestations that a node keeps of one other issuer: a flood of one does
-/// not push out the others.
-pub const ISSUER_ATTESTATIONS_MAX: usize = 8_192;
+/// Most attestations that a node keeps by one key of somebody whom it knows, and by all
+/// strangers together: a flood by one does not push out the others.
+pub const SIGNER_ATTESTATIONS_MAX: usize = 8_192;
+
+/// Most attestations that a node keeps by one key of a stranger.
+pub const STRANGER_ATTESTATIONS_MAX: usize = 256;
 
 /// What came of attestations from outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,13 +21,13 @@ pub struct Received {
     pub new: Vec<AttestationId>,
     /// How many were malformed or wrongly signed.
     pub rejected: usize,
-    /// Issuers who sent more than is kept of one.
-    pub flooding: BTreeSet<AgentId>,
+    /// Keys that said more than is kept of one.
+    pub flooding: BTreeSet<DeviceId>,
 }
 
 impl Trust {
     /// Takes in attestations from outside and says which were new. Bad ones are
-    /// left out and counted.
+    /// left out and counted, and so is what exceeds a quota.
     ///
     /// # Errors
     /// [`TrustError`]; nothing was kept.
@@ -33,9 +36,32 @@ impl Trust {
         bytes: impl Iterator<Item = &'a [u8]>,
         now: Timestamp,
     ) -> Result<Received, TrustError> {
+        self.take_in(bytes, now, true)
+    }
+
+    /// Takes in how somebody introduces themselves with a ticket: however many strangers
+    /// said something before, a guest is welcome.
+    ///
+    /// # Errors
+    /// [`TrustError`]; nothing was kept.
+    pub fn welcome<'a>(
+        &mut self,
+        bytes: impl Iterator<Item = &'a [u8]>,
+        now: Timestamp,
+    ) -> Result<Received, TrustError> {
+        self.take_in(bytes, now, false)
+    }
+
+    fn take_in<'a>(
+        &mut self,
+        bytes: impl Iterator<Item = &'a [u8]>,
+        now: Timestamp,
+        has_quota: bool,
+    ) -> Result<Received, TrustError> {
         let mut received = Received::default();
         let mut fresh: Vec<Attestation> = Vec::new();
         let mut in_batch: BTreeSet<AttestationId> = BTreeSet::new();
+        let mut more: BTreeMap<DeviceId, usize> = BTreeMap::new();
         for bytes in bytes {
             // Known bytes cost a hash, not a signature.
             let Ok(unverified) = Attestation::from_storage(bytes) else {
@@ -45,15 +71,15 @@ impl Trust {
             if self.attestations.contains_key(&unverified.id) || in_batch.contains(&unverified.id) {
                 continue;
             }
-            let issuer = unverified.issuer;
-            let known = self.of_issuer.get(&issuer).copied().unwrap_or_default();
-            let more = fresh.iter().filter(|other| other.issuer == issuer).count();
-            if issuer != self.agent() && known + more >= ISSUER_ATTESTATIONS_MAX {
-                received.flooding.insert(issuer);
+            let signer = unverified.signer;
+            let count = more.get(&signer).copied().unwrap_or_default();
+            if has_quota && self.is_over_quota(&unverified, (count, fresh.len())) {
+                received.flooding.insert(signer);
                 continue;
             }
             match Attestation::read(bytes) {
                 Ok(attestation) => {
+                    *more.entry(signer).or_default() += 1;
                     in_batch.insert(attestation.id);
                     fresh.push(attestation);
                 }
@@ -63,6 +89,28 @@ impl Trust {
         received.new = fresh.iter().map(|attestation| attestation.id).collect();
         self.commit(fresh, &[], now)?;
         Ok(received)
+    }
+
+    /// Whether there is no room for it, with so many more by its signer, and in all.
+    fn is_over_quota(&self, attestation: &Attestation, (more, in_all): (usize, usize)) -> bool {
+        let kept = self.of_signer.get(&attestation.signer).copied().unwrap_or_default() + more;
+        if self.is_own_key(attestation.signer) {
+            return false;
+        }
+        if self.is_of_known(attestation) {
+            return kept >= SIGNER_ATTESTATIONS_MAX;
+        }
+        kept >= STRANGER_ATTESTATIONS_MAX || self.of_strangers + in_all >= SIGNER_ATTESTATIONS_MAX
+    }
+
+    /// Whether it is by a key that belongs to its issuer, and we know the issuer.
+    pub(super) fn is_of_known(&self, attestation: &Attestation) -> bool {
+        let (me, issuer) = (self.agent(), attestation.issuer);
+        let is_known = issuer == me
+            || self.graph.sides.contains_key(&(me, issuer))
+            || self.graph.spaces_of(issuer).next().is_some();
+        let device = self.graph.devices.get(&attestation.signer);
+        is_known && (attestation.is_rooted() || device.is_some_and(|it| it.agent == issuer))
     }
 
     /// The attestations that concern `agent`: what is said to everybody by us, by
@@ -127,15 +175,48 @@ impl Trust {
     }
 
     /// What a decision rests on, with all that is needed to come to it again: the
-    /// statements, what their issuers knew, and the links of the devices that signed.
+    /// statements, what their issuers knew, the removals that count in the spaces they
+    /// are about, and the links of the devices that signed, with what took these back.
     pub(super) fn closure(&self, because: &[AttestationId]) -> BTreeSet<AttestationId> {
         let mut found: BTreeSet<AttestationId> =
             because.iter().flat_map(|id| self.with_past(*id)).collect();
-        let signers: BTreeSet<_> =
-            found.iter().filter_map(|id| Some(self.attestations.get(id)?.signer)).collect();
-        found.extend(
-            signers.iter().filter_map(|signer| Some(self.graph.devices.get(signer)?.evidence)),
-        );
-        found
+        let spaces: BTreeSet<SpaceId> = found
+            .iter()
+            .filter_map(|id| {
+                let said = self.attestations.get(id)?;
+                let is_founding = said.scope == Scope::FOUNDING;
+                Some(SpaceId(if is_founding { id.0 } else { said.scope.0 }))
+            })
+            .collect();
+        for facts in spaces.iter().filter_map(|space| self.graph.spaces.get(space)) {
+            let removals = facts.membership.former.values().flat_map(|past| &past.because);
+            found.extend(removals.flat_map(|id| self.with_past(*id)));
+        }
+        self.with_devices(found)
+    }
+
+    /// Statements with the links of the devices that signed them. Of devices that were
+    /// taken back, what did it, and the chains that it let stand.
+    fn with_devices(&self, mut found: BTreeSet<AttestationId>) -> BTreeSet<AttestationId> {
+        loop {
+            let before = found.len();
+            let said = found.iter().filter_map(|id| self.attestations.get(id));
+            let chains: BTreeSet<(DeviceId, Scope)> =
+                said.map(|said| (said.signer, said.scope)).collect();
+            for (signer, scope) in chains {
+                let Some(device) = self.graph.devices.get(&signer) else { continue };
+                found.insert(device.evidence);
+                if let Some(revoked) = &device.revoked {
+                    found.extend(revoked.because.iter().copied());
+                    let chain = self.attestations.values();
+                    let chain = chain.filter(|it| (it.signer, it.scope) == (signer, scope));
+                    found.extend(chain.map(|it| it.id));
+                }
+            }
+            if found.len() == before {
+                found.retain(|id| self.attestations.contains_key(id));
+                return found;
+            }
+        }
     }
 }

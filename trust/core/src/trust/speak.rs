@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 
 use node_model::{
     AgentId, AttestationId, DeviceId, Entropy, Epoch, SpaceId, Timestamp, random_bytes,
-    sign::{Domain, Signer},
+    sign::{Domain, Signature, Signer},
 };
 
 use super::{LABEL_BINDING, Trust, TrustError};
 use crate::{
     attestation::{
-        Attestation, Claim, DevicePin, EntryPin, PINS_MAX, Party, Prefix, Scope, Statement, Terms,
-        WRAPS_MAX,
+        AFTER_MAX, Attestation, Claim, DevicePin, EntryPin, PINS_MAX, Party, Prefix, Scope,
+        Statement, Terms, WRAPS_MAX,
     },
-    graph::Graph,
-    keyring::{EpochKeys, commons_device, wrap},
+    graph::{Graph, Space},
+    keyring::{EpochKeys, Standing, commons_device, wrap},
     words::{Reach, Role},
 };
 
@@ -67,7 +67,7 @@ impl Drafts {
     ) -> AttestationId {
         let place = (signer.device(), claim.scope(issuer));
         let prev = if place.1 == Scope::FOUNDING { None } else { self.tips.get(&place).copied() };
-        self.height += 1;
+        self.height = self.height.saturating_add(1);
         let statement =
             Statement { claim, height: self.height, prev, issued_at: self.now, expires_at };
         let said = Attestation::issue(signer, issuer, statement);
@@ -87,12 +87,17 @@ impl Trust {
         drafts.say(&self.keys.device, self.agent(), claim)
     }
 
+    /// Says that this device is the agent's, and unless that is known elsewhere, what
+    /// the agent is called. Nothing without the root.
     pub(super) fn draft_introduction(
         &self,
         now: Timestamp,
         agent_name: &str,
         device_name: &str,
     ) -> Vec<Attestation> {
+        let Standing::Root { root, is_restored } = &self.keys.standing else {
+            return vec![];
+        };
         let agent = self.agent();
         let link = Claim::DeviceLink {
             device: self.device(),
@@ -101,9 +106,45 @@ impl Trust {
             consent: self.keys.device.sign(Domain::DeviceLink, &agent.0),
         };
         let mut drafts = self.drafts(now);
-        drafts.say(&self.keys.root, agent, link);
-        self.say(&mut drafts, Claim::Profile { name: agent_name.to_owned() });
+        drafts.say(root, agent, link);
+        if !is_restored {
+            self.say(&mut drafts, Claim::Profile { name: agent_name.to_owned() });
+        }
         drafts.into_list()
+    }
+
+    /// Makes a device ours that agreed to it, and remembers notes (a used ticket) with
+    /// it.
+    ///
+    /// # Errors
+    /// [`TrustError::NoRoot`], [`TrustError::BadLink`], [`TrustError::Ledger`].
+    pub fn link_device(
+        &mut self,
+        entropy: &mut Entropy,
+        now: Timestamp,
+        (device, hpke, name, consent): (DeviceId, [u8; 32], String, Signature),
+        notes: &[(String, Vec<u8>)],
+    ) -> Result<(), TrustError> {
+        let root = self.keys.root().ok_or(TrustError::NoRoot)?;
+        let agent = self.agent();
+        let mut drafts = self.drafts(now);
+        drafts.say(root, agent, Claim::DeviceLink { device, hpke, name, consent });
+        // Reading also checks the device's consent.
+        let is_good = drafts.list.iter().all(|link| Attestation::read(link.bytes()).is_ok());
+        if !is_good || self.graph.devices.contains_key(&device) {
+            return Err(TrustError::BadLink);
+        }
+        let graph = self.graph_with(&drafts, now);
+        for space in self.spaces() {
+            self.draft_wraps(entropy, &mut drafts, &graph, space);
+        }
+        self.commit(drafts.into_list(), notes, now)
+    }
+
+    /// What this device agrees to when `agent` links it: its HPKE key and its consent.
+    #[must_use]
+    pub fn consent_to(&self, agent: AgentId) -> ([u8; 32], Signature) {
+        (self.keys.hpke_public(), self.keys.device.sign(Domain::DeviceLink, &agent.0))
     }
 
     /// Founds a space with its first epoch.
@@ -143,7 +184,7 @@ impl Trust {
             let public = commons_device(space);
             readers.push((public.device.device(), public.hpke_public()));
         }
-        self.hand_out(entropy, &mut drafts, (space, Epoch::FIRST, &keys), &readers);
+        self.hand_out(entropy, &mut drafts, (space, Epoch::FIRST, &keys, true), &readers);
         (space, drafts.into_list())
     }
 
@@ -165,13 +206,16 @@ impl Trust {
             return Err(TrustError::NoDevice(agent));
         }
         let facts = self.graph.spaces.get(&space).ok_or(TrustError::NoSuchSpace)?;
-        let mut after = facts.membership.heads.clone();
+        let mut after = self.known_heads(facts);
         let before = facts.membership.members.get(&party).map(|standing| standing.role);
         let has_open_history = facts.has_open_history;
         let mut drafts = self.drafts(now);
         if let Some(before) = before {
             if before == role {
                 return Ok(());
+            }
+            if !role.includes(before) && party == Party::Agent(self.agent()) {
+                return Err(TrustError::Yourself);
             }
             if !role.includes(before) {
                 after = vec![self.draft_revocation(&mut drafts, space, party, pins, after)?];
@@ -208,7 +252,7 @@ impl Trust {
             self.need_admin(space)?;
         }
         let facts = self.graph.spaces.get(&space).ok_or(TrustError::NoSuchSpace)?;
-        let after = facts.membership.heads.clone();
+        let after = self.known_heads(facts);
         let mut drafts = self.drafts(now);
         self.draft_revocation(&mut drafts, space, party, pins, after)?;
         if !own {
@@ -216,6 +260,23 @@ impl Trust {
             self.draft_rotation(entropy, &mut drafts, &graph, space);
         }
         self.commit(drafts.into_list(), &[], now)
+    }
+
+    /// What the next statement about a space is to name: above all what our own right
+    /// rests on.
+    fn known_heads(&self, facts: &Space) -> Vec<AttestationId> {
+        let mut heads = facts.membership.heads.clone();
+        let own = facts.membership.members.get(&Party::Agent(self.agent()));
+        let grant = own.and_then(|standing| match standing.because.as_slice() {
+            // The founder's rests on the founding, which everybody knows.
+            [grant, _, ..] => Some(*grant),
+            [] | [_] => None,
+        });
+        if let Some(grant) = grant.filter(|grant| !heads.contains(grant)) {
+            heads.truncate(AFTER_MAX - 1);
+            heads.push(grant);
+        }
+        heads
     }
 
     fn draft_revocation(
@@ -257,14 +318,15 @@ impl Trust {
         let Some((newest, _, keys)) = self.keyring.epochs(space).last() else { return };
         let known = graph.spaces.get(&space).and_then(|it| it.epochs.keys().next_back());
         let newest = known.map_or(newest, |(epoch, _)| newest.max(*epoch));
-        let Some(next) = newest.0.checked_add(1).map(Epoch) else { return };
+        // Somebody may have used up the numbers; two keys of one number are two keys.
+        let next = Epoch(newest.0.saturating_add(1));
         let keys = keys.next(entropy);
         let mut readers: Vec<_> = graph.readers(space).into_iter().collect();
         if graph.spaces.get(&space).is_some_and(|it| it.reach == Reach::Commons) {
             let public = commons_device(space);
             readers.push((public.device.device(), public.hpke_public()));
         }
-        self.hand_out(entropy, drafts, (space, next, &keys), &readers);
+        self.hand_out(entropy, drafts, (space, next, &keys, true), &readers);
     }
 
     /// Hands keys that we hold to readers' devices that lack them, where it is on
@@ -300,7 +362,7 @@ impl Trust {
                 })
                 .map(|(device, hpke)| (*device, *hpke))
                 .collect();
-            self.hand_out(entropy, drafts, (space, epoch, keys), &lacking);
+            self.hand_out(entropy, drafts, (space, epoch, keys, false), &lacking);
         }
     }
 
@@ -308,7 +370,7 @@ impl Trust {
         &self,
         entropy: &mut Entropy,
         drafts: &mut Drafts,
-        (space, epoch, keys): (SpaceId, Epoch, &EpochKeys),
+        (space, epoch, keys, is_new): (SpaceId, Epoch, &EpochKeys, bool),
         devices: &[(DeviceId, [u8; 32])],
     ) {
         for some in devices.chunks(WRAPS_MAX) {
@@ -316,7 +378,8 @@ impl Trust {
                 .iter()
                 .filter_map(|(id, hpke)| wrap(entropy, space, epoch, keys, *id, hpke))
                 .collect();
-            self.say(drafts, Claim::SpaceEpoch { space, epoch, key: keys.id(), wraps });
+            let key = keys.id();
+            self.say(drafts, Claim::SpaceEpoch { space, epoch, key, is_new, wraps });
         }
     }
 
@@ -496,7 +559,7 @@ impl Trust {
         let graph = self.graph_with(&drafts, now);
         for space in self.spaces() {
             let may = self.role_in(space).is_some_and(|role| role.includes(Role::Writer));
-            let had = |facts: &crate::graph::Space| {
+            let had = |facts: &Space| {
                 facts.epochs.values().any(|epoch| epoch.wraps.contains_key(&device))
             };
             if may && self.graph.spaces.get(&space).is_some_and(had) {
