@@ -17,6 +17,8 @@ pub mod history;
 pub mod keyring;
 pub mod ledger;
 pub mod membership;
+#[cfg(test)]
+mod oracle;
 pub mod pairing;
 #[cfg(test)]
 pub(crate) mod tests_people;

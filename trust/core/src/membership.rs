@@ -42,6 +42,8 @@ pub struct Membership {
     pub former: BTreeMap<Party, Past>,
     /// Statements that no other names: what the next one is to name.
     pub heads: Vec<AttestationId>,
+    /// All removals that count, also of parties that are back.
+    pub removals: Vec<AttestationId>,
 }
 
 /// What a member may, and which statements say so.
@@ -141,7 +143,8 @@ impl Membership {
 /// one of these. Strangers can say what they want, and it fills nothing.
 fn concerned<'a>(founder: AgentId, said: &[Said<'a>]) -> Vec<Said<'a>> {
     let mut naming: BTreeMap<AgentId, Vec<AgentId>> = BTreeMap::new();
-    for said in said {
+    // What does not count uses up nobody's share, and opens the door to nobody.
+    for said in said.iter().filter(|said| !said.is_void) {
         if let Claim::SpaceGrant { party: Party::Agent(agent), .. } = &said.statement.claim {
             naming.entry(said.statement.issuer).or_default().push(*agent);
         }
@@ -154,6 +157,9 @@ fn concerned<'a>(founder: AgentId, said: &[Said<'a>]) -> Vec<Said<'a>> {
     }
     let mut counts: BTreeMap<AgentId, usize> = BTreeMap::new();
     let mut stays = |said: &&Said<'a>| {
+        if said.is_void {
+            return false;
+        }
         let count = counts.entry(said.statement.issuer).or_default();
         *count += 1;
         known.contains(&said.statement.issuer) && *count <= ISSUER_STATEMENTS_MAX
@@ -340,7 +346,8 @@ impl<'a> Resolution<'a> {
     }
 
     fn summary(&self) -> Membership {
-        let mut membership = Membership { heads: self.heads(), ..Membership::default() };
+        let mut membership =
+            Membership { heads: self.heads(), removals: self.removals(), ..Membership::default() };
         let founder = Party::Agent(self.founding.issuer);
         let founders = (Right::Founding, Role::Admin, Some((0, AttestationId([0; 32]))));
         self.summarise(&mut membership, founder, founders);
@@ -440,17 +447,36 @@ impl<'a> Resolution<'a> {
     }
 
     /// Only what counts is worth naming: the rest could be made by anybody, in any
-    /// number.
+    /// number. So could leaving, which comes last, once for everybody.
     fn heads(&self) -> Vec<AttestationId> {
-        let mut named = Bits::default();
+        let is_leave = |op: &Op<'_>| matches!(op.counts, Some((_, Right::OwnWill)));
         let counting = || self.ops.iter().enumerate().filter(|(_, op)| op.counts.is_some());
-        counting().for_each(|(_, op)| named.extend(&op.past));
-        let mut heads: Vec<(u64, AttestationId)> = counting()
-            .filter(|(index, _)| !named.contains(*index))
-            .map(|(_, op)| (op.statement.height, op.statement.id))
-            .collect();
-        heads.sort_unstable();
-        heads.into_iter().rev().take(AFTER_MAX).map(|(_, id)| id).collect()
+        let mut named = Bits::default();
+        let lasting = counting().filter(|(_, op)| !is_leave(op));
+        lasting.for_each(|(_, op)| named.extend(&op.past));
+        let mut heads: Vec<(u64, AttestationId)> = Vec::new();
+        let mut leaves: BTreeMap<Party, (u64, AttestationId)> = BTreeMap::new();
+        for (_, op) in counting().filter(|(index, _)| !named.contains(*index)) {
+            let head = (op.statement.height, op.statement.id);
+            if is_leave(op) {
+                let last = leaves.entry(op.party).or_insert(head);
+                *last = head.max(*last);
+            } else {
+                heads.push(head);
+            }
+        }
+        heads.sort_unstable_by(|one, other| other.cmp(one));
+        heads.extend(leaves.into_values());
+        heads.into_iter().take(AFTER_MAX).map(|(_, id)| id).collect()
+    }
+
+    /// All removals that count.
+    fn removals(&self) -> Vec<AttestationId> {
+        let removing = self.removing.values().flatten().map(|index| &self.ops[*index]);
+        let counting = removing.filter(|op| op.counts.is_some());
+        let mut removals: Vec<_> = counting.map(|op| op.statement.id).collect();
+        removals.sort_unstable();
+        removals
     }
 }
 

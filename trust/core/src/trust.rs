@@ -5,7 +5,7 @@ mod records;
 mod share;
 mod speak;
 
-use std::collections::BTreeMap;
+use std::{cell::OnceCell, collections::BTreeMap};
 
 use node_model::{
     AgentId, AttestationId, DeviceId, Entropy, Epoch, SpaceId, Timestamp, cbor, seal::SealKey,
@@ -111,7 +111,7 @@ pub struct Trust {
     /// How many statements are kept of each key.
     of_signer: BTreeMap<DeviceId, usize>,
     /// How many are kept of people whom nobody here knows.
-    of_strangers: usize,
+    of_strangers: OnceCell<usize>,
     journal: journal::Journal,
 }
 
@@ -143,13 +143,11 @@ impl Trust {
             derived_at: now,
             tips: BTreeMap::new(),
             of_signer: BTreeMap::new(),
-            of_strangers: 0,
+            of_strangers: OnceCell::new(),
             journal: journal::Journal::default(),
         };
         trust.load()?;
         trust.refresh(now);
-        trust.of_strangers =
-            trust.attestations.values().filter(|said| !trust.is_of_known(said)).count();
         trust.introduce(entropy, now, agent_name, device_name)?;
         Ok(trust)
     }

@@ -2,7 +2,7 @@
 //! node alone. Keys and values tell nothing to whoever reads the file: values are
 //! sealed, and a note is found by a keyed hash of its name.
 
-use std::collections::BTreeSet;
+use std::{cell::OnceCell, collections::BTreeSet};
 
 use node_model::{AttestationId, DeviceId, Timestamp, cbor, limit::ATTESTATION_BYTES_MAX};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -93,9 +93,9 @@ impl Trust {
 
     fn keep(&mut self, attestation: Attestation) {
         *self.of_signer.entry(attestation.signer).or_default() += 1;
-        // While everything is loaded nobody is known yet, so it is counted afterwards.
-        if !self.is_own_key(attestation.signer) && !self.is_of_known(&attestation) {
-            self.of_strangers += 1;
+        if let Some(of_strangers) = self.of_strangers.take() {
+            let is_by_stranger = !self.is_of_known(&attestation);
+            self.of_strangers = OnceCell::from(of_strangers + usize::from(is_by_stranger));
         }
         let place = (attestation.signer, attestation.scope);
         if self.is_own_key(attestation.signer)

@@ -100,7 +100,11 @@ impl Trust {
         if self.is_of_known(attestation) {
             return kept >= SIGNER_ATTESTATIONS_MAX;
         }
-        kept >= STRANGER_ATTESTATIONS_MAX || self.of_strangers + in_all >= SIGNER_ATTESTATIONS_MAX
+        // Counted when somebody asks for the first time: most nodes meet no stranger.
+        let of_strangers = self.of_strangers.get_or_init(|| {
+            self.attestations.values().filter(|said| !self.is_of_known(said)).count()
+        });
+        kept >= STRANGER_ATTESTATIONS_MAX || of_strangers + in_all >= SIGNER_ATTESTATIONS_MAX
     }
 
     /// Whether it is by a key that belongs to its issuer, and we know the issuer.
@@ -189,8 +193,7 @@ impl Trust {
             })
             .collect();
         for facts in spaces.iter().filter_map(|space| self.graph.spaces.get(space)) {
-            let removals = facts.membership.former.values().flat_map(|past| &past.because);
-            found.extend(removals.flat_map(|id| self.with_past(*id)));
+            found.extend(facts.membership.removals.iter().flat_map(|id| self.with_past(*id)));
         }
         self.with_devices(found)
     }
@@ -206,8 +209,10 @@ impl Trust {
             for (signer, scope) in chains {
                 let Some(device) = self.graph.devices.get(&signer) else { continue };
                 found.insert(device.evidence);
-                if let Some(revoked) = &device.revoked {
-                    found.extend(revoked.because.iter().copied());
+                let Some(revoked) = &device.revoked else { continue };
+                found.extend(revoked.because.iter().copied());
+                // Foundings are in no chain: others of this device's would bring spaces along.
+                if scope != Scope::FOUNDING {
                     let chain = self.attestations.values();
                     let chain = chain.filter(|it| (it.signer, it.scope) == (signer, scope));
                     found.extend(chain.map(|it| it.id));
