@@ -147,6 +147,10 @@ impl Node {
             }
             if self.shares.get(&device) != Some(&share) {
                 self.note_share(now, device, &share);
+                if !share.is_admitted && self.data.connected().any(|other| other == device) {
+                    // The lane for it stays open, all others close now.
+                    self.bid_farewell(device);
+                }
                 let Share { is_admitted, spaces } = share.clone();
                 self.shares.insert(device, share);
                 self.data.command(now.monotonic, Command::Share { device, spaces, is_admitted });

@@ -11,6 +11,7 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let is_json = cli.global.json;
+    keep_out_of_core_dumps();
     kith::log::start(cli.global.verbose, is_json);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = match runtime {
@@ -20,6 +21,18 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, is_json),
+    }
+}
+
+/// Keys are in this memory. A system where it cannot be said goes without.
+fn keep_out_of_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    // A handler of core dumps gets them in spite of the limit, but not from here.
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
 }
 

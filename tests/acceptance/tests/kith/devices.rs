@@ -104,3 +104,14 @@ async fn twenty_four_words_bring_a_person_back_with_new_keys() {
     }
     Home::new().kith(&["phrase", "show"]).fails().await.is(4, "not-found");
 }
+
+#[tokio::test]
+async fn no_core_dump_holds_the_keys() {
+    let home = Home::new();
+    let running = home.up().ready().await;
+    let limits = format!("/proc/{}/limits", running.process());
+    let limits = std::fs::read_to_string(limits).expect("it runs");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size"));
+    let core: Vec<&str> = core.expect("Linux says so").split_whitespace().collect();
+    assert_eq!(core[4..6], ["0", "0"]);
+}
