@@ -352,21 +352,11 @@ impl Node {
         let own = self.trust.agent();
         let mut ids = self.trust.visible_to(agent);
         ids.retain(|id| {
-            self.trust.attestation(*id).is_some_and(|attestation| match attestation.claim {
-                Claim::DeviceLink { .. } | Claim::Profile { .. } => attestation.issuer == own,
-                Claim::Relationship { .. } => true,
-                Claim::DeviceRevocation { .. }
-                | Claim::Vouch { .. }
-                | Claim::SpaceFounding { .. }
-                | Claim::SpaceGrant { .. }
-                | Claim::SpaceRevocation { .. }
-                | Claim::SpaceEpoch { .. }
-                | Claim::Location { .. }
-                | Claim::Custody { .. }
-                | Claim::EconomicEvent { .. }
-                | Claim::RecoveryShare { .. }
-                | Claim::WitnessReceipt { .. }
-                | Claim::Unknown { .. } => false,
+            self.trust.attestation(*id).is_some_and(|attestation| {
+                let is_who =
+                    matches!(attestation.claim, Claim::DeviceLink { .. } | Claim::Profile { .. });
+                (is_who && attestation.issuer == own)
+                    || matches!(attestation.claim, Claim::Relationship { .. })
             })
         });
         ids
@@ -450,28 +440,8 @@ fn introduced(
 ) -> Option<node_model::AgentId> {
     let read: Vec<Attestation> =
         attestations.iter().filter_map(|bytes| Attestation::read(bytes).ok()).collect();
-    let owner = read.iter().find_map(|attestation| match &attestation.claim {
-        Claim::DeviceLink { device: linked, .. }
-            if *linked == device && attestation.is_rooted() =>
-        {
-            Some(attestation.issuer)
-        }
-        Claim::DeviceLink { .. }
-        | Claim::DeviceRevocation { .. }
-        | Claim::Profile { .. }
-        | Claim::Relationship { .. }
-        | Claim::Vouch { .. }
-        | Claim::SpaceFounding { .. }
-        | Claim::SpaceGrant { .. }
-        | Claim::SpaceRevocation { .. }
-        | Claim::SpaceEpoch { .. }
-        | Claim::Location { .. }
-        | Claim::Custody { .. }
-        | Claim::EconomicEvent { .. }
-        | Claim::RecoveryShare { .. }
-        | Claim::WitnessReceipt { .. }
-        | Claim::Unknown { .. } => None,
-    })?;
+    let is_link = |it: &&Attestation| matches!(it.claim, Claim::DeviceLink { device: linked, .. } if linked == device);
+    let owner = read.iter().filter(|it| it.is_rooted()).find(is_link)?.issuer;
     let is_related = read.iter().any(|attestation| {
         attestation.issuer == owner
             && matches!(

@@ -69,13 +69,20 @@ impl Node {
 
     pub(crate) fn members(&self, space: SpaceId) -> Result<Response, Failure> {
         self.need_role(space, Role::Custodian)?;
-        let facts = self.trust.graph().spaces.get(&space).ok_or(TrustError::NoSuchSpace)?;
+        let graph = self.trust.graph();
+        let facts = graph.spaces.get(&space).ok_or(TrustError::NoSuchSpace)?;
+        let mut holds: BTreeMap<AgentId, u64> = BTreeMap::new();
+        for (_, holding) in graph.holders(self.trust.agent(), space) {
+            let most = holds.entry(holding.agent).or_default();
+            *most = holding.bytes.max(*most);
+        }
         let members = facts.members.iter().map(|(agent, member)| MemberInfo {
             agent: *agent,
             name: self.trust.name_of(*agent),
             role: member.role,
             via: member.via,
             is_founder: *agent == facts.founder,
+            holds: holds.get(agent).copied(),
         });
         Ok(Response::Members(members.collect()))
     }
@@ -279,9 +286,9 @@ impl Node {
                 continue;
             }
             let epoch = StoreEpoch(random_bytes(self.entropy.as_mut()));
-            let trust = std::cell::RefCell::new(&mut self.trust);
-            let counts = |entry: &VerifiedEntry| counts(&mut trust.borrow_mut(), now.wall, entry);
-            if let Err(error) = self.sync.sort_out(space, &counts, epoch) {
+            let trust = &mut self.trust;
+            let mut counts = |entry: &VerifiedEntry| counts(trust, now.wall, entry);
+            if let Err(error) = self.sync.sort_out(space, &mut counts, epoch) {
                 tracing::error!(%space, %error, "could not set entries aside");
             }
         }
@@ -305,12 +312,12 @@ fn counts(trust: &mut trust_core::Trust, now: Timestamp, entry: &VerifiedEntry) 
     let header = entry.header();
     let action = Action::Write(header.space, Some((header.sequence, entry.id())));
     let question = Question { device: header.author, action };
-    let is_allowed = trust.decide(question).is_allowed();
     if header.author == trust.device() {
         return true;
     }
-    if !is_allowed {
-        trust.decide_and_note(now, question);
+    let decision = trust.decide(question);
+    if !decision.is_allowed() {
+        trust.note_decision(now, question, &decision);
     }
-    is_allowed
+    decision.is_allowed()
 }

@@ -57,6 +57,8 @@ pub enum Request {
         name: String,
         /// How far it may travel.
         reach: Reach,
+        /// Whether new members read what was written before them.
+        has_open_history: bool,
     },
     /// Spaces of which we are a member. → [`Response::Spaces`]
     Spaces,
@@ -436,6 +438,8 @@ pub struct MemberInfo {
     pub via: Option<SpaceId>,
     /// Whether they founded the space.
     pub is_founder: bool,
+    /// How many bytes of it a device of theirs says that it holds.
+    pub holds: Option<u64>,
 }
 
 /// A relationship, or one side of it.

@@ -124,7 +124,8 @@ impl Node {
             // Whoever may write may write all: one line for it.
             let is_all = decision.rule == Rule::RoleSuffices;
             let action = if is_all { Action::Write(header.space, None) } else { action };
-            trust.decide_and_note(now.wall, Question { device: header.author, action });
+            let question = Question { device: header.author, action };
+            trust.note_decision(now.wall, question, &decision);
             decision.is_allowed()
         });
     }
@@ -254,8 +255,8 @@ impl Node {
         let bytes = attestations.iter().map(|bytes| bytes.as_slice());
         match self.trust.receive(bytes, now.wall) {
             Ok(received) => {
-                for agent in &received.flooding {
-                    tracing::warn!(%device, %agent, "says more than is kept of one");
+                for signer in &received.flooding {
+                    tracing::warn!(%device, %signer, "says more than is kept of one");
                 }
                 if received.rejected > 0 {
                     tracing::warn!(%device, count = received.rejected, "bad attestations");

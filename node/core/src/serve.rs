@@ -76,7 +76,9 @@ impl Node {
             Request::IssueTicket { grant, is_for_own_device, lifetime } => {
                 self.issue_ticket(now, (grant, is_for_own_device), lifetime)
             }
-            Request::FoundSpace { name, reach } => self.found_space(now, &name, reach),
+            Request::FoundSpace { name, reach, has_open_history } => {
+                self.found_space(now, &name, (reach, has_open_history))
+            }
             Request::Grant { space, agent, role } => self.grant(now, space, agent, role),
             Request::Revoke { space, agent } => self.revoke(now, space, agent),
             Request::FindAgent { text } => self.find_agent(&text).map(Response::Agent),
@@ -261,13 +263,19 @@ impl Node {
         })
     }
 
-    fn found_space(&mut self, now: Now, name: &str, reach: Reach) -> Result<Response, Failure> {
+    fn found_space(
+        &mut self,
+        now: Now,
+        name: &str,
+        (reach, has_open_history): (Reach, bool),
+    ) -> Result<Response, Failure> {
         let name = name.trim();
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
             let message = format!("a space's name has 1 to {NAME_BYTES_MAX} bytes");
             return Err(Failure::new(FailureKind::Invalid, message, "kith space new NAME"));
         }
-        let space = self.trust.found_space(self.entropy.as_mut(), now.wall, name, reach, true)?;
+        let entropy = self.entropy.as_mut();
+        let space = self.trust.found_space(entropy, now.wall, name, reach, has_open_history)?;
         self.open_space(space)?;
         self.trust_changed(now);
         self.space_info(space).map(Response::Space).ok_or_else(Failure::no_such_space)

@@ -123,7 +123,11 @@ impl Company {
     }
 
     fn space(&mut self, at: usize) -> SpaceId {
-        let found = Request::FoundSpace { name: "garden".into(), reach: Reach::Private };
+        let found = Request::FoundSpace {
+            name: "garden".into(),
+            reach: Reach::Private,
+            has_open_history: true,
+        };
         let Response::Space(info) = self.ask(at, found).expect("founds") else {
             panic!("not the answer");
         };

@@ -59,10 +59,8 @@ impl Node {
             lines.iter().map(|line| (line.question.device, line.question.action)).collect();
         for question in questions {
             if !known.contains(&(question.device, question.action)) {
-                self.trust.decide_and_note(now.wall, question);
-                let line = self.trust.journal().rev().find(|line| line.question == question);
-                let line = line.cloned();
-                answers.extend(line.map(|line| self.info(&line, false)));
+                // Who asks writes nothing down.
+                answers.push(self.info(&self.trust.consider(now.wall, question), false));
             }
         }
         Ok(Response::Why { decisions: answers, is_whole: self.trust.is_journal_whole() })

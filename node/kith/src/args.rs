@@ -180,6 +180,9 @@ pub enum Space {
         /// How far it may travel
         #[arg(long, default_value = "private")]
         reach: String,
+        /// New members do not read what was written before them
+        #[arg(long)]
+        closed_history: bool,
     },
     /// List the spaces that you are a member of
     List,

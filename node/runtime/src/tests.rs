@@ -13,7 +13,11 @@ use tokio::sync::watch;
 use crate::{Handle, Network, Progress, testing::test_node};
 
 async fn space(handle: &Handle) -> SpaceId {
-    let found = Request::FoundSpace { name: "album".to_owned(), reach: Reach::Private };
+    let found = Request::FoundSpace {
+        name: "album".to_owned(),
+        reach: Reach::Private,
+        has_open_history: true,
+    };
     let Response::Space(info) = handle.request(found).await.expect("founds") else {
         panic!("not the answer");
     };

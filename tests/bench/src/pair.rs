@@ -75,7 +75,8 @@ impl BenchNode {
 
 /// Founds a space.
 pub async fn found(node: &Started) -> SpaceId {
-    let request = Request::FoundSpace { name: "bench".into(), reach: Reach::Private };
+    let request =
+        Request::FoundSpace { name: "bench".into(), reach: Reach::Private, has_open_history: true };
     let Response::Space(info) = node.handle.request(request).await.expect("founds") else {
         panic!("not the answer");
     };

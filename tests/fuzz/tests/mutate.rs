@@ -150,7 +150,7 @@ impl<'a> Trial<'a> {
 
 /// Files of former failures, in order of their names.
 fn corpus(name: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
+    let folder = Path::new("corpus").join(name);
     let Ok(entries) = fs::read_dir(folder) else { return vec![] };
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();

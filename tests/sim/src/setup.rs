@@ -27,7 +27,11 @@ impl World {
             self.start(machine);
         }
         self.settle("all nodes start", |world| world.machines.iter().all(|m| m.process.is_some()));
-        let found = Request::FoundSpace { name: "Family".to_owned(), reach: Reach::Invited };
+        let found = Request::FoundSpace {
+            name: "Family".to_owned(),
+            reach: Reach::Invited,
+            has_open_history: true,
+        };
         if let Some(Response::Space(info)) = self.ask(0, found) {
             self.space = info.space;
         }

@@ -226,25 +226,13 @@ fn ops<'a>(sorted: &[Said<'a>]) -> Vec<Op<'a>> {
 }
 
 fn parts(statement: &Attestation) -> Option<(Party, Kind<'_>, &[AttestationId])> {
-    match &statement.claim {
-        Claim::SpaceGrant { party, role, after, .. } => Some((*party, Kind::Grant(*role), after)),
-        Claim::SpaceRevocation { party, pins, after, .. } => {
-            Some((*party, Kind::Revocation(pins), after))
-        }
-        Claim::DeviceLink { .. }
-        | Claim::DeviceRevocation { .. }
-        | Claim::Profile { .. }
-        | Claim::Relationship { .. }
-        | Claim::Vouch { .. }
-        | Claim::SpaceFounding { .. }
-        | Claim::SpaceEpoch { .. }
-        | Claim::Location { .. }
-        | Claim::Custody { .. }
-        | Claim::EconomicEvent { .. }
-        | Claim::RecoveryShare { .. }
-        | Claim::WitnessReceipt { .. }
-        | Claim::Unknown { .. } => None,
+    if let Claim::SpaceGrant { party, role, after, .. } = &statement.claim {
+        return Some((*party, Kind::Grant(*role), after));
     }
+    if let Claim::SpaceRevocation { party, pins, after, .. } = &statement.claim {
+        return Some((*party, Kind::Revocation(pins), after));
+    }
+    None
 }
 
 /// A group's members come and go without this space: what they wrote could not be

@@ -59,6 +59,8 @@ pub(crate) struct NewSpace {
     name: String,
     /// How far it may travel; `private` unless said.
     reach: Option<String>,
+    /// Whether new members read what was written before them; they do unless said.
+    open_history: Option<bool>,
 }
 
 /// Found a space.
@@ -68,7 +70,9 @@ pub(crate) async fn found(
     JsonBody(new): JsonBody<NewSpace>,
 ) -> Result<(StatusCode, Json<Space>), Problem> {
     let reach = new.reach.as_deref().map_or(Ok(Reach::Private), |reach| parse("reach", reach))?;
-    let answer = app.handle.request(Request::FoundSpace { name: new.name, reach }).await?;
+    let has_open_history = new.open_history.unwrap_or(true);
+    let request = Request::FoundSpace { name: new.name, reach, has_open_history };
+    let answer = app.handle.request(request).await?;
     let Response::Space(info) = answer else {
         return Err(ask::unexpected().into());
     };
@@ -97,6 +101,8 @@ pub(crate) struct Member {
     /// The group that they are in by.
     via: Option<String>,
     founder: bool,
+    /// How many bytes of it a device of theirs says that it holds.
+    holds: Option<u64>,
 }
 
 /// Members of a space.
@@ -118,6 +124,7 @@ pub(crate) async fn members(
         role: member.role.word(),
         via: member.via.map(|group| group.to_string()),
         founder: member.is_founder,
+        holds: member.holds,
     });
     Ok(Json(Members { members: members.collect() }))
 }

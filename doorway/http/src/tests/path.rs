@@ -104,8 +104,7 @@ fn too_many_steps_and_too_deep_nesting_are_cut() {
 
 #[test]
 fn the_guide_is_read_whole() {
-    let folder =
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../node/kith/guide/paths");
+    let folder = std::path::Path::new("../../node/kith/guide").join("paths");
     let mut steps = 0;
     for file in std::fs::read_dir(folder).expect("the guide") {
         let text = std::fs::read_to_string(file.expect("an entry").path()).expect("readable");

@@ -176,7 +176,11 @@ async fn play(
 async fn import_guide(ada: &Actor, teller: &Teller, folder: &Path) -> Result<SpaceId, CliError> {
     let source = folder.join("guide");
     guide::write_to(&source).map_err(|error| temporary(&error))?;
-    let found = Request::FoundSpace { name: "guide".to_owned(), reach: Reach::Private };
+    let found = Request::FoundSpace {
+        name: "guide".to_owned(),
+        reach: Reach::Private,
+        has_open_history: true,
+    };
     let Response::Space(SpaceInfo { space, .. }) = ada.handle().request(found).await? else {
         return Err(unexpected());
     };

@@ -25,6 +25,9 @@ pub(super) async fn status(asking: &Asking<'_>) -> Result<(), CliError> {
             String::new(),
         ];
         parts.push(peers_table(peers));
+        for alarm in list(&status, "alarms") {
+            parts.push(format!("! {}: {}", text(alarm, "device"), text(alarm, "words")));
+        }
         if !asking.client.is_running() {
             parts.push("\nNo node runs here now: kith up".to_owned());
         }

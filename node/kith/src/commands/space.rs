@@ -12,8 +12,8 @@ use crate::{
 
 pub(super) async fn run(asking: &Asking<'_>, command: Space) -> Result<(), CliError> {
     match command {
-        Space::New { name, reach } => {
-            let body = json!({"name": name, "reach": reach});
+        Space::New { name, reach, closed_history } => {
+            let body = json!({"name": name, "reach": reach, "open_history": !closed_history});
             let space = asking.client.post("/api/v1/spaces", body).await?;
             answer(asking.is_json, &space, || {
                 format!("{}  {}", text(&space, "name"), text(&space, "space"))

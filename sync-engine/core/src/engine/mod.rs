@@ -246,7 +246,7 @@ impl SyncEngine {
     pub fn sort_out(
         &mut self,
         space: SpaceId,
-        counts: &dyn Fn(&VerifiedEntry) -> bool,
+        counts: &mut dyn FnMut(&VerifiedEntry) -> bool,
         new_epoch: StoreEpoch,
     ) -> Result<(), EngineError> {
         let documents = self.space_mut(space)?.sort_out(counts, new_epoch)?;

@@ -93,7 +93,7 @@ impl Space {
     /// loaded again would number its next change like the staged one.
     pub(super) fn sort_out(
         &mut self,
-        counts: &dyn Fn(&VerifiedEntry) -> bool,
+        counts: &mut dyn FnMut(&VerifiedEntry) -> bool,
         new_epoch: StoreEpoch,
     ) -> Result<BTreeSet<DocumentId>, StoreError> {
         let mut changed = BTreeSet::new();

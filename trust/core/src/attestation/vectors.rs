@@ -13,8 +13,8 @@ use crate::{
 
 const FILE: &str = include_str!("../../../../docs/protocol/vectors/attestations.json");
 
-const PATH: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/protocol/vectors/attestations.json");
+/// From this package's folder, where tests run.
+const PATH: &str = "../../docs/protocol/vectors/attestations.json";
 
 const SPACE: SpaceId = SpaceId([3; 32]);
 const OTHER: AgentId = AgentId([7; 32]);

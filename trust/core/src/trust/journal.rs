@@ -194,25 +194,39 @@ impl Trust {
     /// Decides, and writes it down if it is new.
     pub fn decide_and_note(&mut self, now: Timestamp, question: Question) -> Decision {
         let decision = self.decide(question);
+        self.note_decision(now, question, &decision);
+        decision
+    }
+
+    /// Writes down what was decided, if it is new.
+    pub fn note_decision(&mut self, now: Timestamp, question: Question, decision: &Decision) {
         let said = (decision.verdict, decision.rule);
-        if self.journal.last.get(&(question.device, question.action)) == Some(&said) {
-            return decision;
+        if self.journal.last.get(&(question.device, question.action)) != Some(&said) {
+            let line = self.line(now, question, decision.clone());
+            let record = self.seal_line(&line);
+            self.journal.pending.push(record);
+            self.journal.push(line);
         }
+    }
+
+    /// The line that a decision of now would get, without writing it down.
+    #[must_use]
+    pub fn consider(&self, now: Timestamp, question: Question) -> Journalled {
+        self.line(now, question, self.decide(question))
+    }
+
+    fn line(&self, now: Timestamp, question: Question, decision: Decision) -> Journalled {
         let needs: Vec<AttestationId> = self.closure(&decision.because).into_iter().collect();
-        let line = Journalled {
+        Journalled {
             number: self.journal.next_number(),
             at: now,
             by: self.device(),
             question,
             inputs: inputs_hash(&needs),
             needs,
-            decision: decision.clone(),
+            decision,
             prev: self.journal.tip,
-        };
-        let record = self.seal_line(&line);
-        self.journal.pending.push(record);
-        self.journal.push(line);
-        decision
+        }
     }
 
     /// Makes what was decided since the last time durable.

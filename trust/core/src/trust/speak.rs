@@ -1,7 +1,7 @@
 //! What this node says: statements in the name of its agent, signed by this
 //! device, and by the root where only the root may.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{
     AgentId, AttestationId, DeviceId, Entropy, Epoch, SpaceId, Timestamp, random_bytes,
@@ -307,7 +307,7 @@ impl Trust {
         Ok(id)
     }
 
-    /// Gives a space a new epoch: `None` when this device is not to.
+    /// Gives a space a new epoch, if this device has keys of an older one.
     fn draft_rotation(
         &self,
         entropy: &mut Entropy,
@@ -347,7 +347,7 @@ impl Trust {
         let readers = graph.readers(space);
         for (epoch, key, keys) in self.keyring.epochs(space) {
             let Some(handed_out) = facts.epochs.get(&(epoch, key)) else { continue };
-            let agents_with: std::collections::BTreeSet<AgentId> =
+            let agents_with: BTreeSet<AgentId> =
                 handed_out.wraps.keys().filter_map(|device| graph.agent_of(*device)).collect();
             let lacking: Vec<_> = readers
                 .iter()
@@ -410,10 +410,8 @@ impl Trust {
             return true;
         };
         let facts = self.graph.spaces.get(&space).and_then(|it| it.epochs.get(&(epoch, key)));
-        // A clock that went back must not bring a rotation with every start.
-        facts.is_some_and(|facts| {
-            now.0.saturating_sub(facts.issued_at.0) > EPOCH_AGE_MAX_MILLIS && facts.issued_at.0 != 0
-        })
+        // Keys dated by a clock that was ahead are not old.
+        facts.is_some_and(|facts| now.0.saturating_sub(facts.issued_at.0) > EPOCH_AGE_MAX_MILLIS)
     }
 
     /// Makes sure that what is written to a space now is sealed from everybody who
