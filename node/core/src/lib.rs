@@ -7,6 +7,7 @@
 //! Invariant: a request is answered only after what it changed is durable.
 
 pub mod failure;
+mod farewell;
 mod node;
 mod pair;
 mod people;
@@ -14,6 +15,7 @@ pub mod request;
 mod route;
 mod serve;
 mod sync_now;
+mod whereabouts;
 mod why;
 
 pub use failure::{Failure, FailureKind};

@@ -139,6 +139,8 @@ pub(crate) struct Acquaintance {
     pub(crate) has_spoken: bool,
     /// Whether we said what we have.
     pub(crate) was_told: bool,
+    /// Where we said that others may be found.
+    pub(crate) told_of: BTreeMap<DeviceId, Vec<String>>,
 }
 
 /// What a device may, by the trust plane.
@@ -298,6 +300,7 @@ impl Node {
             if self.keep_trust(now) || has_unopened {
                 self.trust_changed(now);
             }
+            self.part_with_former();
             for device in self.data.connected().collect::<Vec<_>>() {
                 self.log_store_error(|node| node.sync.restart(device, false));
                 self.greet(now, device);

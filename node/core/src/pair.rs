@@ -12,7 +12,7 @@ use data_plane_core::{
 use node_model::{AttestationId, DeviceId, Now, random_bytes, ticket::Ticket};
 use serde_bytes::ByteBuf;
 use trust_core::{
-    Action, Attestation, Claim, Layer, Party, Terms,
+    Attestation, Claim, Layer, Terms,
     pairing::{Message, Refusal, TicketKey, Transcript, commitment, ticket_key},
 };
 
@@ -207,44 +207,6 @@ impl Node {
         }
     }
 
-    /// Tells a device that was welcome once why it is not any more.
-    pub(crate) fn bid_farewell(&mut self, device: DeviceId) {
-        let graph = self.trust.graph();
-        let Some(facts) = graph.devices.get(&device) else { return };
-        if self.may(device, Action::Connect) {
-            return;
-        }
-        let (me, agent) = (self.trust.agent(), facts.agent);
-        let says_so = |claim: &Claim, issuer| {
-            matches!(claim, Claim::DeviceRevocation { device: of, .. } if *of == device)
-                || matches!(claim, Claim::SpaceRevocation { party: Party::Agent(of), .. } if *of == agent)
-                || (issuer == me
-                    && matches!(claim, Claim::Relationship { with, terms: None } if *with == agent))
-        };
-        let mut said: Vec<_> = self
-            .trust
-            .visible_to(agent)
-            .into_iter()
-            .filter_map(|id| self.trust.attestation(id))
-            .filter(|said| says_so(&said.claim, said.issuer))
-            .map(|said| (said.height, said.id))
-            .collect();
-        said.sort_unstable_by(|one, other| other.cmp(one));
-        let attestations = self.introduction(said.into_iter().map(|(_, id)| id).collect());
-        if !attestations.is_empty() {
-            self.send(device, Lane::Pair, Message::Farewell { attestations }.encode());
-        }
-    }
-
-    /// Somebody whom we know says that we are not welcome any more. Each statement is
-    /// signed by whoever may say so; from strangers there is nothing to hear.
-    fn on_farewell(&mut self, now: Now, device: DeviceId, attestations: &[ByteBuf]) {
-        if !self.may(device, Action::Connect) || attestations.len() > INTRODUCTION_MAX {
-            return;
-        }
-        self.receive_attestations(now, device, attestations);
-    }
-
     /// Our side of a relationship was attested for the other one to see; it did not
     /// want it.
     fn take_back(&mut self, now: Now, device: DeviceId) {
@@ -339,7 +301,11 @@ impl Node {
         }
     }
 
-    fn introduction(&self, ids: Vec<AttestationId>) -> Vec<ByteBuf> {
+    pub(crate) fn is_pairing_with(&self, device: DeviceId) -> bool {
+        self.pairings.invited.contains_key(&device) || self.pairings.accepting.contains_key(&device)
+    }
+
+    pub(crate) fn introduction(&self, ids: Vec<AttestationId>) -> Vec<ByteBuf> {
         ids.into_iter()
             .filter_map(|id| self.trust.attestation(id))
             .map(|attestation| ByteBuf::from(attestation.bytes()))
@@ -429,7 +395,7 @@ fn links_of(agent: node_model::AgentId, attestations: &[ByteBuf]) -> Vec<(Device
 }
 
 /// Most attestations in an introduction: with 1 KiB each it fits into a frame.
-const INTRODUCTION_MAX: usize = 14;
+pub(crate) const INTRODUCTION_MAX: usize = 14;
 
 /// The agent that introduces itself as the owner of `device` and as related to
 /// `us`, if the attestations say both.

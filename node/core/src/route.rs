@@ -19,12 +19,6 @@ use trust_core::{
 
 use crate::node::{Acquaintance, Effect, Node, Share};
 
-/// Name of the note that remembers where this node listened.
-const LISTEN_NOTE: &str = "listen";
-
-/// Beginning of the notes that remember where peers may be found.
-const ADDRESSES_NOTE: &str = "addresses/";
-
 impl Node {
     /// Carries events across until none is left.
     pub(crate) fn route(&mut self, now: Now) {
@@ -151,12 +145,14 @@ impl Node {
                 if !share.is_admitted && self.data.connected().any(|other| other == device) {
                     // The lane for it stays open, all others close now.
                     self.bid_farewell(device);
+                    self.sync.disconnect(device);
                 }
                 let Share { is_admitted, spaces } = share.clone();
                 self.shares.insert(device, share);
                 self.data.command(now.monotonic, Command::Share { device, spaces, is_admitted });
             }
         }
+        sought.extend(self.owed_farewells());
         self.data.command(now.monotonic, Command::Seek { devices: sought });
         for device in self.data.connected().collect::<Vec<_>>() {
             self.greet(now, device);
@@ -190,6 +186,7 @@ impl Node {
             self.send(device, Lane::Trust, have.encode());
         }
         self.pass_on(device, agent);
+        self.tell_whereabouts(device, agent);
         self.log_store_error(|node| node.sync.share(device, &share.spaces));
         self.route(now);
     }
@@ -227,6 +224,7 @@ impl Node {
         };
         match message {
             Message::Here { addresses } => self.learn_addresses(now, device, addresses),
+            Message::There { whereabouts } => self.hear_whereabouts(now, device, whereabouts),
             Message::Have { ids } => {
                 let ids: BTreeSet<_> = exchange::ids(&ids).collect();
                 let unknown = |id: &&_| self.trust.attestation(**id).is_none();
@@ -281,62 +279,11 @@ impl Node {
         }
     }
 
-    /// Notes where it listens, for tickets that are made while it does not.
-    pub(crate) fn listen_on(&mut self, address: String) {
-        if self.listen.contains(&address) {
-            return;
-        }
-        self.listen.push(address);
-        let addresses = self.own_addresses();
-        if self.trust.note::<Vec<String>>(LISTEN_NOTE).as_ref() == Some(&addresses) {
-            return;
-        }
-        if let Err(error) = self.trust.put_note(LISTEN_NOTE, &addresses) {
-            tracing::warn!(%error, "could not note the own addresses");
-        }
-    }
-
-    /// Where this node listens, or last did.
-    pub(crate) fn usual_addresses(&self) -> Vec<String> {
-        if self.listen.is_empty() {
-            self.trust.note(LISTEN_NOTE).unwrap_or_default()
-        } else {
-            self.own_addresses()
-        }
-    }
-
-    /// Where this node listens, for those who know it.
-    pub(crate) fn own_addresses(&self) -> Vec<String> {
-        self.listen.iter().take(exchange::ADDRESSES_MAX).cloned().collect()
-    }
-
-    pub(crate) fn learn_addresses(&mut self, now: Now, device: DeviceId, addresses: Vec<String>) {
-        let key = format!("{ADDRESSES_NOTE}{device}");
-        let known: Vec<String> = self.trust.note(&key).unwrap_or_default();
-        if known != addresses
-            && let Err(error) = self.trust.put_note(&key, &addresses)
-        {
-            tracing::error!(%device, %error, "could not remember addresses");
-        }
-        self.data.command(now.monotonic, Command::Know { device, addresses });
-    }
-
-    pub(crate) fn recall_peers(&mut self, now: Now) {
-        let keys: Vec<String> =
-            self.trust.note_keys(ADDRESSES_NOTE).map(ToOwned::to_owned).collect();
-        for key in keys {
-            let device = key.strip_prefix(ADDRESSES_NOTE).and_then(|text| text.parse().ok());
-            if let (Some(device), Some(addresses)) = (device, self.trust.note(&key)) {
-                self.data.command(now.monotonic, Command::Know { device, addresses });
-            }
-        }
-    }
-
     /// Whether a connected peer and we have told each other what we have, and it
     /// came.
     pub(crate) fn is_acquainted(&self, device: DeviceId) -> bool {
         self.acquaintances.get(&device).is_some_and(
-            |Acquaintance { knows: _, lacking, has_spoken, was_told }| {
+            |Acquaintance { knows: _, lacking, has_spoken, was_told, told_of: _ }| {
                 *has_spoken && *was_told && lacking.is_empty()
             },
         )

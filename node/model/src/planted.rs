@@ -16,6 +16,14 @@ pub enum Bug {
     ReorderedTombstone,
     /// The last entry of a page is left out, and the cursor moves past it.
     LostLastFrame,
+    /// New entries are sealed with keys that somebody has who was removed.
+    KeptKey,
+    /// What a removed member writes after the removal still counts.
+    RemovedWriterAccepted,
+    /// Every nonce is the same.
+    ReusedNonce,
+    /// Whoever leaves tells nobody.
+    SilentLeave,
 }
 
 thread_local! {

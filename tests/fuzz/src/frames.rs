@@ -1,6 +1,6 @@
 //! Frames of the largest size.
 
-use node_model::{cbor, limit::FRAME_BYTES_MAX};
+use node_model::{DeviceId, cbor, limit::FRAME_BYTES_MAX};
 use serde_bytes::ByteBuf;
 use sync_engine_core::{reconcile, store::StoreEpoch};
 use trust_core::exchange;
@@ -27,6 +27,12 @@ pub fn full_of_nothing() -> Vec<Frame> {
     let trust = [
         exchange::Message::Attestations { attestations: entries },
         exchange::Message::Here { addresses: vec![text.to_owned()] },
+        exchange::Message::There {
+            whereabouts: vec![exchange::Whereabouts {
+                device: DeviceId([7; 32]),
+                addresses: vec![text.to_owned()],
+            }],
+        },
     ];
     let lists = [cbor::encode(&(ByteBuf::from(mark),)), cbor::encode(&(text,))];
     let full = |message: Vec<u8>| {

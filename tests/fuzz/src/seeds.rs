@@ -191,6 +191,12 @@ pub(crate) fn trust_messages() -> Vec<Vec<u8>> {
     let attestations = attestations().into_iter().map(ByteBuf::from).collect();
     let messages = [
         Message::Here { addresses: vec!["/ip4/10.0.0.1/tcp/1".into(), "/ip6/::1/tcp/2".into()] },
+        Message::There {
+            whereabouts: vec![exchange::Whereabouts {
+                device: DeviceId([1; 32]),
+                addresses: vec!["/ip4/10.0.0.2/tcp/1".into()],
+            }],
+        },
         Message::have(&[AttestationId([1; 32]), AttestationId([2; 32])]),
         Message::Attestations { attestations },
         Message::Attestations { attestations: vec![ByteBuf::new(); 40] },

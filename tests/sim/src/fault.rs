@@ -47,6 +47,13 @@ pub(crate) enum Fault {
     SyncError,
     /// A disk is replaced by an older copy of itself, as one restores a backup.
     RestoredBackup,
+    /// A copy of a disk runs in place of the disk for a while, and then the disk again: one device
+    /// in two places.
+    ClonedDisk,
+    /// Frames of the past arrive again, from who sent them.
+    Replay,
+    /// Somebody is removed from the space, or leaves it.
+    Removal,
     /// A wall clock is wrong by years.
     ClockSkew,
     /// A wall clock jumps.
@@ -54,7 +61,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Delay,
         Self::Drop,
         Self::Duplicate,
@@ -75,6 +82,9 @@ impl Fault {
         Self::WriteError,
         Self::SyncError,
         Self::RestoredBackup,
+        Self::ClonedDisk,
+        Self::Replay,
+        Self::Removal,
         Self::ClockSkew,
         Self::ClockJump,
     ];
@@ -85,7 +95,7 @@ impl Fault {
             Self::Delay | Self::Drop | Self::Duplicate | Self::Reorder => 60,
             Self::WrongSignature | Self::WrongBody | Self::ForeignEntry => 100,
             Self::Reset => 10,
-            Self::DialFailure => 200,
+            Self::DialFailure | Self::Replay => 200,
             Self::HalfOpen | Self::ClockSkew => 500,
             // `trouble.rs` plans these ahead.
             Self::Partition
@@ -98,6 +108,8 @@ impl Fault {
             | Self::WriteError
             | Self::SyncError
             | Self::RestoredBackup
+            | Self::ClonedDisk
+            | Self::Removal
             | Self::ClockJump => 1000,
         }
     }
@@ -124,6 +136,9 @@ impl Fault {
             Self::WriteError => "write_error",
             Self::SyncError => "sync_error",
             Self::RestoredBackup => "restored_backup",
+            Self::ClonedDisk => "cloned_disk",
+            Self::Replay => "replay",
+            Self::Removal => "removal",
             Self::ClockSkew => "clock_skew",
             Self::ClockJump => "clock_jump",
         }
@@ -208,6 +223,9 @@ impl Faults {
                 | Fault::PowerCutAtStart
                 | Fault::Restart
                 | Fault::RestoredBackup
+                | Fault::ClonedDisk
+                | Fault::Replay
+                | Fault::Removal
                 | Fault::ClockSkew
                 | Fault::ClockJump => None,
             };

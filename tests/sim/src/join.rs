@@ -36,7 +36,8 @@ impl World {
             self.stage.agenda.after(at, Event::Join(Join::Begin { machine }));
         }
         for machine in 0..self.machines.len() {
-            let is_lesser = !self.machines[machine].role.includes(Role::Writer);
+            let this = &self.machines[machine];
+            let is_lesser = !this.role.includes(Role::Writer) && !this.is_leaving;
             if is_lesser && self.joiner != Some(machine) && self.dice.chance(700) {
                 let at = self.dice.between_ms(0..length.as_millis() as u64);
                 self.stage.agenda.after(at, Event::Join(Join::Promote { machine }));

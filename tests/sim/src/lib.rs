@@ -22,6 +22,7 @@ mod log;
 mod machine;
 mod network;
 mod reference;
+mod removal;
 mod run;
 mod setup;
 mod storage;

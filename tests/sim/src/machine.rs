@@ -8,6 +8,7 @@ use std::{
 
 use node_core::{Config, Input, Node, OpenError, RequestId, request::Role};
 use node_model::{AgentId, DeviceId, Now, SpaceId, sign::Signer};
+use sync_engine_core::store::{EntryStore as _, StoreHead};
 use trust_core::keyring::DeviceKeys;
 use trust_embedded::EmbeddedLedger;
 
@@ -30,6 +31,10 @@ pub(crate) struct Machine {
     pub(crate) disk: SimDisk,
     /// A copy of what was durable once.
     pub(crate) backup: DiskImage,
+    /// The disk that a copy runs in place of.
+    pub(crate) original: Option<DiskImage>,
+    /// Whether its agent is removed from the space that all share.
+    pub(crate) is_leaving: bool,
     /// What earlier disks did.
     spent: FaultCounts,
     /// Whether its disk was set back.
@@ -81,6 +86,8 @@ impl Machine {
             agent: Signer::from_secret(&secrets[1]).agent(),
             disk: SimDisk::new(dice.number()),
             backup: DiskImage::default(),
+            original: None,
+            is_leaving: false,
             spent: FaultCounts::default(),
             is_restored: false,
             skew_ms: 0,
@@ -140,10 +147,10 @@ impl Machine {
             })
     }
 
-    /// Puts another disk in, with what the backup holds.
-    pub(crate) fn restore_backup(&mut self, seed: u64) {
+    /// Puts another disk in.
+    pub(crate) fn replace_disk(&mut self, image: DiskImage, seed: u64) {
         self.spent = self.disk_counts();
-        self.disk = SimDisk::from_image(self.backup.clone(), seed);
+        self.disk = SimDisk::from_image(image, seed);
         self.is_restored = true;
     }
 
@@ -178,11 +185,16 @@ impl Process {
         self.node.poll_timeout().map(|at| self.started + at)
     }
 
-    /// How many entries each store holds.
-    pub(crate) fn places(&self) -> BTreeMap<SpaceId, u64> {
-        use sync_engine_core::store::EntryStore as _;
+    /// What each store says of itself.
+    pub(crate) fn heads(&self) -> BTreeMap<SpaceId, StoreHead> {
         let stores = self.stores.all().into_iter();
-        stores.map(|(space, store)| (space, store.head().arrivals)).collect()
+        stores.map(|(space, store)| (space, store.head())).collect()
+    }
+
+    /// Whether the node knows who is not in a space any more.
+    pub(crate) fn knows_without(&self, space: SpaceId, agent: AgentId) -> bool {
+        let space = self.node.trust().graph().spaces.get(&space);
+        space.is_some_and(|space| !space.members.contains_key(&agent))
     }
 
     /// Whether nothing waits to be handled.

@@ -25,6 +25,14 @@ pub(crate) struct Reference {
     pub(crate) blobs: BTreeSet<BlobId>,
     /// What each store held when it was last looked at, in order of arrival.
     pub(crate) held: BTreeMap<(usize, SpaceId), Vec<EntryId>>,
+    /// Who wrote what was held somewhere, as their how manieth entry.
+    pub(crate) written: BTreeMap<EntryId, (DeviceId, u64)>,
+    /// Entries of whoever is removed that came to somebody who stays.
+    pub(crate) spread: BTreeSet<EntryId>,
+    /// Entries by who knew of the removal: nothing for whoever was removed.
+    pub(crate) withheld: BTreeSet<EntryId>,
+    /// Which entry each nonce was used for.
+    pub(crate) nonces: BTreeMap<Vec<u8>, EntryId>,
     /// Which copy each store is.
     pub(crate) epochs: BTreeMap<(usize, SpaceId), StoreEpoch>,
 }
@@ -35,14 +43,6 @@ pub(crate) struct Promise {
     pub(crate) machine: usize,
     pub(crate) document: DocumentId,
     pub(crate) is_removal: bool,
-}
-
-impl Reference {
-    /// Documents whose removal was acknowledged.
-    pub(crate) fn removed(&self) -> BTreeSet<DocumentId> {
-        let removals = self.acknowledged.values().filter(|promise| promise.is_removal);
-        removals.map(|promise| promise.document).collect()
-    }
 }
 
 /// What all entries together mean: each document, or `None` if it was removed. Takes the entries
@@ -74,6 +74,13 @@ pub(crate) fn rebuild(
         meanings.insert(id, (!is_removed).then(|| document.value()));
     }
     Ok(meanings)
+}
+
+/// The nonce that an entry is sealed with: the beginning of its body.
+pub(crate) fn nonce(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let (_, body, _): (ByteBuf, ByteBuf, ByteBuf) =
+        cbor::decode(bytes, 2 * ENTRY_BODY_BYTES_MAX).map_err(|error| error.to_string())?;
+    Ok(body.get(..24).ok_or("a body without a nonce")?.to_vec())
 }
 
 /// The author of an entry, if its id is the hash of its header and the signature is the author's.

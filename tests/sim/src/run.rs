@@ -72,6 +72,7 @@ fn live(world: &mut World) {
     }
     let length = world.dice.between_ms(20_000..120_000);
     world.plan_work(length);
+    world.plan_removal(length);
     world.plan_joins(length);
     world.plan_trouble(length);
     world.stage.faults.begin();

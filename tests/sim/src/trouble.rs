@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use node_model::EntryId;
 
 use crate::{
-    disk::{Faults as DiskFaults, Trigger},
+    disk::{DiskImage, Faults as DiskFaults, Trigger},
     fault::Fault,
     world::{Event, World},
 };
@@ -60,6 +60,18 @@ pub(crate) enum Trouble {
     Restore {
         machine: usize,
     },
+    /// A copy of the disk is made, and later runs in place of it.
+    Copy {
+        machine: usize,
+        length: Duration,
+    },
+    RunCopy {
+        machine: usize,
+        length: Duration,
+    },
+    RunOriginal {
+        machine: usize,
+    },
 }
 
 impl World {
@@ -106,6 +118,10 @@ impl World {
                 let is_replaceable = machine > 0 && self.joiner != Some(machine);
                 is_replaceable.then_some(Trouble::Backup { machine, length })
             }
+            Fault::ClonedDisk => {
+                let is_replaceable = machine > 0 && self.joiner != Some(machine);
+                is_replaceable.then_some(Trouble::Copy { machine, length })
+            }
             // These strike by themselves.
             Fault::Delay
             | Fault::Drop
@@ -118,6 +134,8 @@ impl World {
             | Fault::WrongBody
             | Fault::ForeignEntry
             | Fault::PowerCutAtStart
+            | Fault::Replay
+            | Fault::Removal
             | Fault::ClockSkew => None,
         }
     }
@@ -179,10 +197,29 @@ impl World {
             }
             Trouble::Restore { machine } => {
                 self.stage.faults.count(Fault::RestoredBackup);
-                if self.machines[machine].process.is_some() {
-                    self.end_process(machine, "restore");
+                let backup = self.machines[machine].backup.clone();
+                self.put_in(machine, backup);
+            }
+            Trouble::Copy { machine, length } => {
+                self.machines[machine].backup = self.machines[machine].disk.snapshot();
+                let then = Trouble::RunCopy { machine, length: length / 2 };
+                self.stage.agenda.after(length, Event::Trouble(then));
+            }
+            Trouble::RunCopy { machine, length } => {
+                let this = &mut self.machines[machine];
+                if this.original.is_none() {
+                    this.original = Some(this.disk.snapshot());
+                    let copy = this.backup.clone();
+                    self.put_in(machine, copy);
+                    let then = Trouble::RunOriginal { machine };
+                    self.stage.agenda.after(length, Event::Trouble(then));
                 }
-                self.restore(machine);
+            }
+            Trouble::RunOriginal { machine } => {
+                if let Some(original) = self.machines[machine].original.take() {
+                    self.stage.faults.count(Fault::ClonedDisk);
+                    self.put_in(machine, original);
+                }
             }
             Trouble::ClockJump { machine } => {
                 self.stage.faults.count(Fault::ClockJump);
@@ -191,15 +228,22 @@ impl World {
         }
     }
 
-    /// Puts an older disk in. What only the newer one held is lost, and nobody can help it.
-    fn restore(&mut self, machine: usize) {
+    /// Puts another disk in. What only the one before held is lost, and nobody can help it.
+    fn put_in(&mut self, machine: usize, image: DiskImage) {
+        if self.machines[machine].process.is_some() {
+            self.end_process(machine, "another disk");
+        }
         let seed = self.dice.number();
-        self.machines[machine].restore_backup(seed);
+        self.machines[machine].replace_disk(image, seed);
         let lost = self.reference.held.remove(&(machine, self.space)).unwrap_or_default();
         let held = |id: &EntryId| self.reference.held.values().flatten().any(|other| other == id);
         let lost: BTreeSet<EntryId> = lost.into_iter().filter(|id| !held(id)).collect();
         self.reference.held.retain(|(number, _), _| *number != machine);
         self.reference.acknowledged.retain(|id, _| !lost.contains(id));
+        let staying = self.staying();
+        let held = self.reference.held.iter().filter(|((number, _), _)| staying.contains(number));
+        let held: BTreeSet<EntryId> = held.flat_map(|(_, ids)| ids).copied().collect();
+        self.reference.spread.retain(|id| held.contains(id));
     }
 
     /// Sets wall clocks wrong from the start.

@@ -6,8 +6,11 @@ use std::{
 };
 
 use node_core::{Effect, Failure, Input, Request, Response};
-use node_model::{DocumentId, SpaceId};
-use sync_engine_core::{entry, store::Arrival};
+use node_model::{DocumentId, EntryId, SpaceId};
+use sync_engine_core::{
+    entry,
+    store::{Arrival, StoreHead},
+};
 
 use crate::{
     describe,
@@ -21,6 +24,16 @@ use crate::{
 /// Inputs handled between two commits, as in the driver.
 const INPUTS_A_FLUSH_MAX: usize = 256;
 
+/// What a turn made durable, by space.
+#[derive(Default)]
+pub(crate) struct Stored {
+    /// What is new.
+    pub(crate) arrivals: BTreeMap<SpaceId, Vec<Arrival>>,
+    /// All that a store holds whose order is another one now, because something was set aside or
+    /// taken back.
+    pub(crate) reordered: BTreeMap<SpaceId, Vec<EntryId>>,
+}
+
 /// What came of a turn, for the invariants.
 pub(crate) struct Turn {
     pub(crate) machine: usize,
@@ -28,8 +41,9 @@ pub(crate) struct Turn {
     pub(crate) inputs: usize,
     /// Whether the disk refused something meanwhile.
     pub(crate) has_disk_failed: bool,
-    /// What became durable, by space.
-    pub(crate) stored: BTreeMap<SpaceId, Vec<Arrival>>,
+    pub(crate) stored: Stored,
+    /// Whether the node knew before of whoever is removed.
+    pub(crate) knew_of_removal: bool,
     /// Documents of which it told that they changed, by space.
     pub(crate) changed: BTreeMap<SpaceId, BTreeSet<DocumentId>>,
     /// Errors that were logged.
@@ -47,7 +61,10 @@ impl World {
         process.is_woken = false;
         let count = process.inbox.len().min(INPUTS_A_FLUSH_MAX);
         let inputs: Vec<Input> = process.inbox.drain(..count).collect();
-        let (places, boot) = (process.places(), process.boot);
+        let (heads, boot) = (process.heads(), process.boot);
+        let leaving = self.leaving().map(|number| self.machines[number].agent);
+        let Some(process) = self.machines[machine].process.as_mut() else { return };
+        let knew_of_removal = leaving.is_some_and(|agent| process.knows_without(self.space, agent));
         let failures = disk_failures(&self.machines[machine].disk);
         let Some(process) = self.machines[machine].process.as_mut() else { return };
         for input in inputs {
@@ -64,12 +81,13 @@ impl World {
         if is_waiting {
             self.wake(machine);
         }
-        let stored = self.stored_since(machine, &places);
+        let stored = self.stored_since(machine, &heads);
         let mut turn = Turn {
             machine,
             inputs: count,
             has_disk_failed,
             stored,
+            knew_of_removal,
             changed: BTreeMap::new(),
             errors: log::take_errors(),
             replies: Vec::new(),
@@ -98,25 +116,31 @@ impl World {
         }
     }
 
-    fn stored_since(
-        &mut self,
-        machine: usize,
-        places: &BTreeMap<SpaceId, u64>,
-    ) -> BTreeMap<SpaceId, Vec<Arrival>> {
-        let Some(process) = &self.machines[machine].process else {
-            return BTreeMap::new();
-        };
-        let mut stored = BTreeMap::new();
+    /// What became durable; and all that stores hold which are in another order now.
+    fn stored_since(&mut self, machine: usize, before: &BTreeMap<SpaceId, StoreHead>) -> Stored {
+        let mut stored = Stored::default();
+        let Some(process) = &self.machines[machine].process else { return stored };
         let mut unreadable = None;
-        for (space, place) in process.places() {
-            let before = places.get(&space).copied().unwrap_or_default();
-            let window = process.stores.get(space).filter(|_| place > before);
-            match window.map(|window| window.arrivals_after(before)) {
-                Some(Ok(arrivals)) => {
-                    stored.insert(space, arrivals);
+        for (space, now) in process.heads() {
+            let before = before.get(&space);
+            let is_reordered = before.is_some_and(|before| before.epoch != now.epoch);
+            let place = before.filter(|_| !is_reordered).map_or(0, |before| before.arrivals);
+            let Some(window) = process.stores.get(space) else { continue };
+            if !is_reordered && now.arrivals <= place {
+                continue;
+            }
+            match (window.arrivals_after(place), window.ids_after(0)) {
+                (Ok(mut arrivals), Ok(ids)) => {
+                    if is_reordered {
+                        let held = self.reference.held.get(&(machine, space));
+                        let held: BTreeSet<_> = held.into_iter().flatten().copied().collect();
+                        let mut is_new = ids.iter().map(|id| !held.contains(id));
+                        arrivals.retain(|_| is_new.next().unwrap_or(true));
+                        stored.reordered.insert(space, ids);
+                    }
+                    stored.arrivals.insert(space, arrivals);
                 }
-                Some(Err(error)) => unreadable = Some(error),
-                None => {}
+                (Err(error), _) | (_, Err(error)) => unreadable = Some(error),
             }
         }
         if let Some(error) = unreadable {

@@ -42,6 +42,8 @@ pub(crate) enum Asked {
     Join,
     /// A machine's agent becomes a writer.
     Grant { machine: usize },
+    /// A machine's agent is removed, or leaves.
+    Removal,
     /// Synchronisation.
     Sync,
     /// A question.

@@ -16,6 +16,7 @@ use crate::{
     machine::{Machine, StartFailure},
     network::{self, NetStep, Network},
     reference::Reference,
+    removal::Removal,
     run::Options,
     trace::Trace,
     trouble::{self, Trouble},
@@ -65,6 +66,7 @@ pub(crate) enum Event {
     Net(NetStep),
     Trouble(Trouble),
     Join(Join),
+    Removal(Removal),
     /// Somebody does something.
     Work,
 }
@@ -188,6 +190,7 @@ impl World {
             Event::Net(step) => self.network.step(&mut self.stage, step),
             Event::Trouble(trouble) => self.trouble(trouble),
             Event::Join(step) => self.join(step),
+            Event::Removal(removal) => self.remove_member(removal),
             Event::Work => self.somebody_works(),
         }
     }

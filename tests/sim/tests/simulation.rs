@@ -135,6 +135,26 @@ mod planted {
     }
 
     #[test]
+    fn a_key_that_outlives_a_removal_is_found() {
+        is_found(Bug::KeptKey);
+    }
+
+    #[test]
+    fn a_removed_writer_who_is_still_heard_is_found() {
+        is_found(Bug::RemovedWriterAccepted);
+    }
+
+    #[test]
+    fn a_nonce_that_is_used_twice_is_found() {
+        is_found(Bug::ReusedNonce);
+    }
+
+    #[test]
+    fn a_silent_leave_is_found() {
+        is_found(Bug::SilentLeave);
+    }
+
+    #[test]
     fn a_lost_last_frame_is_found() {
         is_found(Bug::LostLastFrame);
     }

@@ -282,7 +282,11 @@ fn write(graph: &Graph, id: SpaceId, device: DeviceId, entry: Option<(u64, Entry
         (limit @ (WriteLimit::UpTo(..) | WriteLimit::Before(_)), Some((sequence, entry))) => {
             let standing = space.members.get(&facts.agent).map(|member| member.because.clone());
             let because = removed.chain(revoked).chain(standing.into_iter().flatten()).collect();
-            if limit.includes(sequence, Prefix::from(entry)) {
+            let is_included = limit.includes(sequence, Prefix::from(entry));
+            #[cfg(feature = "planted-bugs")]
+            let is_included = is_included
+                || node_model::planted::active(node_model::planted::Bug::RemovedWriterAccepted);
+            if is_included {
                 Decision::new(Verdict::Full, Rule::BeforeRemoval, because)
             } else {
                 Decision::new(Verdict::Deny, Rule::AfterRemoval, because)

@@ -2,7 +2,7 @@
 //! has of those that concern the other, and sends what the other lacks.
 
 use node_model::{
-    AttestationId,
+    AttestationId, DeviceId,
     cbor::{self, DecodeError},
     limit::{FRAME_BYTES_MAX, NAME_BYTES_MAX},
 };
@@ -15,6 +15,19 @@ pub const ATTESTATIONS_PER_MESSAGE_MAX: usize = 512;
 /// Most addresses that a node tells of itself.
 pub const ADDRESSES_MAX: usize = 16;
 
+/// Most devices in one [`Message::There`]: with all their addresses they fit into a frame.
+pub const WHEREABOUTS_MAX: usize = 128;
+
+/// Where a device said that it may be found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whereabouts {
+    /// Which device.
+    pub device: DeviceId,
+    /// Multiaddrs.
+    #[serde(deserialize_with = "cbor::at_most::<ADDRESSES_MAX, _, _>")]
+    pub addresses: Vec<String>,
+}
+
 /// What two nodes say to each other on the trust lane.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
@@ -23,6 +36,12 @@ pub enum Message {
         /// Multiaddrs.
         #[serde(deserialize_with = "cbor::at_most::<ADDRESSES_MAX, _, _>")]
         addresses: Vec<String>,
+    },
+    /// Where members of spaces that we share may be found.
+    There {
+        /// Hints, each about one device.
+        #[serde(deserialize_with = "cbor::at_most::<WHEREABOUTS_MAX, _, _>")]
+        whereabouts: Vec<Whereabouts>,
     },
     /// What I have of those that concern you.
     Have {
@@ -57,14 +76,17 @@ impl Message {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let message: Self = cbor::decode(bytes, FRAME_BYTES_MAX)?;
         let is_bounded = match &message {
-            Self::Here { addresses } => {
-                addresses.iter().all(|address| address.len() <= NAME_BYTES_MAX)
-            }
+            Self::Here { addresses } => are_bounded(addresses),
+            Self::There { whereabouts } => whereabouts.iter().all(|it| are_bounded(&it.addresses)),
             Self::Have { ids } => ids.len().is_multiple_of(32),
             Self::Attestations { .. } => true,
         };
         if is_bounded { Ok(message) } else { Err(DecodeError::Malformed) }
     }
+}
+
+fn are_bounded(addresses: &[String]) -> bool {
+    addresses.iter().all(|address| address.len() <= NAME_BYTES_MAX)
 }
 
 /// The ids of a [`Message::Have`].

@@ -92,11 +92,15 @@ pub fn examine(all: &[&Attestation]) -> Vec<Anomaly> {
             found(AnomalyKind::Gap, vec![id, prev]);
             continue;
         };
-        if !is_in_order(by_id[at], attestation) {
+        let before = by_id[at];
+        if !is_in_order(before, attestation) {
             found(AnomalyKind::Backdated, vec![id, prev]);
-        } else if let Some(other) = followers[at].replace(index) {
+        }
+        let is_chain = (before.signer, before.scope) == (signer, scope);
+        if let Some(other) = followers[at].filter(|_| is_chain) {
             found(AnomalyKind::Fork, vec![by_id[other].id, id]);
         }
+        followers[at] = followers[at].or(is_chain.then_some(index));
     }
     anomalies.sort_by_key(|it| (it.kind, it.signer, it.scope, it.evidence.clone()));
     anomalies

@@ -286,6 +286,10 @@ impl Trust {
             readers.insert(public.device.device(), public.hpke_public());
         }
         let is_clean = |epoch: Epoch, key: KeyId| {
+            #[cfg(feature = "planted-bugs")]
+            if node_model::planted::active(node_model::planted::Bug::KeptKey) {
+                return true;
+            }
             facts.epochs.get(&(epoch, key)).is_some_and(|handed_out| {
                 handed_out.wraps.keys().all(|device| readers.contains_key(device))
                     && handed_out.makers.iter().any(|maker| {

@@ -10,7 +10,12 @@ use sync_engine_core::{
 };
 
 use super::{Verdict, all_ids, read, store};
-use crate::{reference::Promise, turn::Turn, workload::Asked, world::World};
+use crate::{
+    reference::{self, Promise},
+    turn::Turn,
+    workload::Asked,
+    world::World,
+};
 
 pub(super) fn acknowledged_is_stored(world: &mut World, turn: &Turn) -> Verdict {
     let space = world.space;
@@ -62,7 +67,7 @@ fn written_here(
 ) -> Result<Vec<EntryId>, String> {
     let kind = if is_removal { EntryKind::Tombstone } else { EntryKind::Change };
     let mut ids = Vec::new();
-    for arrival in turn.stored.get(&space).into_iter().flatten() {
+    for arrival in turn.stored.arrivals.get(&space).into_iter().flatten() {
         if arrival.source.is_none() {
             let entry = read(&arrival.bytes)?;
             if entry.header().document == document && entry.header().kind == kind {
@@ -75,7 +80,7 @@ fn written_here(
 
 pub(super) fn refused_changed_nothing(world: &mut World, turn: &Turn) -> Verdict {
     let [(Asked::Write { .. }, Err(failure))] = turn.replies.as_slice() else { return Ok(()) };
-    let stored = turn.stored.get(&world.space).into_iter().flatten();
+    let stored = turn.stored.arrivals.get(&world.space).into_iter().flatten();
     let written = stored.filter(|arrival| arrival.source.is_none()).count();
     if turn.inputs == 1 && written > 0 {
         return Err(format!("machine {}: {failure}, yet {written} entries", turn.machine));
@@ -92,7 +97,9 @@ pub(super) fn failure_has_a_reason(world: &mut World, turn: &Turn) -> Verdict {
         }
         let is_explained = match failure.kind {
             FailureKind::NotFound | FailureKind::Conflict => true,
-            FailureKind::NotAllowed => !machine.first_role.includes(Role::Writer),
+            FailureKind::NotAllowed => {
+                machine.is_leaving || !machine.first_role.includes(Role::Writer)
+            }
             FailureKind::DiskFull | FailureKind::Storage => turn.has_disk_failed,
             FailureKind::Invalid | FailureKind::Unreachable | FailureKind::TooLarge => false,
         };
@@ -104,7 +111,7 @@ pub(super) fn failure_has_a_reason(world: &mut World, turn: &Turn) -> Verdict {
 }
 
 pub(super) fn changes_are_told(_: &mut World, turn: &Turn) -> Verdict {
-    for (space, arrivals) in &turn.stored {
+    for (space, arrivals) in &turn.stored.arrivals {
         let told = turn.changed.get(space);
         for arrival in arrivals {
             let document = read(&arrival.bytes)?.header().document;
@@ -124,7 +131,23 @@ pub(super) fn errors_have_a_reason(_: &mut World, turn: &Turn) -> Verdict {
 }
 
 pub(super) fn store_only_grows(world: &mut World, turn: &Turn) -> Verdict {
-    for (space, arrivals) in &turn.stored {
+    for (space, ids) in &turn.stored.reordered {
+        let held = world.reference.held.get(&(turn.machine, *space)).cloned().unwrap_or_default();
+        let now: BTreeSet<EntryId> = ids.iter().copied().collect();
+        let mut lost = held.iter().filter(|id| !now.contains(*id));
+        if let Some(id) = lost.find(|id| !world.is_by_leaving(**id)) {
+            return Err(format!("machine {} set {id} aside", turn.machine));
+        }
+        world.reference.held.insert((turn.machine, *space), ids.clone());
+        let epoch = store(world, turn.machine).map(|store| store.head().epoch);
+        if let Some(epoch) = epoch.filter(|_| *space == world.space) {
+            world.reference.epochs.insert((turn.machine, *space), epoch);
+        }
+    }
+    for (space, arrivals) in &turn.stored.arrivals {
+        if turn.stored.reordered.contains_key(space) {
+            continue;
+        }
         let held = world.reference.held.entry((turn.machine, *space)).or_default();
         for Arrival { place, bytes, .. } in arrivals {
             if *place != held.len() as u64 + 1 {
@@ -153,12 +176,40 @@ pub(super) fn cursor_tells_the_truth(world: &mut World, turn: &Turn) -> Verdict 
         }
         let here: BTreeSet<EntryId> = all_ids(&own)?.into_iter().collect();
         for (id, place) in all_ids(&theirs)?.into_iter().zip(1..=cursor.after) {
-            if !here.contains(&id) {
+            if !here.contains(&id) && !world.is_by_leaving(id) {
                 return Err(format!(
                     "machine {} read {number} up to {}, but lacks {id} at {place}",
                     turn.machine, cursor.after
                 ));
             }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn nonces_are_used_once(world: &mut World, turn: &Turn) -> Verdict {
+    for Arrival { bytes, .. } in turn.stored.arrivals.values().flatten() {
+        let entry = read(bytes)?;
+        let header = entry.header();
+        world.reference.written.insert(entry.id(), (header.author, header.sequence));
+        let is_by_leaving = world.is_by_leaving(entry.id());
+        if is_by_leaving && !world.machines[turn.machine].is_leaving {
+            world.reference.spread.insert(entry.id());
+        }
+        let other = world.reference.nonces.insert(reference::nonce(bytes)?, entry.id());
+        if let Some(other) = other.filter(|other| *other != entry.id()) {
+            return Err(format!("{other} and {} have one nonce", entry.id()));
+        }
+    }
+    Ok(())
+}
+
+/// Notes what is written by those who know of a removal, which `removed_read_no_more` looks at.
+pub(super) fn those_who_know_withhold(world: &mut World, turn: &Turn) -> Verdict {
+    if turn.knew_of_removal && !world.machines[turn.machine].is_leaving {
+        let arrivals = turn.stored.arrivals.get(&world.space).into_iter().flatten();
+        for arrival in arrivals.filter(|arrival| arrival.source.is_none()) {
+            world.reference.withheld.insert(read(&arrival.bytes)?.id());
         }
     }
     Ok(())

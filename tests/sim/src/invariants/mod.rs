@@ -5,11 +5,15 @@ mod at_end;
 mod at_rest;
 mod at_start;
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use node_core::{Request, Response, request::PeerSyncState};
-use node_model::EntryId;
+use node_model::{AttestationId, DeviceId, EntryId};
 use sync_engine_core::{entry::VerifiedEntry, store::EntryStore as _};
+use trust_core::attestation::Scope;
 
 use crate::{storage::Window, turn::Turn, world::World};
 
@@ -50,6 +54,8 @@ const INVARIANTS: &[(&str, Check)] = &[
     ("a failure has a reason", Check::Turn(after_turn::failure_has_a_reason)),
     ("a store only grows", Check::Turn(after_turn::store_only_grows)),
     ("a cursor tells the truth", Check::Turn(after_turn::cursor_tells_the_truth)),
+    ("no nonce is used twice", Check::Turn(after_turn::nonces_are_used_once)),
+    ("who knows withholds", Check::Turn(after_turn::those_who_know_withhold)),
     ("changes are told", Check::Turn(after_turn::changes_are_told)),
     ("only a broken disk is an error", Check::Turn(after_turn::errors_have_a_reason)),
     ("what was stored survives", Check::Start(at_start::stored_survives)),
@@ -58,6 +64,9 @@ const INVARIANTS: &[(&str, Check)] = &[
     ("nothing acknowledged is lost", Check::End(at_end::nothing_acknowledged_is_lost)),
     ("equal heads mean equal entries", Check::End(at_end::equal_heads_mean_equal_entries)),
     ("entries are signed by those who may write", Check::End(at_end::entries_are_signed)),
+    ("who was removed writes no more", Check::End(at_end::removed_wrote_no_more)),
+    ("who was removed reads no more", Check::End(at_end::removed_read_no_more)),
+    ("a fork is an alarm", Check::End(at_end::forks_are_alarms)),
     ("every request is answered", Check::End(at_end::everything_is_answered)),
     ("removed stays removed", Check::End(at_end::removed_stays_removed)),
     ("documents are what their entries say", Check::End(at_end::documents_are_their_entries)),
@@ -135,7 +144,30 @@ fn head(world: &World, machine: usize) -> Option<(u64, [u8; 32])> {
 
 fn readers(world: &World) -> Vec<usize> {
     let holds_keys = |number: &usize| world.machines[*number].role.holds_keys();
-    (0..world.machines.len()).filter(holds_keys).collect()
+    world.staying().into_iter().filter(holds_keys).collect()
+}
+
+/// Statements of one key after the same one, by whom they are: of all that those who stay know of
+/// each other.
+fn forks(world: &World) -> Vec<(DeviceId, BTreeSet<AttestationId>)> {
+    let mut followers: BTreeMap<_, BTreeSet<AttestationId>> = BTreeMap::new();
+    for number in world.staying() {
+        let Some(process) = &world.machines[number].process else { continue };
+        let trust = process.node.trust();
+        for other in world.staying() {
+            for id in trust.visible_to(world.machines[other].agent) {
+                let Some(said) = trust.attestation(id) else { continue };
+                let is_alone = said.scope == Scope::FOUNDING;
+                let is_beginning = said.is_rooted() && said.prev.is_none();
+                if !is_alone && !is_beginning {
+                    let place = (said.signer, said.scope, said.prev);
+                    followers.entry(place).or_default().insert(id);
+                }
+            }
+        }
+    }
+    let forks = followers.into_iter().filter(|(_, said)| said.len() > 1);
+    forks.map(|((signer, ..), said)| (signer, said)).collect()
 }
 
 fn peer_state(world: &mut World, from: usize, to: usize) -> Option<PeerSyncState> {
@@ -156,7 +188,7 @@ impl World {
         let members = &trust.graph().spaces.get(&self.space)?.members;
         for other in &self.machines {
             let role = members.get(&other.agent).map(|member| member.role);
-            if role != Some(other.role) {
+            if role != self.last_role(other.number) {
                 let number = other.number;
                 return Some(format!("machine {machine} knows {number} as {role:?}"));
             }
@@ -168,7 +200,7 @@ impl World {
 
     /// In what the nodes still differ.
     pub(crate) fn difference(&mut self) -> Option<String> {
-        for machine in 0..self.machines.len() {
+        for machine in self.staying() {
             let Some(own) = head(self, machine) else {
                 return Some(format!("machine {machine} does not run"));
             };
@@ -181,11 +213,18 @@ impl World {
             }
             let blobs = store(self, machine)?.blobs().ok()?;
             let held = self.network.fetches.held(machine);
-            if let Some(blob) = blobs.iter().find(|blob| !held.contains(blob)) {
+            let staying = self.staying();
+            // What only the removed ever held is gone with them.
+            let is_there =
+                |blob| staying.iter().any(|other| self.network.fetches.held(*other).contains(blob));
+            if let Some(blob) = blobs.iter().find(|blob| !held.contains(blob) && is_there(blob)) {
                 return Some(format!("machine {machine} lacks blob {blob}"));
             }
         }
         for (one, other) in self.network.links().collect::<Vec<_>>() {
+            if [one, other].into_iter().any(|number| self.machines[number].is_leaving) {
+                continue;
+            }
             for (from, to) in [(one, other), (other, one)] {
                 let state = peer_state(self, from, to);
                 if state != Some(PeerSyncState::Synced) {

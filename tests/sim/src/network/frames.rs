@@ -16,6 +16,9 @@ use crate::{
 /// Frames of one peer that wait to be let in; a real transport would stop reading.
 const PARKED_MAX: usize = 1_024;
 
+/// How many frames of the past somebody may send again.
+const PAST_MAX: usize = 40;
+
 impl Network {
     pub(super) fn send(
         &mut self,
@@ -31,6 +34,7 @@ impl Network {
             let delays = [self.notice_delay(stage), self.notice_delay(stage)];
             return self.break_off(stage, id, delays);
         }
+        self.remember(from, device, lane, &frame);
         if lane == Lane::Sync {
             self.maybe_tamper(stage, id, &mut frame);
         }
@@ -52,6 +56,34 @@ impl Network {
                 *frame = changed.into();
                 connection.is_tainted = true;
             }
+        }
+    }
+
+    fn remember(&mut self, from: usize, device: DeviceId, lane: Lane, frame: &Bytes) {
+        if let Some(to) = self.number_of(device) {
+            let past = self.past.entry((from, to)).or_default();
+            past.push_back((lane, frame.clone()));
+            while past.len() > PAST_MAX {
+                past.pop_front();
+            }
+        }
+    }
+
+    /// Lets a peer say again, on a new connection, some of what it said on earlier ones.
+    pub(super) fn maybe_replay(&mut self, stage: &mut Stage, id: u64, (from, to): (usize, usize)) {
+        if !stage.faults.strikes(Fault::Replay) {
+            return;
+        }
+        let past: Vec<_> = self.past.get(&(from, to)).into_iter().flatten().cloned().collect();
+        for (lane, frame) in past {
+            if lane.is_public() || self.dice.chance(700) {
+                continue;
+            }
+            let at = stage.agenda.now() + self.dice.between_ms(1..3_000);
+            let Some(connection) = self.connections.get_mut(&id) else { return };
+            connection.in_flight += 1;
+            connection.is_tainted = true;
+            stage.agenda.at(at, Event::Net(NetStep::Arrived { connection: id, to, lane, frame }));
         }
     }
 

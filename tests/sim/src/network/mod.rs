@@ -16,7 +16,7 @@ mod frames;
 mod tamper;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -92,6 +92,8 @@ pub(crate) struct Network {
     /// Until when nothing passes from one to the other.
     cuts: BTreeMap<(usize, usize), Duration>,
     pub(crate) fetches: Fetches,
+    /// Frames that one machine sent another, some of the last ones.
+    past: BTreeMap<(usize, usize), VecDeque<(Lane, Bytes)>>,
     /// How many frames were sent.
     pub(crate) sent: u64,
 }
@@ -110,6 +112,7 @@ impl Network {
             links,
             cuts: BTreeMap::new(),
             fetches: Fetches::new(count),
+            past: BTreeMap::new(),
             sent: 0,
         }
     }
@@ -288,6 +291,7 @@ impl Network {
         self.sides[end].current.insert(peer, id);
         let address = address(peer);
         self.tell(stage, end, NetEvent::Connected { device, address, outbound });
+        self.maybe_replay(stage, id, (peer, end));
     }
 
     /// Breaks a connection; each end notices after its delay.

@@ -327,6 +327,22 @@ fn a_copied_node_that_speaks_twice_is_a_fork_that_everybody_hears_of() {
 }
 
 #[test]
+fn a_fork_is_one_whatever_its_dates() {
+    let ([ada, bo, mut cy, _], _) = garden([Role::Reader; 3]);
+    let disk = Disk::default();
+    let mut first = open(1, 0, &disk).expect("memory does not fail");
+    hear(&mut first, &ada.attestations.values().collect::<Vec<_>>());
+    let mut second = open(1, 0, &disk.copy()).expect("memory does not fail");
+    first.vouch(NOW, bo.agent(), "yes").expect("memory does not fail");
+    let days_before = Timestamp(NOW.0 - 3 * 24 * 60 * 60 * 1_000);
+    second.vouch(days_before, bo.agent(), "no").expect("memory does not fail");
+    tell(&second, &mut cy);
+    tell(&first, &mut cy);
+    let kinds: Vec<_> = cy.graph().anomalies.iter().map(|anomaly| anomaly.kind).collect();
+    assert_eq!(kinds, [AnomalyKind::Fork, AnomalyKind::Backdated]);
+}
+
+#[test]
 fn what_is_known_changes_nothing_when_it_is_heard_again_after_a_restart() {
     let ([ada, ..], space) = garden([Role::Writer; 3]);
     let disk = Disk::default();
