@@ -3,7 +3,7 @@
 use node_core::{
     Failure, FailureKind, Request, Response,
     request::{
-        DeviceInfo, DocumentView, HistoryItem, Identity, MemberInfo, Pairing, PeerInfo,
+        DeviceInfo, DocumentView, HistoryItem, Identity, MemberInfo, Pairing, Party, PeerInfo,
         RelationInfo, SpaceInfo, Status, Summary, WhyInfo, WriteDocument,
     },
 };
@@ -60,6 +60,26 @@ pub(crate) async fn members(node: &Handle, space: SpaceId) -> Result<Vec<MemberI
 pub(crate) async fn agent(node: &Handle, text: &str) -> Result<AgentId, Failure> {
     let request = Request::FindAgent { text: text.to_owned() };
     answer!(node, request, Response::Agent(agent) => agent)
+}
+
+/// An agent as [`agent()`] finds it, or else a space, for all who may read it.
+pub(crate) async fn party(node: &Handle, text: &str) -> Result<Party, Failure> {
+    match agent(node, text).await {
+        Ok(agent) => Ok(Party::Agent(agent)),
+        Err(failure) if failure.kind == FailureKind::NotFound => {
+            let group = space(node, text).await.map_err(|_| failure)?;
+            Ok(Party::Group(group.space))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The printed form of whom a statement is about.
+pub(crate) fn printed(party: Party) -> String {
+    match party {
+        Party::Agent(agent) => agent.to_string(),
+        Party::Group(space) => space.to_string(),
+    }
 }
 
 pub(crate) async fn relations(node: &Handle) -> Result<Vec<RelationInfo>, Failure> {

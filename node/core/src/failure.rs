@@ -122,6 +122,10 @@ impl From<TrustError> for Failure {
                 message,
                 "kith device link, on a device of yours; then here, with the ticket",
             ),
+            TrustError::GroupsOnlyRead => {
+                Self::new(FailureKind::Invalid, message, "kith space grant SPACE AGENT writer")
+            }
+            TrustError::NotAGroup => Self::new(FailureKind::Invalid, message, "kith space list"),
             TrustError::ThisDevice => {
                 Self::new(FailureKind::Invalid, message, "kith device revoke, on another device")
             }

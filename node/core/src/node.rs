@@ -128,6 +128,10 @@ pub enum OpenError {
     },
 }
 
+/// How long a decision may wait until it is written down. Never before the answer: how
+/// long that takes must not tell whether there was something to write down.
+const JOURNAL_DELAY: Duration = Duration::from_secs(1);
+
 /// What a connected peer was told and told us.
 #[derive(Debug, Default)]
 pub(crate) struct Acquaintance {
@@ -166,6 +170,8 @@ pub struct Node {
     pub(crate) writes: Vec<PendingWrite>,
     pub(crate) sync_waits: Vec<SyncWait>,
     pub(crate) compare_at: Duration,
+    /// When decisions are to be written down.
+    pub(crate) journal_at: Option<Duration>,
     /// Spaces in which the right to write has changed.
     pub(crate) unsorted: BTreeSet<SpaceId>,
     pub(crate) effects: VecDeque<Effect>,
@@ -194,6 +200,7 @@ impl Node {
         )?;
         let mut node = Self {
             compare_at: now.monotonic + config.sync_interval,
+            journal_at: None,
             config,
             sync: SyncEngine::new(trust.device(), random_bytes(entropy.as_mut())),
             trust,
@@ -251,11 +258,19 @@ impl Node {
         self.answer_writes(&flushed);
         self.sort_out(now);
         self.route(now);
-        if let Err(error) = self.trust.flush_journal() {
-            tracing::warn!(%error, "could not write down what was decided");
+        if self.journal_at.is_none() && self.trust.has_unwritten_decisions() {
+            self.journal_at = Some(now.monotonic + JOURNAL_DELAY);
         }
         self.note_synced(now);
         self.check_sync_waits(now);
+    }
+
+    /// Makes decisions durable that are not yet; they do not wait for it longer than a
+    /// second, and nobody waits for them.
+    pub fn write_down_decisions(&mut self) {
+        if let Err(error) = self.trust.flush_journal() {
+            tracing::warn!(%error, "could not write down what was decided");
+        }
     }
 
     /// The next thing to do.
@@ -274,6 +289,7 @@ impl Node {
             .chain(waits)
             .chain(pairing)
             .chain([self.compare_at])
+            .chain(self.journal_at)
             .min()
     }
 
@@ -291,6 +307,10 @@ impl Node {
     fn on_timeout(&mut self, now: Now) {
         self.data.on_timeout(now.monotonic);
         self.expire_pairings(now);
+        if self.journal_at.is_some_and(|at| now.monotonic >= at) {
+            self.journal_at = None;
+            self.write_down_decisions();
+        }
         if now.monotonic >= self.compare_at {
             self.compare_at = now.monotonic + self.config.sync_interval;
             self.data.command(now.monotonic, Command::FetchAgain);

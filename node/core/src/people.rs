@@ -24,36 +24,36 @@ impl Node {
         &mut self,
         now: Now,
         space: SpaceId,
-        agent: AgentId,
+        party: Party,
         role: Role,
     ) -> Result<Response, Failure> {
-        let pins = self.pins_of(space, agent)?;
-        let admission = Admission { space, party: Party::Agent(agent), role, pins };
+        let pins = self.pins_of(space, party)?;
+        let admission = Admission { space, party, role, pins };
         self.trust.grant(self.entropy.as_mut(), now.wall, admission)?;
         self.trust_changed(now);
         Ok(Response::Done)
     }
 
-    /// Removes an agent from a space, or leaves it.
+    /// Removes an agent or a group from a space, or leaves it.
     pub(crate) fn revoke(
         &mut self,
         now: Now,
         space: SpaceId,
-        agent: AgentId,
+        party: Party,
     ) -> Result<Response, Failure> {
         if self.trust.home_space() == Some(space) {
             let message = "this is your private space; nobody can be removed from it";
             return Err(Failure::new(FailureKind::Invalid, message, "kith space list"));
         }
-        let pins = self.pins_of(space, agent)?;
-        let party = Party::Agent(agent);
+        let pins = self.pins_of(space, party)?;
         self.trust.revoke(self.entropy.as_mut(), now.wall, space, party, pins)?;
         self.trust_changed(now);
         Ok(Response::Done)
     }
 
-    /// The last entries of an agent's devices that are here.
-    fn pins_of(&self, space: SpaceId, agent: AgentId) -> Result<Vec<EntryPin>, Failure> {
+    /// The last entries of an agent's devices that are here. Groups write nothing.
+    fn pins_of(&self, space: SpaceId, party: Party) -> Result<Vec<EntryPin>, Failure> {
+        let Party::Agent(agent) = party else { return Ok(vec![]) };
         let devices = &self.trust.graph().devices;
         let tips = self.sync.tips(space)?;
         let own = tips

@@ -13,7 +13,7 @@ pub use sync_engine_core::{
     path_document,
 };
 pub use trust_core::{
-    Journalled, Layer, Reach, Role, Terms, explain::Explanation, history::AnomalyKind,
+    Journalled, Layer, Party, Reach, Role, Terms, explain::Explanation, history::AnomalyKind,
 };
 
 /// A request.
@@ -72,21 +72,23 @@ pub enum Request {
         /// The space.
         space: SpaceId,
     },
-    /// Admits an agent to a space. → [`Response::Done`]
+    /// Admits an agent to a space, or all who may read another space (a group).
+    /// → [`Response::Done`]
     Grant {
         /// The space.
         space: SpaceId,
         /// Whom.
-        agent: AgentId,
+        party: Party,
         /// As what.
         role: Role,
     },
-    /// Removes an agent from a space; oneself is to leave. → [`Response::Done`]
+    /// Removes an agent or a group from a space; oneself is to leave.
+    /// → [`Response::Done`]
     Revoke {
         /// The space.
         space: SpaceId,
         /// Whom.
-        agent: AgentId,
+        party: Party,
     },
     /// An agent, by id, by a device's id or by name. → [`Response::Agent`]
     FindAgent {

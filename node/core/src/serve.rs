@@ -79,8 +79,8 @@ impl Node {
             Request::FoundSpace { name, reach, has_open_history } => {
                 self.found_space(now, &name, (reach, has_open_history))
             }
-            Request::Grant { space, agent, role } => self.grant(now, space, agent, role),
-            Request::Revoke { space, agent } => self.revoke(now, space, agent),
+            Request::Grant { space, party, role } => self.grant(now, space, party, role),
+            Request::Revoke { space, party } => self.revoke(now, space, party),
             Request::FindAgent { text } => self.find_agent(&text).map(Response::Agent),
             Request::Relations => Ok(Response::Relations(self.relations())),
             Request::Relate { agent, terms, lifetime } => self.relate(now, agent, terms, lifetime),

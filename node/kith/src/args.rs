@@ -190,9 +190,11 @@ pub enum Space {
     Grant {
         /// The space: name, id or the beginning of the id
         space: String,
-        /// Whom: the agent's id (did:key:…), a node's id, or a name that only one has
+        /// Whom: the agent's id (did:key:…), a node's id, or a name that only one has;
+        /// or another space, for all who may read it
         agent: String,
-        /// What they may do: custodian, reader, writer or admin
+        /// What they may do: custodian, reader, writer or admin; custodian or reader
+        /// for another space
         role: String,
     },
     /// Remove somebody, and change the space's keys

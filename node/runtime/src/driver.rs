@@ -64,6 +64,7 @@ pub(crate) async fn run(mut node: Node, clock: Clock, channels: Channels) {
     loop {
         let due = node.poll_timeout().map(|at| clock.instant(at));
         let Some(arrival) = inboxes.next(&mut driver.outbox, due).await else {
+            node.write_down_decisions();
             return;
         };
         let mut stopped = driver.take(&mut node, arrival);
@@ -76,6 +77,7 @@ pub(crate) async fn run(mut node: Node, clock: Clock, channels: Channels) {
         node.flush(clock.now());
         driver.drain(&mut node);
         if let Some(stopped) = stopped {
+            node.write_down_decisions();
             // The asker may have gone; there is nobody else to tell.
             let _ = stopped.send(());
             return;

@@ -179,7 +179,10 @@ pub(crate) fn binary() -> PathBuf {
 
 /// A command without anything of the developer's own environment.
 pub(crate) fn clean_command() -> Command {
-    let mut command = Command::new(binary());
+    cleaned(Command::new(binary()))
+}
+
+fn cleaned(mut command: Command) -> Command {
     for name in FOREIGN {
         command.env_remove(name);
     }
@@ -199,6 +202,18 @@ impl Kith {
     pub fn new<S: AsRef<OsStr>>(arguments: &[S]) -> Self {
         let mut command = clean_command();
         command.args(arguments);
+        Self { command, stdin: None }
+    }
+
+    /// A command that another program starts: `wrapper` is that program and its arguments.
+    ///
+    /// # Panics
+    /// Without a program.
+    #[must_use]
+    pub fn under<S: AsRef<OsStr>>(wrapper: &[&str], arguments: &[S]) -> Self {
+        let (program, rest) = wrapper.split_first().expect("a program");
+        let mut command = cleaned(Command::new(program));
+        command.args(rest).arg(binary()).args(arguments);
         Self { command, stdin: None }
     }
 

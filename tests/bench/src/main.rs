@@ -6,7 +6,7 @@
 use std::{fs, process::ExitCode};
 
 use kith_bench::{
-    community,
+    ask, community,
     cost::{Meter, memory_mb, rounded},
     pair::{self, BenchNode, Secrets},
     trust::{Villager, village},
@@ -25,7 +25,7 @@ use trust_core::{Action, Attestation, Layer, Question, Terms, Trust};
 
 const SEED: u64 = 1;
 
-const USAGE: &str = "usage: kith-bench [community | blob-large | blobs-small | documents | write | trust]…\n\
+const USAGE: &str = "usage: kith-bench [community | blob-large | blobs-small | documents | write | trust | ask]…\n\
 without a name: all of them, each in a process of its own\n\
 kith-bench generate FOLDER writes the reference community";
 
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     if let [name] = names.as_slice() {
         return one(name);
     }
-    let all = ["community", "blob-large", "blobs-small", "documents", "write", "trust"]
+    let all = ["community", "blob-large", "blobs-small", "documents", "write", "trust", "ask"]
         .map(str::to_owned);
     let names = if names.is_empty() { all.to_vec() } else { names };
     // Peak memory and CPU seconds belong to a process.
@@ -64,6 +64,7 @@ fn one(name: &str) -> ExitCode {
             "documents" => bench_documents().await,
             "write" => bench_write().await,
             "trust" => bench_trust(),
+            "ask" => report("ask", json!({}), ask::refusals()),
             _ => {
                 eprintln!("{USAGE}");
                 return ExitCode::from(2);

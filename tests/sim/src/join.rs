@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use node_core::{Failure, Request, Response, request::Role};
+use node_core::{
+    Failure, Request, Response,
+    request::{Party, Role},
+};
 use node_model::DeviceId;
 
 use crate::{
@@ -70,8 +73,8 @@ impl World {
             Join::Promote { machine } if self.machines[machine].role.includes(Role::Writer) => {}
             Join::Promote { machine } => {
                 let agent = self.machines[machine].agent;
-                let (space, role) = (self.space, Role::Writer);
-                self.request(0, Request::Grant { space, agent, role }, Asked::Grant { machine });
+                let (space, party, role) = (self.space, Party::Agent(agent), Role::Writer);
+                self.request(0, Request::Grant { space, party, role }, Asked::Grant { machine });
                 self.stage.agenda.after(PATIENCE, Event::Join(Join::Promote { machine }));
             }
         }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use node_core::{Request, request::Role};
+use node_core::{
+    Request,
+    request::{Party, Role},
+};
 use node_model::{DeviceId, EntryId};
 use trust_core::attestation::{Claim, Prefix};
 
@@ -50,7 +53,8 @@ impl World {
             return self.stage.faults.count(Fault::Removal);
         }
         let (space, agent) = (self.space, self.machines[machine].agent);
-        self.request(by, Request::Revoke { space, agent }, Asked::Removal);
+        let request = Request::Revoke { space, party: Party::Agent(agent) };
+        self.request(by, request, Asked::Removal);
         self.stage.agenda.after(PATIENCE, Event::Removal(removal));
     }
 

@@ -13,13 +13,14 @@ mod claim;
 
 use node_model::{
     AgentId, AttestationId, DeviceId, Timestamp,
-    cbor::{self, DecodeError},
+    cbor::{self, DecodeError, Origin},
     limit::ATTESTATION_BYTES_MAX,
     sign::{BadSignature, Domain, Signature, Signer, Verifier},
 };
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use self::claim::Body;
 pub use self::claim::{
     AFTER_MAX, Claim, DevicePin, EntryPin, PINS_MAX, Party, Prefix, Scope, Terms, WRAPS_MAX,
 };
@@ -129,7 +130,7 @@ impl Attestation {
     /// # Errors
     /// [`AttestationError`]; at most [`ATTESTATION_BYTES_MAX`] bytes are looked at.
     pub fn read(bytes: &[u8]) -> Result<Self, AttestationError> {
-        let (attestation, envelope, signature) = parse(bytes)?;
+        let (attestation, envelope, signature) = parse(Origin::Outside, bytes)?;
         let verifier = Verifier::new(&attestation.signer.0)?;
         verifier.verify(Domain::Attestation, &envelope, &signature)?;
         attestation.claim.verify(attestation.issuer)?;
@@ -141,7 +142,7 @@ impl Attestation {
     /// # Errors
     /// [`AttestationError`] when the storage changed them.
     pub fn from_storage(bytes: &[u8]) -> Result<Self, AttestationError> {
-        parse(bytes).map(|(attestation, _, _)| attestation)
+        parse(Origin::OwnStorage, bytes).map(|(attestation, _, _)| attestation)
     }
 
     /// The bytes to store and to pass on.
@@ -163,12 +164,15 @@ impl Attestation {
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<(Attestation, ByteBuf, Signature), AttestationError> {
-    let Wire(envelope, signature) = cbor::decode(bytes, ATTESTATION_BYTES_MAX)?;
+fn parse(
+    origin: Origin,
+    bytes: &[u8],
+) -> Result<(Attestation, ByteBuf, Signature), AttestationError> {
+    let Wire(envelope, signature) = cbor::decode_from(origin, bytes, ATTESTATION_BYTES_MAX)?;
     let Envelope(version, issuer, signer, kind, scope, body, height, issued_at, expires_at, prev) =
-        cbor::decode(&envelope, ATTESTATION_BYTES_MAX)?;
+        cbor::decode_from(origin, &envelope, ATTESTATION_BYTES_MAX)?;
     let claim = if version == VERSION {
-        Claim::decode(issuer, scope, kind, &body)?
+        Claim::decode(issuer, scope, kind, Body { origin, bytes: &body })?
     } else {
         Claim::Unknown { kind, scope, body: body.into_vec() }
     };

@@ -75,6 +75,12 @@ pub enum TrustError {
         "your own role cannot be made smaller by you; leave the space, or let another admin do it"
     )]
     Yourself,
+    /// What a group's members write could not be told apart once the group leaves.
+    #[error("a group may be custodian or reader; admit people by themselves to let them write")]
+    GroupsOnlyRead,
+    /// Only who is in a group knows who that is.
+    #[error("a space that you are not in, or this space itself, cannot be admitted as a group")]
+    NotAGroup,
     /// A device does not take back itself: nothing could be said after it.
     #[error("a device cannot take back itself; do it from another of your devices")]
     ThisDevice,

@@ -1,7 +1,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use node_core::{
     Request, Response,
-    request::{Reach, SpaceInfo},
+    request::{Party, Reach, SpaceInfo},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -132,7 +132,8 @@ pub(crate) async fn members(
 /// Whom to admit.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct NewMember {
-    /// An agent's id, a device's id, or a name that only one person has.
+    /// An agent's id, a device's id, or a name that only one person has; or a space, for
+    /// all who may read it.
     agent: String,
     /// `custodian`, `reader`, `writer` or `admin`.
     role: String,
@@ -155,9 +156,9 @@ pub(crate) async fn grant(
 ) -> Answer<Granted> {
     let space = ask::space(&app.handle, &space).await?.space;
     let role = parse("role", &new.role)?;
-    let agent = ask::agent(&app.handle, &new.agent).await?;
-    ask::done(&app.handle, Request::Grant { space, agent, role }).await?;
-    Ok(Json(Granted { space: space.to_string(), agent: agent.to_string(), role: new.role }))
+    let party = ask::party(&app.handle, &new.agent).await?;
+    ask::done(&app.handle, Request::Grant { space, party, role }).await?;
+    Ok(Json(Granted { space: space.to_string(), agent: ask::printed(party), role: new.role }))
 }
 
 /// That somebody is not a member any more.
@@ -174,9 +175,9 @@ pub(crate) async fn revoke(
     Params((space, agent)): Params<(String, String)>,
 ) -> Answer<Revoked> {
     let space = ask::space(&app.handle, &space).await?.space;
-    let agent = ask::agent(&app.handle, &agent).await?;
-    ask::done(&app.handle, Request::Revoke { space, agent }).await?;
-    Ok(Json(Revoked { space: space.to_string(), agent: agent.to_string() }))
+    let party = ask::party(&app.handle, &agent).await?;
+    ask::done(&app.handle, Request::Revoke { space, party }).await?;
+    Ok(Json(Revoked { space: space.to_string(), agent: ask::printed(party) }))
 }
 
 /// Leave a space; what was received stays readable.
@@ -187,6 +188,6 @@ pub(crate) async fn leave(
 ) -> Answer<Revoked> {
     let space = ask::space(&app.handle, &space).await?.space;
     let agent = ask::identity(&app.handle).await?.agent;
-    ask::done(&app.handle, Request::Revoke { space, agent }).await?;
+    ask::done(&app.handle, Request::Revoke { space, party: Party::Agent(agent) }).await?;
     Ok(Json(Revoked { space: space.to_string(), agent: agent.to_string() }))
 }

@@ -53,10 +53,11 @@ pub(super) async fn run(asking: &Asking<'_>, command: Space) -> Result<(), CliEr
                 let rows: Vec<_> = list(&members, "members")
                     .iter()
                     .map(|member| {
-                        ["name", "role", "agent"].map(|key| text(member, key).to_owned()).to_vec()
+                        let keys = ["name", "role", "agent", "via"];
+                        keys.map(|key| text(member, key).to_owned()).to_vec()
                     })
                     .collect();
-                table(&["NAME", "ROLE", "AGENT"], &rows)
+                table(&["NAME", "ROLE", "AGENT", "BY THE GROUP"], &rows)
             });
         }
     }

@@ -1,5 +1,5 @@
-//! The key file: JSON, sealed with XChaCha20-Poly1305 under a key that Argon2id
-//! (RFC 9106) derives from the passphrase.
+//! The key file: JSON, sealed with XChaCha20-Poly1305 under a key that the operating
+//! system's keyring keeps, or that Argon2id (RFC 9106) derives from the passphrase.
 
 use std::{fs, io};
 
@@ -10,7 +10,12 @@ use node_runtime::{DeviceKeys, OsEntropy, Standing};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{Home, Passphrase, files, unlock::find_passphrase, write_private};
+use super::{
+    Home, Passphrase, files,
+    keyring::{self, Kept},
+    unlock::{find_passphrase, given_passphrase},
+    write_private,
+};
 use crate::{error::CliError, show};
 
 /// Version of the file.
@@ -107,6 +112,8 @@ struct KeyFile {
 enum Sealed {
     /// By a passphrase.
     Argon2id { memory_kib: u32, passes: u32, salt: String, keys: String },
+    /// By a key in the operating system's keyring, kept there under a name.
+    Keyring { entry: String, keys: String },
     /// Not at all.
     Plain { keys: String },
 }
@@ -115,10 +122,18 @@ enum Sealed {
 pub enum KeySeal {
     /// By this passphrase.
     Passphrase(Passphrase),
-    /// By whatever passphrase the person gives.
+    /// By the passphrase that is given with the command, else by the keyring, else by
+    /// whatever passphrase the person gives at the terminal.
     Ask,
     /// Not at all.
     Plain,
+}
+
+/// What the keys are sealed with.
+enum Lock {
+    Passphrase(Passphrase),
+    Keyring(Kept),
+    Nothing,
 }
 
 /// Fresh keys.
@@ -136,11 +151,11 @@ pub fn load_or_create(home: &Home, seal: KeySeal) -> Result<(DeviceKeys, bool), 
         Ok(metadata) if metadata.len() > FILE_BYTES_MAX => Err(damaged(home)),
         Ok(_) => {
             let bytes = fs::read(&path).map_err(|error| home.unusable(&error))?;
-            Ok((open(home, &bytes, &seal)?, false))
+            Ok((open(home, &bytes, &seal)?.0, false))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let keys = random_keys();
-            write(home, &keys, seal)?;
+            write(home, &keys, &new_lock(seal)?)?;
             Ok((keys, true))
         }
         Err(error) => Err(home.unusable(&error)),
@@ -153,29 +168,52 @@ pub fn load_or_create(home: &Home, seal: KeySeal) -> Result<(DeviceKeys, bool), 
 /// # Errors
 /// [`CliError`]; the key file is as it was.
 pub fn write_standing(home: &Home, seal: KeySeal, standing: Standing) -> Result<(), CliError> {
-    let keys = match fs::read(home.keys()) {
+    let (keys, lock) = match fs::read(home.keys()) {
         Ok(bytes) => open(home, &bytes, &seal)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => random_keys(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (random_keys(), new_lock(seal)?),
         Err(error) => return Err(home.unusable(&error)),
     };
     let keys = DeviceKeys::new(keys.device.secret(), keys.hpke_seed(), standing);
-    write(home, &keys, seal)
+    write(home, &keys, &lock)
 }
 
-fn write(home: &Home, keys: &DeviceKeys, seal: KeySeal) -> Result<(), CliError> {
-    let secrets = Zeroizing::new(
-        serde_json::to_vec(&Secrets::of(keys))
-            .map_err(|error| CliError::machine(error.to_string(), "kith --version"))?,
-    );
-    let seal = match seal {
+fn new_lock(seal: KeySeal) -> Result<Lock, CliError> {
+    match seal {
         KeySeal::Plain => {
             show::note(
                 "warning: the keys of this node are not sealed; whoever gets the disk gets everything",
             );
-            Sealed::Plain { keys: BASE64.encode(&secrets) }
+            Ok(Lock::Nothing)
         }
-        KeySeal::Passphrase(passphrase) => seal_with(&passphrase, &secrets)?,
-        KeySeal::Ask => seal_with(&find_passphrase(true)?, &secrets)?,
+        KeySeal::Passphrase(passphrase) => Ok(Lock::Passphrase(passphrase)),
+        KeySeal::Ask => {
+            if let Some(passphrase) = given_passphrase()? {
+                return Ok(Lock::Passphrase(passphrase));
+            }
+            let Some(kept) = keyring::keep_new() else {
+                return find_passphrase(true).map(Lock::Passphrase);
+            };
+            show::note(
+                "the keyring of this computer opens this node; write down your phrase too: \
+                 kith phrase show",
+            );
+            Ok(Lock::Keyring(kept))
+        }
+    }
+}
+
+fn write(home: &Home, keys: &DeviceKeys, lock: &Lock) -> Result<(), CliError> {
+    let secrets = Zeroizing::new(
+        serde_json::to_vec(&Secrets::of(keys))
+            .map_err(|error| CliError::machine(error.to_string(), "kith --version"))?,
+    );
+    let seal = match lock {
+        Lock::Nothing => Sealed::Plain { keys: BASE64.encode(&secrets) },
+        Lock::Passphrase(passphrase) => seal_with(passphrase, &secrets)?,
+        Lock::Keyring(kept) => {
+            let keys = BASE64.encode(&kept.key.seal(&mut OsEntropy, ASSOCIATED, &secrets));
+            Sealed::Keyring { entry: kept.entry.clone(), keys }
+        }
     };
     let file = KeyFile { format: FORMAT, seal };
     let mut bytes = serde_json::to_vec_pretty(&file)
@@ -200,7 +238,7 @@ fn seal_with(passphrase: &Passphrase, secrets: &[u8]) -> Result<Sealed, CliError
     })
 }
 
-fn open(home: &Home, bytes: &[u8], seal: &KeySeal) -> Result<DeviceKeys, CliError> {
+fn open(home: &Home, bytes: &[u8], seal: &KeySeal) -> Result<(DeviceKeys, Lock), CliError> {
     let format: Format = serde_json::from_slice(bytes).map_err(|_| damaged(home))?;
     if format.format > FORMAT {
         let message = format!("{} was written by a newer version of kith", home.keys().display());
@@ -214,9 +252,10 @@ fn open(home: &Home, bytes: &[u8], seal: &KeySeal) -> Result<DeviceKeys, CliErro
         return Err(CliError::machine(message, "kith --data-dir DIR, with another directory"));
     }
     let file: KeyFile = serde_json::from_slice(bytes).map_err(|_| damaged(home))?;
-    let secrets = match file.seal {
+    let (secrets, lock) = match file.seal {
         Sealed::Plain { keys } => {
-            Zeroizing::new(BASE64.decode(keys.as_bytes()).map_err(|_| damaged(home))?)
+            let secrets = BASE64.decode(keys.as_bytes()).map_err(|_| damaged(home))?;
+            (Zeroizing::new(secrets), Lock::Nothing)
         }
         Sealed::Argon2id { memory_kib, passes, salt, keys } => {
             let passphrase = match seal {
@@ -229,11 +268,19 @@ fn open(home: &Home, bytes: &[u8], seal: &KeySeal) -> Result<DeviceKeys, CliErro
             let salt = BASE64.decode(salt.as_bytes()).map_err(|_| damaged(home))?;
             let sealed = BASE64.decode(keys.as_bytes()).map_err(|_| damaged(home))?;
             let key = derive(&passphrase, &salt, memory_kib, passes)?;
-            Zeroizing::new(key.open(ASSOCIATED, &sealed).map_err(|_| wrong_passphrase())?)
+            let secrets = key.open(ASSOCIATED, &sealed).map_err(|_| wrong_passphrase())?;
+            (Zeroizing::new(secrets), Lock::Passphrase(passphrase))
+        }
+        Sealed::Keyring { entry, keys } => {
+            let key = keyring::find(&entry).map_err(|why| no_keyring(&why))?;
+            let sealed = BASE64.decode(keys.as_bytes()).map_err(|_| damaged(home))?;
+            let secrets = key.open(ASSOCIATED, &sealed).map_err(|_| damaged(home))?;
+            (Zeroizing::new(secrets), Lock::Keyring(Kept { entry, key }))
         }
     };
     let secrets: Option<Secrets> = serde_json::from_slice(&secrets).ok();
-    secrets.and_then(|secrets| secrets.keys()).ok_or_else(|| damaged(home))
+    let keys = secrets.and_then(|secrets| secrets.keys()).ok_or_else(|| damaged(home))?;
+    Ok((keys, lock))
 }
 
 #[derive(Deserialize)]
@@ -266,6 +313,16 @@ fn wrong_passphrase() -> CliError {
         node_core::FailureKind::NotAllowed,
         "this is not the passphrase, or the key file is damaged",
         "try again with the right passphrase",
+    );
+    failure.into()
+}
+
+fn no_keyring(why: &str) -> CliError {
+    let failure = node_core::Failure::new(
+        node_core::FailureKind::NotAllowed,
+        format!("this computer's keyring does not give the key to this node's keys: {why}"),
+        "log in to your desktop and unlock the keyring, or begin anew on this computer with your \
+         24 words: kith phrase restore",
     );
     failure.into()
 }

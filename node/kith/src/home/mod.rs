@@ -1,6 +1,7 @@
 //! The data directory: who may use it now, and the keys in it.
 
 mod files;
+mod keyring;
 mod keys;
 mod lock;
 mod unlock;

@@ -15,23 +15,14 @@ const CREDENTIAL: &str = "kith.passphrase";
 /// A passphrase; wiped when dropped.
 pub type Passphrase = Zeroizing<String>;
 
-/// Finds the passphrase: `KITH_PASSPHRASE_FILE`, `KITH_PASSPHRASE`, the systemd
-/// credential, or the person at the terminal.
+/// Finds the passphrase: as [`given_passphrase`] does, or asks the person at the
+/// terminal.
 ///
 /// # Errors
 /// [`CliError`] that says how to give one.
 pub fn find_passphrase(is_new: bool) -> Result<Passphrase, CliError> {
-    if let Some(path) = env::var_os("KITH_PASSPHRASE_FILE") {
-        return read_file(Path::new(&path));
-    }
-    if let Ok(text) = env::var("KITH_PASSPHRASE") {
-        return not_empty(Zeroizing::new(text));
-    }
-    if let Some(folder) = env::var_os("CREDENTIALS_DIRECTORY") {
-        let path = Path::new(&folder).join(CREDENTIAL);
-        if path.exists() {
-            return read_file(&path);
-        }
+    if let Some(passphrase) = given_passphrase()? {
+        return Ok(passphrase);
     }
     if !std::io::stdin().is_terminal() {
         return Err(CliError::usage(
@@ -41,6 +32,23 @@ pub fn find_passphrase(is_new: bool) -> Result<Passphrase, CliError> {
         ));
     }
     ask(is_new)
+}
+
+/// The passphrase of `KITH_PASSPHRASE_FILE`, `KITH_PASSPHRASE` or the systemd
+/// credential, if there is one of these.
+///
+/// # Errors
+/// [`CliError`] when it cannot be used.
+pub(super) fn given_passphrase() -> Result<Option<Passphrase>, CliError> {
+    if let Some(path) = env::var_os("KITH_PASSPHRASE_FILE") {
+        return read_file(Path::new(&path)).map(Some);
+    }
+    if let Ok(text) = env::var("KITH_PASSPHRASE") {
+        return not_empty(Zeroizing::new(text)).map(Some);
+    }
+    let folder = env::var_os("CREDENTIALS_DIRECTORY");
+    let credential = folder.map(|folder| Path::new(&folder).join(CREDENTIAL));
+    credential.filter(|path| path.exists()).map(|path| read_file(&path)).transpose()
 }
 
 fn ask(is_new: bool) -> Result<Passphrase, CliError> {

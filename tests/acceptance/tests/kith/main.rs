@@ -7,6 +7,7 @@ mod directory;
 mod disk;
 mod doorway;
 mod errors;
+mod keyring;
 mod ports;
 mod removal;
 mod sharing;

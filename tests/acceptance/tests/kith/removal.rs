@@ -214,3 +214,47 @@ async fn why_answers_for_everything_and_nothing() {
     let of_ben = v.running[1].as_ref().expect("runs").node();
     v.ada.kith(&["device", "revoke", of_ben]).fails().await.is(4, "not-found");
 }
+
+#[tokio::test]
+async fn a_space_is_a_group_in_another_one() {
+    let v = village().await;
+    v.ada.new_space("photos").await;
+    let photo = v.ada.new_document("photos", &json!({"title": "Lake"})).await;
+    let grant = |who: &str, role: &str| v.ada.kith(&["space", "grant", "photos", who, role]);
+    grant("album", "writer").fails().await.is(2, "invalid").says("a group may be");
+    grant("photos", "reader").fails().await.is(2, "invalid");
+    grant("album", "reader").json().await;
+    let reads = async |home: &Home, key: &str| {
+        let got = home.kith(&["doc", "get", "photos", &photo]).run().await;
+        String::from_utf8_lossy(&got.out).contains(&format!("\"{key}\"")).then_some(())
+    };
+    for home in [&v.ben, &v.cy] {
+        until("everybody of the album reads the photos", || reads(home, "title")).await;
+        home.kith(&["doc", "set", "photos", &photo, "mine", "1"])
+            .fails()
+            .await
+            .is(3, "not-allowed");
+    }
+    let members = v.cy.kith(&["space", "members", "photos"]).json().await;
+    let ben = list(&members, "members").iter().find(|it| text(it, "name") == "Ben");
+    let album = v.ada.kith(&["space", "list"]).json().await;
+    let album = list(&album, "spaces").iter().find(|it| text(it, "name") == "album").cloned();
+    assert_eq!(text(ben.expect("he is in it"), "via"), text(&album.expect("is there"), "space"));
+
+    // Who leaves the group leaves what it is in.
+    v.ada.kith(&["space", "revoke", "album", "Ben"]).json().await;
+    v.ada.kith(&["doc", "set", "photos", &photo, "secret", "1"]).json().await;
+    until("Cy reads on", || reads(&v.cy, "secret")).await;
+    until("Ben hears of it", async || {
+        let spaces = v.ben.kith(&["space", "list"]).json().await;
+        let photos =
+            list(&spaces, "spaces").iter().find(|it| text(it, "name") == "photos").cloned();
+        photos.is_some_and(|photos| photos["role"].is_null()).then_some(())
+    })
+    .await;
+    assert_eq!(reads(&v.ben, "secret").await, None);
+
+    v.ada.kith(&["space", "revoke", "photos", "album"]).json().await;
+    let members = v.ada.kith(&["space", "members", "photos"]).json().await;
+    assert_eq!(list(&members, "members").len(), 1, "{members}");
+}

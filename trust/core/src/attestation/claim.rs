@@ -2,7 +2,7 @@
 
 use node_model::{
     AgentId, AttestationId, DeviceId, EntryId, Epoch, SpaceId, Timestamp,
-    cbor::{self, at_most},
+    cbor::{self, Origin, at_most},
     limit::{ATTESTATION_BYTES_MAX, NAME_BYTES_MAX},
     sign::{Domain, Signature, Verifier},
 };
@@ -445,74 +445,74 @@ impl Claim {
         issuer: AgentId,
         scope: Scope,
         kind: u16,
-        body: &[u8],
+        body: Body<'_>,
     ) -> Result<Self, AttestationError> {
         let claim = match kind {
             KIND_DEVICE_LINK => {
-                let DeviceLinkBody(device, hpke, name, consent) = read(body)?;
+                let DeviceLinkBody(device, hpke, name, consent) = body.read()?;
                 Self::DeviceLink { device, hpke, name: bounded(name, NAME_BYTES_MAX)?, consent }
             }
             KIND_DEVICE_REVOCATION => {
-                let DeviceRevocationBody(device, pins) = read(body)?;
+                let DeviceRevocationBody(device, pins) = body.read()?;
                 Self::DeviceRevocation { device, pins }
             }
             KIND_PROFILE => {
-                let ProfileBody(name) = read(body)?;
+                let ProfileBody(name) = body.read()?;
                 Self::Profile { name: bounded(name, NAME_BYTES_MAX)? }
             }
             KIND_RELATIONSHIP => {
-                let RelationshipBody(with, terms) = read(body)?;
+                let RelationshipBody(with, terms) = body.read()?;
                 Self::Relationship { with, terms }
             }
             KIND_VOUCH => {
-                let VouchBody(subject, text) = read(body)?;
+                let VouchBody(subject, text) = body.read()?;
                 Self::Vouch { subject, text: bounded(text, NAME_BYTES_MAX)? }
             }
             KIND_SPACE_FOUNDING => {
-                let FoundingBody(nonce, reach, label, has_open_history) = read(body)?;
+                let FoundingBody(nonce, reach, label, has_open_history) = body.read()?;
                 let label = bounded_bytes(label, LABEL_BYTES_MAX)?;
                 Self::SpaceFounding { nonce, reach, label, has_open_history }
             }
             KIND_SPACE_GRANT => {
-                let GrantBody(space, party, role, after) = read(body)?;
+                let GrantBody(space, party, role, after) = body.read()?;
                 Self::SpaceGrant { space, party, role, after }
             }
             KIND_SPACE_REVOCATION => {
-                let RevocationBody(space, party, pins, after) = read(body)?;
+                let RevocationBody(space, party, pins, after) = body.read()?;
                 Self::SpaceRevocation { space, party, pins, after }
             }
             KIND_SPACE_EPOCH => {
-                let EpochBody(space, epoch, key, is_new, wraps) = read(body)?;
+                let EpochBody(space, epoch, key, is_new, wraps) = body.read()?;
                 if epoch < Epoch::FIRST {
                     return Err(AttestationError::Claim);
                 }
                 Self::SpaceEpoch { space, epoch, key, is_new, wraps }
             }
             KIND_LOCATION => {
-                let LocationBody(space, collection, device, bytes) = read(body)?;
+                let LocationBody(space, collection, device, bytes) = body.read()?;
                 let collection = bounded(collection, WORD_BYTES_MAX)?;
                 Self::Location { space, collection, device, bytes }
             }
             KIND_CUSTODY => {
-                let CustodyBody(with, space, step, bytes) = read(body)?;
+                let CustodyBody(with, space, step, bytes) = body.read()?;
                 Self::Custody { with, space, step, bytes }
             }
             KIND_ECONOMIC_EVENT => {
-                let EconomicEventBody(with, action, quantity, unit) = read(body)?;
+                let EconomicEventBody(with, action, quantity, unit) = body.read()?;
                 let (action, unit) =
                     (bounded(action, WORD_BYTES_MAX)?, bounded(unit, WORD_BYTES_MAX)?);
                 Self::EconomicEvent { with, action, quantity, unit }
             }
             KIND_RECOVERY_SHARE => {
-                let RecoveryShareBody(holder, set, threshold, share) = read(body)?;
+                let RecoveryShareBody(holder, set, threshold, share) = body.read()?;
                 let share = bounded_bytes(share, SHARE_BYTES_MAX)?;
                 Self::RecoveryShare { holder, set, threshold, share }
             }
             KIND_WITNESS_RECEIPT => {
-                let WitnessReceiptBody(space, entry, accepted_at) = read(body)?;
+                let WitnessReceiptBody(space, entry, accepted_at) = body.read()?;
                 Self::WitnessReceipt { space, entry, accepted_at }
             }
-            kind => Self::Unknown { kind, scope, body: body.to_vec() },
+            kind => Self::Unknown { kind, scope, body: body.bytes.to_vec() },
         };
         if claim.scope(issuer) == scope { Ok(claim) } else { Err(AttestationError::Claim) }
     }
@@ -549,8 +549,18 @@ impl Claim {
     }
 }
 
-fn read<T: Serialize + DeserializeOwned>(body: &[u8]) -> Result<T, AttestationError> {
-    cbor::decode(body, ATTESTATION_BYTES_MAX).map_err(|_| AttestationError::Claim)
+/// The body of a claim, before its kind says what it is.
+#[derive(Clone, Copy)]
+pub(super) struct Body<'a> {
+    pub(super) origin: Origin,
+    pub(super) bytes: &'a [u8],
+}
+
+impl Body<'_> {
+    fn read<T: Serialize + DeserializeOwned>(self) -> Result<T, AttestationError> {
+        cbor::decode_from(self.origin, self.bytes, ATTESTATION_BYTES_MAX)
+            .map_err(|_| AttestationError::Claim)
+    }
 }
 
 fn bounded(text: String, bytes_max: usize) -> Result<String, AttestationError> {

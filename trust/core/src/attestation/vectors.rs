@@ -1,7 +1,7 @@
 //! The vectors in `docs/protocol/vectors/attestations.json`, for whoever writes
 //! another implementation. `KITH_BLESS=1` writes the file anew.
 
-use node_model::{EntryId, Epoch, SpaceId, limit::ATTESTATION_BYTES_MAX};
+use node_model::{EntryId, Epoch, SpaceId, cbor::Origin, limit::ATTESTATION_BYTES_MAX};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use serde_json::{Value, json};
 
@@ -223,7 +223,7 @@ fn issue(number: u64, claim: Claim) -> Attestation {
 }
 
 fn good(name: &str, made: &Attestation) -> Good {
-    let (_, envelope, _) = parse(made.bytes()).expect("it is ours");
+    let (_, envelope, _) = parse(Origin::Outside, made.bytes()).expect("it is ours");
     let Attestation { id, issuer, signer, scope, height, issued_at, expires_at, prev, .. } = *made;
     Good {
         kind: made.claim.encode().0,
@@ -247,7 +247,7 @@ fn good(name: &str, made: &Attestation) -> Good {
 fn odd() -> Vec<Odd> {
     let keys = keys();
     let made = issue(0, Claim::Profile { name: "Ada".into() });
-    let (_, envelope, signature) = parse(made.bytes()).expect("it is ours");
+    let (_, envelope, signature) = parse(Origin::Outside, made.bytes()).expect("it is ours");
     let signed = |envelope: &[u8], domain| {
         let signature = keys.device.sign(domain, envelope);
         cbor::encode(&Wire(ByteBuf::from(envelope), signature))

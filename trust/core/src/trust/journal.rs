@@ -229,6 +229,12 @@ impl Trust {
         }
     }
 
+    /// Whether something was decided that is not durable yet.
+    #[must_use]
+    pub fn has_unwritten_decisions(&self) -> bool {
+        !self.journal.pending.is_empty()
+    }
+
     /// Makes what was decided since the last time durable.
     ///
     /// # Errors

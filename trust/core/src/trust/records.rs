@@ -4,7 +4,11 @@
 
 use std::{cell::OnceCell, collections::BTreeSet};
 
-use node_model::{AttestationId, DeviceId, Timestamp, cbor, limit::ATTESTATION_BYTES_MAX};
+use node_model::{
+    AttestationId, DeviceId, Timestamp,
+    cbor::{self, Origin},
+    limit::ATTESTATION_BYTES_MAX,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_bytes::{ByteBuf, Bytes};
 
@@ -118,7 +122,8 @@ impl Trust {
             match key.split_first() {
                 Some((&ATTESTATION_TAG, _)) => {
                     let some: Vec<ByteBuf> =
-                        cbor::decode(&plain, RECORD_BYTES_MAX).map_err(|_| TrustError::Damaged)?;
+                        cbor::decode_from(Origin::OwnStorage, &plain, RECORD_BYTES_MAX)
+                            .map_err(|_| TrustError::Damaged)?;
                     for bytes in some {
                         let read = Attestation::from_storage(&bytes);
                         self.keep(read.map_err(|_| TrustError::Damaged)?);

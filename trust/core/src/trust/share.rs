@@ -126,7 +126,8 @@ impl Trust {
         let me = self.agent();
         let mut people = BTreeSet::from([me, agent]);
         let spaces: BTreeSet<SpaceId> = self.graph.spaces_of(agent).collect();
-        for space in &spaces {
+        let groups = self.groups_of(&spaces);
+        for space in spaces.iter().chain(&groups) {
             if let Some(facts) = self.graph.spaces.get(space) {
                 people.extend(facts.members.keys().copied());
                 // Whoever signed what the space rests on, though they left since.
@@ -151,15 +152,47 @@ impl Trust {
                 return people.contains(issuer);
             }
             if *scope == Scope::FOUNDING {
-                return spaces.contains(&SpaceId(attestation.id.0))
+                let space = SpaceId(attestation.id.0);
+                return spaces.contains(&space)
+                    || groups.contains(&space)
                     || left.contains(&attestation.id);
             }
+            let is_of_group = groups.contains(&SpaceId(scope.0))
+                && matches!(
+                    attestation.claim,
+                    Claim::SpaceGrant { .. } | Claim::SpaceRevocation { .. }
+                );
             let is_between_us = (*issuer == me && scope.0 == agent.0)
                 || (*issuer == agent && scope.0 == me.0)
                 || (agent == me && (*issuer == me || scope.0 == me.0));
-            is_between_us || spaces.contains(&SpaceId(scope.0)) || left.contains(&attestation.id)
+            is_between_us
+                || is_of_group
+                || spaces.contains(&SpaceId(scope.0))
+                || left.contains(&attestation.id)
         };
         self.attestations.values().filter(concerns).map(|attestation| attestation.id).collect()
+    }
+
+    /// Spaces whose members are in these as groups, and in those: who they are is part of
+    /// who is in these.
+    fn groups_of(&self, spaces: &BTreeSet<SpaceId>) -> BTreeSet<SpaceId> {
+        let mut groups = BTreeSet::new();
+        let mut waiting: Vec<SpaceId> = spaces.iter().copied().collect();
+        while let Some(space) = waiting.pop() {
+            let facts = self.graph.spaces.get(&space);
+            let parties = facts
+                .into_iter()
+                .flat_map(|it| it.membership.members.keys().chain(it.membership.former.keys()));
+            for party in parties {
+                if let Party::Group(group) = party
+                    && !spaces.contains(group)
+                    && groups.insert(*group)
+                {
+                    waiting.push(*group);
+                }
+            }
+        }
+        groups
     }
 
     /// A membership statement with everything that its issuer knew.

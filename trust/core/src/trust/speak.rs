@@ -205,6 +205,14 @@ impl Trust {
         {
             return Err(TrustError::NoDevice(agent));
         }
+        if let Party::Group(group) = party {
+            if role.includes(Role::Writer) {
+                return Err(TrustError::GroupsOnlyRead);
+            }
+            if group == space || self.role_in(group).is_none() {
+                return Err(TrustError::NotAGroup);
+            }
+        }
         let facts = self.graph.spaces.get(&space).ok_or(TrustError::NoSuchSpace)?;
         let mut after = self.known_heads(facts);
         let before = facts.membership.members.get(&party).map(|standing| standing.role);
