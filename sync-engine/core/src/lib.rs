@@ -16,6 +16,7 @@ pub mod entry;
 pub mod json;
 pub mod patch;
 pub mod reconcile;
+pub mod sketch;
 pub mod store;
 
 pub use engine::{
