@@ -5,4 +5,5 @@ pub mod ask;
 pub mod community;
 pub mod cost;
 pub mod pair;
+pub mod sets;
 pub mod trust;

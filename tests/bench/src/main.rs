@@ -9,6 +9,7 @@ use kith_bench::{
     ask, community,
     cost::{Meter, memory_mb, rounded},
     pair::{self, BenchNode, Secrets},
+    sets,
     trust::{Villager, village},
 };
 use node_core::{
@@ -25,7 +26,7 @@ use trust_core::{Action, Attestation, Layer, Question, Terms, Trust};
 
 const SEED: u64 = 1;
 
-const USAGE: &str = "usage: kith-bench [community | blob-large | blobs-small | documents | write | trust | ask]…\n\
+const USAGE: &str = "usage: kith-bench [community | blob-large | blobs-small | documents | write | trust | ask | sets]…\n\
 without a name: all of them, each in a process of its own\n\
 kith-bench generate FOLDER writes the reference community";
 
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     if let [name] = names.as_slice() {
         return one(name);
     }
-    let all = ["community", "blob-large", "blobs-small", "documents", "write", "trust", "ask"]
+    let all = ["community", "blob-large", "blobs-small", "documents", "write", "trust", "ask", "sets"]
         .map(str::to_owned);
     let names = if names.is_empty() { all.to_vec() } else { names };
     // Peak memory and CPU seconds belong to a process.
@@ -65,6 +66,7 @@ fn one(name: &str) -> ExitCode {
             "write" => bench_write().await,
             "trust" => bench_trust(),
             "ask" => report("ask", json!({}), ask::refusals()),
+            "sets" => bench_sets(),
             _ => {
                 eprintln!("{USAGE}");
                 return ExitCode::from(2);
@@ -213,6 +215,12 @@ async fn bench_write() {
     }
     let a_second = rounded(f64::from(count) / meter.seconds());
     report("write-one-at-a-time", meter.stop(), json!({"durable_changes_a_second": a_second}));
+}
+
+fn bench_sets() {
+    for (name, result) in sets::measure(SEED) {
+        report(&name, result, json!({}));
+    }
 }
 
 /// Statements in one message of a peer.
