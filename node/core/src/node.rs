@@ -17,7 +17,7 @@ use sync_engine_core::{
     entry::{EntryError, VerifiedEntry},
     store::{EntryStore, StoreEpoch, StoreError},
 };
-use trust_core::{Action, Ledger, Question, Trust, TrustError, keyring::DeviceKeys};
+use trust_core::{Action, Decision, Ledger, Question, Trust, TrustError, keyring::DeviceKeys};
 
 use crate::{
     failure::Failure,
@@ -132,6 +132,9 @@ pub enum OpenError {
 /// long that takes must not tell whether there was something to write down.
 const JOURNAL_DELAY: Duration = Duration::from_secs(1);
 
+/// Most denials that wait to be noted.
+const DENIALS_MAX: usize = 1_024;
+
 /// What a connected peer was told and told us.
 #[derive(Debug, Default)]
 pub(crate) struct Acquaintance {
@@ -170,6 +173,8 @@ pub struct Node {
     pub(crate) writes: Vec<PendingWrite>,
     pub(crate) sync_waits: Vec<SyncWait>,
     pub(crate) compare_at: Duration,
+    /// What peers were denied and is not noted yet.
+    pub(crate) denials: Vec<(Timestamp, Question, Decision)>,
     /// When decisions are to be written down.
     pub(crate) journal_at: Option<Duration>,
     /// Spaces in which the right to write has changed.
@@ -200,6 +205,7 @@ impl Node {
         )?;
         let mut node = Self {
             compare_at: now.monotonic + config.sync_interval,
+            denials: Vec::new(),
             journal_at: None,
             config,
             sync: SyncEngine::new(trust.device(), random_bytes(entropy.as_mut())),
@@ -258,7 +264,11 @@ impl Node {
         self.answer_writes(&flushed);
         self.sort_out(now);
         self.route(now);
-        if self.journal_at.is_none() && self.trust.has_unwritten_decisions() {
+        if self.denials.len() >= DENIALS_MAX {
+            self.note_denials();
+        }
+        let has_unwritten = self.trust.has_unwritten_decisions() || !self.denials.is_empty();
+        if self.journal_at.is_none() && has_unwritten {
             self.journal_at = Some(now.monotonic + JOURNAL_DELAY);
         }
         self.note_synced(now);
@@ -268,8 +278,15 @@ impl Node {
     /// Makes decisions durable that are not yet; they do not wait for it longer than a
     /// second, and nobody waits for them.
     pub fn write_down_decisions(&mut self) {
+        self.note_denials();
         if let Err(error) = self.trust.flush_journal() {
             tracing::warn!(%error, "could not write down what was decided");
+        }
+    }
+
+    pub(crate) fn note_denials(&mut self) {
+        for (at, question, decision) in std::mem::take(&mut self.denials) {
+            self.trust.note_decision(at, question, &decision);
         }
     }
 

@@ -82,22 +82,21 @@ impl Node {
             }
             Lane::Sync if self.may(device, Action::Connect) => {
                 let trust = &self.trust;
-                let denied = RefCell::new(BTreeSet::new());
+                let denied = RefCell::new(Vec::new());
                 let may_hold = |space| {
                     let question = Question { device, action: Action::Hold(space) };
-                    let is_allowed = trust.decide(question).is_allowed();
+                    let decision = trust.decide(question);
+                    let is_allowed = decision.is_allowed();
                     // Whoever asks for what nobody knows leaves no trace.
                     if !is_allowed && trust.graph().spaces.contains_key(&space) {
-                        denied.borrow_mut().insert(space);
+                        denied.borrow_mut().push((now.wall, question, decision));
                     }
                     is_allowed
                 };
                 if let Err(error) = self.sync.on_frame(device, frame, &may_hold) {
                     tracing::warn!(%device, %error, "bad sync frame");
                 }
-                for space in denied.into_inner() {
-                    self.note_decision(now, device, Action::Hold(space));
-                }
+                self.denials.extend(denied.into_inner());
             }
             Lane::Trust | Lane::Sync => tracing::warn!(%device, ?lane, "frame of a stranger"),
         }

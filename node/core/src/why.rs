@@ -27,6 +27,7 @@ enum Thing {
 
 impl Node {
     pub(crate) fn why(&mut self, now: Now, text: &str) -> Result<Response, Failure> {
+        self.note_denials();
         let thing = self.find_thing(text)?;
         let (lines, questions) = match thing {
             Thing::Device(device) => {

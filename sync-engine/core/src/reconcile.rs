@@ -2,9 +2,11 @@
 //!
 //! *Head*: each side says how many entries its copy holds and their digest. Equal
 //! digests: nothing to do, one round trip for all spaces together. Otherwise each
-//! side pulls what arrived at the other since its cursor. *List*: without a usable
-//! cursor, or when cursors turn out to lie (a restored backup), ids are compared
-//! page by page. Both sides run the same code; each pulls for itself.
+//! side pulls what arrived at the other since its cursor. *Sketch*: without a usable
+//! cursor, or when cursors turn out to lie (a restored backup), one side finds the
+//! difference from symbols of the other's [sketch](crate::sketch), pulls what it lacks
+//! and names what the other lacks. *List*: where that does not work, or would not pay,
+//! ids are compared page by page, each side for itself.
 //!
 //! Invariants: a cursor becomes durable together with the entries before it;
 //! "equal" is said only when both sides named the same digest.
@@ -12,6 +14,7 @@
 
 mod answer;
 mod message;
+mod sketching;
 
 use std::collections::VecDeque;
 
@@ -22,7 +25,9 @@ use crate::store::{Cursor, EntryStore, StoreEpoch, StoreError, StoreHead};
 
 use message::GET_IDS_MAX;
 
-pub use answer::{answer_get, answer_list, answer_pull};
+use sketching::{Finding, Sketching};
+
+pub use answer::{answer_find, answer_get, answer_list, answer_pull, answer_sketch};
 pub use message::{
     HEADS_MAX, Head, Message, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_IDS_MAX, PROTOCOL,
 };
@@ -50,7 +55,12 @@ enum Step {
     Idle,
     Pull(Pulling),
     List(Listing),
-    /// A list is through; its cursor is being stored.
+    Sketch(Sketching),
+    /// The peer compares sketches, and will say what we lack.
+    Await,
+    /// The difference is known, and its entries are on their way.
+    Find(Finding),
+    /// Everything is here; the cursor is being stored.
     Finish,
 }
 
@@ -85,13 +95,15 @@ pub struct Delivery {
 pub struct Todo {
     /// To send.
     pub ask: Option<Message>,
+    /// To send before that.
+    pub tell: Option<Message>,
     /// To verify and store.
     pub deliver: Option<Delivery>,
 }
 
 impl Todo {
     fn ask(message: Message) -> Self {
-        Self { ask: Some(message), deliver: None }
+        Self { ask: Some(message), ..Self::default() }
     }
 }
 
@@ -99,6 +111,7 @@ impl Todo {
 #[derive(Debug)]
 pub struct Session {
     space: SpaceId,
+    own: DeviceId,
     peer: DeviceId,
     theirs: Option<Head>,
     told: Option<Head>,
@@ -110,17 +123,20 @@ pub struct Session {
     /// Sizes of both copies at which comparing all ids was last begun because
     /// cursors lied; not begun again for the same ones.
     listed_at: Option<(u64, u64)>,
+    /// The same, for comparing sketches.
+    sketched_at: Option<(u64, u64)>,
     /// How far their copy reached when they last answered: their head may be
     /// older than that.
     reached: u64,
 }
 
 impl Session {
-    /// A session of `space` with `peer`.
+    /// A session of `space` between this device and `peer`.
     #[must_use]
-    pub fn new(space: SpaceId, peer: DeviceId) -> Self {
+    pub fn new(space: SpaceId, own: DeviceId, peer: DeviceId) -> Self {
         Self {
             space,
+            own,
             peer,
             theirs: None,
             told: None,
@@ -129,6 +145,7 @@ impl Session {
             compares_all: false,
             is_denied: false,
             listed_at: None,
+            sketched_at: None,
             reached: 0,
         }
     }
@@ -170,7 +187,15 @@ impl Session {
             return PeerState::Denied;
         }
         match (&self.step, self.theirs) {
-            (Step::Pull(_) | Step::List(_) | Step::Finish, _) => PeerState::Pulling,
+            (
+                Step::Pull(_)
+                | Step::List(_)
+                | Step::Sketch(_)
+                | Step::Await
+                | Step::Find(_)
+                | Step::Finish,
+                _,
+            ) => PeerState::Pulling,
             (Step::Idle, None) => PeerState::Unknown,
             (Step::Idle, Some(theirs)) => {
                 let both_said = self.told.is_some_and(|told| told.digest == own.digest);
@@ -213,8 +238,18 @@ impl Session {
         self.is_denied = false;
         match self.step {
             Step::Idle => self.plan(store),
+            // What they wanted to find is here already.
+            Step::Await if head.digest == store.head().digest => {
+                self.step = Step::Idle;
+                self.plan(store)
+            }
             // What is under way ends with the peer's newest state in mind.
-            Step::Pull(_) | Step::List(_) | Step::Finish => Ok(Todo::default()),
+            Step::Pull(_)
+            | Step::List(_)
+            | Step::Sketch(_)
+            | Step::Await
+            | Step::Find(_)
+            | Step::Finish => Ok(Todo::default()),
         }
     }
 
@@ -238,13 +273,13 @@ impl Session {
             }
             Some(_) if self.cursors_lie(theirs, own) => {
                 self.listed_at = Some((own.arrivals, theirs.arrivals));
-                self.begin_list()
+                self.compare(theirs, own, store)?
             }
             // Everything of theirs is here; they pull what they lack.
             Some(_) => return Ok(Todo::default()),
             None if theirs.arrivals == 0 => return Ok(Todo::default()),
             None if own.arrivals == 0 => self.begin_pull(0),
-            None => self.begin_list(),
+            None => self.compare(theirs, own, store)?,
         };
         Ok(Todo::ask(message))
     }
@@ -258,7 +293,8 @@ impl Session {
         }
         self.step = Step::Finish;
         let cursor = Cursor { epoch: theirs.store, after: theirs.arrivals, has_refused: false };
-        Ok(Todo { ask: None, deliver: Some(Delivery { entries: vec![], cursor: Some(cursor) }) })
+        let deliver = Some(Delivery { entries: vec![], cursor: Some(cursor) });
+        Ok(Todo { deliver, ..Todo::default() })
     }
 
     /// Both have read each other to the end, and still differ.
@@ -307,7 +343,8 @@ impl Session {
         let ask = pulling.is_asked.then_some(Message::Pull { space: self.space, after: upto });
         let cursor = Cursor { epoch: store, after: upto, has_refused: self.has_refused };
         let entries = entries.into_iter().map(ByteBuf::into_vec).collect();
-        Todo { ask, deliver: Some(Delivery { entries, cursor: Some(cursor) }) }
+        let deliver = Some(Delivery { entries, cursor: Some(cursor) });
+        Todo { ask, deliver, ..Todo::default() }
     }
 
     /// Ids arrived: asks for the missing ones, or for more ids.
@@ -341,18 +378,21 @@ impl Session {
 
     /// Entries that we asked for by id arrived.
     pub fn on_entries(&mut self, entries: Vec<ByteBuf>) -> Todo {
-        let Step::List(listing) = &mut self.step else {
-            return Todo::default();
+        let asked = match &self.step {
+            Step::List(listing) => listing.asked.len(),
+            Step::Find(finding) => finding.asked_count(),
+            Step::Idle | Step::Pull(_) | Step::Sketch(_) | Step::Await | Step::Finish => 0,
         };
-        if listing.asked.is_empty() || entries.len() > listing.asked.len() {
+        if asked == 0 || entries.len() > asked {
             return Todo::default();
         }
-        if entries.is_empty() {
+        if let (Step::List(listing), true) = (&mut self.step, entries.is_empty()) {
             // They are gone over there; asking again would not end.
             listing.asked.clear();
         }
         let entries = entries.into_iter().map(ByteBuf::into_vec).collect();
-        Todo { ask: None, deliver: Some(Delivery { entries, cursor: None }) }
+        let deliver = Some(Delivery { entries, cursor: None });
+        Todo { deliver, ..Todo::default() }
     }
 
     /// Notes whether something of a delivery was refused, and says whether
@@ -373,7 +413,11 @@ impl Session {
     ) -> Result<Todo, StoreError> {
         self.has_refused |= refused;
         match &mut self.step {
-            Step::Idle => Ok(Todo::default()),
+            Step::Idle | Step::Sketch(_) | Step::Await => Ok(Todo::default()),
+            Step::Find(finding) => {
+                finding.on_delivered(refused, store)?;
+                Ok(self.continue_find())
+            }
             Step::Finish => {
                 self.step = Step::Idle;
                 self.plan(store)
@@ -423,7 +467,7 @@ impl Session {
             after,
             has_refused: self.has_refused,
         });
-        Todo { ask: None, deliver: Some(Delivery { entries: vec![], cursor }) }
+        Todo { deliver: Some(Delivery { entries: vec![], cursor }), ..Todo::default() }
     }
 
     /// The peer says that there is no such space for us.
@@ -436,7 +480,7 @@ impl Session {
 
     /// Forgets what was told and what is under way, to start over.
     pub fn restart(&mut self) {
-        *self = Self::new(self.space, self.peer);
+        *self = Self::new(self.space, self.own, self.peer);
     }
 }
 

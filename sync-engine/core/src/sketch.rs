@@ -71,6 +71,25 @@ impl ShortId {
         Self(*id.0.first_chunk().expect("an entry id has 32 bytes"))
     }
 
+    /// The smallest entry id that begins like this.
+    #[must_use]
+    pub fn first(self) -> EntryId {
+        self.followed_by([0; 16])
+    }
+
+    /// The largest entry id that begins like this.
+    #[must_use]
+    pub fn last(self) -> EntryId {
+        self.followed_by([0xff; 16])
+    }
+
+    fn followed_by(self, rest: [u8; 16]) -> EntryId {
+        let mut id = [0; 32];
+        id[..16].copy_from_slice(&self.0);
+        id[16..].copy_from_slice(&rest);
+        EntryId(id)
+    }
+
     /// The checksum that is summed up beside the id, and where its mapping begins.
     fn fingerprint(self) -> (u64, Mapping) {
         let hash = blake3::keyed_hash(FINGERPRINT_KEY, &self.0);

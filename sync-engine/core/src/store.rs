@@ -10,7 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use node_model::{BlobId, DeviceId, DocumentId, EntryId};
 use serde::{Deserialize, Serialize};
 
-use crate::{digest::SetDigest, entry::VerifiedEntry};
+use crate::{
+    digest::SetDigest,
+    entry::VerifiedEntry,
+    sketch::{ShortId, Sketch},
+};
 
 /// Names one copy of a store; a new one is drawn when a store is created, so a
 /// cursor into another copy is noticed.
@@ -128,6 +132,18 @@ pub trait EntryStore: Send {
     /// # Errors
     /// [`StoreError`].
     fn ids(&self, place: u64, count_max: usize) -> Result<Vec<(u64, EntryId)>, StoreError>;
+
+    /// The sketch of all ids.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn sketch(&self) -> Result<Sketch, StoreError>;
+
+    /// The entry whose id begins like this, with its place.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn find(&self, short: ShortId) -> Result<Option<(u64, EntryId)>, StoreError>;
 
     /// Whether an entry is here.
     ///
@@ -289,6 +305,15 @@ impl EntryStore for MemoryStore {
             .take(count_max)
             .map(|(place, (entry, _))| (place, entry.id()))
             .collect())
+    }
+
+    fn sketch(&self) -> Result<Sketch, StoreError> {
+        Ok(self.places.keys().copied().collect())
+    }
+
+    fn find(&self, short: ShortId) -> Result<Option<(u64, EntryId)>, StoreError> {
+        let mut found = self.places.range(short.first()..=short.last());
+        Ok(found.next().map(|(id, at)| (*at as u64 + 1, *id)))
     }
 
     fn contains(&self, id: EntryId) -> Result<bool, StoreError> {

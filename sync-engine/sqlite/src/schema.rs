@@ -5,7 +5,7 @@ use std::path::Path;
 use sync_engine_core::store::StoreError;
 
 /// Version of the file's layout (`PRAGMA user_version`).
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Marks the file as ours (`PRAGMA application_id`): "KITH".
 const APPLICATION_ID: u32 = 0x4b49_5448;
@@ -42,6 +42,14 @@ CREATE TABLE head (
 
 /// What was set aside: since format 2.
 const CREATE_ASIDE: &str = "CREATE TABLE aside (id BLOB PRIMARY KEY, bytes BLOB NOT NULL) STRICT";
+
+/// The sketch of the ids up to a place: since format 3.
+const CREATE_SKETCH: &str = "
+CREATE TABLE sketch (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    place INTEGER NOT NULL,
+    state BLOB NOT NULL
+) STRICT";
 
 pub(crate) fn open(
     path: &Path,
@@ -87,7 +95,8 @@ pub(crate) fn open(
     connection.set_prepared_statement_cache_capacity(16);
     match found {
         0 => create(&connection, epoch, digest).map_err(failure)?,
-        1 => add_aside(&connection).map_err(failure)?,
+        1 => migrate(&connection, &[CREATE_ASIDE, CREATE_SKETCH]).map_err(failure)?,
+        2 => migrate(&connection, &[CREATE_SKETCH]).map_err(failure)?,
         _ => {}
     }
     Ok(connection)
@@ -109,6 +118,7 @@ fn create(connection: &Connection, epoch: &[u8], digest: &[u8]) -> rusqlite::Res
     let transaction = connection.unchecked_transaction()?;
     transaction.execute_batch(CREATE)?;
     transaction.execute_batch(CREATE_ASIDE)?;
+    transaction.execute_batch(CREATE_SKETCH)?;
     transaction.execute(
         "INSERT INTO head (one, epoch, digest, stored_bytes) VALUES (1, ?1, ?2, 0)",
         (epoch, digest),
@@ -118,10 +128,13 @@ fn create(connection: &Connection, epoch: &[u8], digest: &[u8]) -> rusqlite::Res
     transaction.commit()
 }
 
-/// From format 1 to 2. It changes nothing that is there, so it needs no backup.
-fn add_aside(connection: &Connection) -> rusqlite::Result<()> {
+/// Adds tables that older formats had not. It changes nothing that is there, so it
+/// needs no backup.
+fn migrate(connection: &Connection, tables: &[&str]) -> rusqlite::Result<()> {
     let transaction = connection.unchecked_transaction()?;
-    transaction.execute_batch(CREATE_ASIDE)?;
+    for table in tables {
+        transaction.execute_batch(table)?;
+    }
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()
 }

@@ -1,4 +1,5 @@
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
@@ -8,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use sync_engine_core::{
     digest::SetDigest,
     entry::VerifiedEntry,
+    sketch::{ShortId, Sketch},
     store::{
         Arrival, Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip, raise_tip,
     },
@@ -24,6 +26,13 @@ pub struct OpenOptions<'a> {
     pub epoch_if_new: StoreEpoch,
 }
 
+/// After so many more entries the sketch is stored again, which takes 64 KiB: without
+/// it a start would read all ids. Smaller spaces need none.
+const SKETCH_EVERY: u64 = 16_384;
+
+/// Ids that are read at once to bring a sketch up to date.
+const SKETCH_PAGE: usize = 16_384;
+
 /// A space's entries in a SQLite file, held exclusively.
 pub struct SqliteStore {
     connection: Connection,
@@ -32,6 +41,10 @@ pub struct SqliteStore {
     stored_bytes: u64,
     digest: SetDigest,
     has_aside: bool,
+    /// Made when it is first asked for, and kept from then on.
+    sketch: RefCell<Option<Sketch>>,
+    /// Up to which place the stored sketch goes.
+    sketched: u64,
 }
 
 impl SqliteStore {
@@ -57,7 +70,20 @@ impl SqliteStore {
         let has_aside: bool = connection
             .query_row("SELECT EXISTS (SELECT 1 FROM aside)", [], |row| row.get(0))
             .map_err(failure)?;
-        Ok(Self { connection, epoch, arrivals, stored_bytes, digest, has_aside })
+        let sketched: Option<i64> = connection
+            .query_row("SELECT place FROM sketch", [], |row| row.get(0))
+            .optional()
+            .map_err(failure)?;
+        Ok(Self {
+            connection,
+            epoch,
+            arrivals,
+            stored_bytes,
+            digest,
+            has_aside,
+            sketch: RefCell::default(),
+            sketched: sketched.unwrap_or_default().unsigned_abs(),
+        })
     }
 
     /// Asks SQLite to check the whole file.
@@ -113,6 +139,18 @@ impl SqliteStore {
             }
         }
         write_tips(&transaction, &tips)?;
+        let sketch = self.sketch.borrow();
+        let is_due = tally.arrivals >= self.sketched + SKETCH_EVERY;
+        if let Some(mut sketch) = sketch.clone().filter(|_| is_due) {
+            new.iter().for_each(|id| sketch.insert(*id));
+            tally.sketched = tally.arrivals;
+            transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO sketch (one, place, state) VALUES (1, ?1, ?2)",
+                )?
+                .execute((signed(tally.arrivals), sketch.to_bytes()))?;
+        }
+        drop(sketch);
         if !new.is_empty() {
             transaction
                 .prepare_cached("UPDATE head SET digest = ?1, stored_bytes = ?2")?
@@ -167,6 +205,9 @@ impl SqliteStore {
             transaction.execute("DELETE FROM tips WHERE author = ?1", [author.0])?;
         }
         write_tips(&transaction, &tips)?;
+        // Its place means nothing in the new order.
+        transaction.execute("DELETE FROM sketch", [])?;
+        tally.sketched = 0;
         transaction.execute(
             "UPDATE head SET epoch = ?1, digest = ?2, stored_bytes = ?3",
             (epoch.0, tally.digest.to_bytes(), signed(tally.stored_bytes)),
@@ -180,6 +221,7 @@ impl SqliteStore {
             stored_bytes: self.stored_bytes,
             digest: self.digest.clone(),
             has_aside: self.has_aside,
+            sketched: self.sketched,
         }
     }
 
@@ -187,6 +229,28 @@ impl SqliteStore {
         self.arrivals = tally.arrivals;
         self.stored_bytes = tally.stored_bytes;
         self.digest = tally.digest;
+        self.sketched = tally.sketched;
+    }
+
+    /// The stored sketch, with what arrived since.
+    fn load_sketch(&self) -> Result<Sketch, StoreError> {
+        let stored: Option<(i64, Vec<u8>)> =
+            self.read_one("SELECT place, state FROM sketch", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        let (mut place, mut sketch) = match stored {
+            Some((place, state)) => {
+                let wrong = || StoreError::Damaged("the sketch has a wrong length".into());
+                (place.unsigned_abs(), Sketch::from_bytes(&state).ok_or_else(wrong)?)
+            }
+            None => (0, Sketch::default()),
+        };
+        loop {
+            let page = self.ids(place, SKETCH_PAGE)?;
+            let Some((last, _)) = page.last() else { return Ok(sketch) };
+            place = *last;
+            page.into_iter().for_each(|(_, id)| sketch.insert(id));
+        }
     }
 
     fn read<T>(
@@ -217,6 +281,7 @@ struct Tally {
     stored_bytes: u64,
     digest: SetDigest,
     has_aside: bool,
+    sketched: u64,
 }
 
 /// SQLite's integers are signed; ours count things and never reach the sign.
@@ -255,9 +320,16 @@ impl EntryStore for SqliteStore {
     }
 
     fn append(&mut self, batches: &[Batch]) -> Result<Vec<EntryId>, StoreError> {
+        let count: usize = batches.iter().map(|batch| batch.entries.len()).sum();
+        if self.arrivals + count as u64 >= self.sketched + SKETCH_EVERY {
+            self.sketch()?;
+        }
         let mut tally = self.tally();
         let new = self.append_in(batches, &mut tally).map_err(failure)?;
         self.take_over(tally);
+        if let Some(sketch) = self.sketch.get_mut() {
+            new.iter().for_each(|id| sketch.insert(*id));
+        }
         Ok(new)
     }
 
@@ -269,6 +341,7 @@ impl EntryStore for SqliteStore {
         let mut tally = self.tally();
         self.set_aside_in(entries, epoch, &mut tally).map_err(failure)?;
         self.take_over(tally);
+        *self.sketch.get_mut() = None;
         self.epoch = epoch;
         self.has_aside = true;
         Ok(())
@@ -318,6 +391,22 @@ impl EntryStore for SqliteStore {
         self.read(
             "SELECT place, id FROM entries WHERE place > ?1 ORDER BY place LIMIT ?2",
             (signed(place), count_max),
+            |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), EntryId(row.get(1)?))),
+        )
+    }
+
+    fn sketch(&self) -> Result<Sketch, StoreError> {
+        if let Some(sketch) = self.sketch.borrow().as_ref() {
+            return Ok(sketch.clone());
+        }
+        let sketch = self.load_sketch()?;
+        Ok(self.sketch.borrow_mut().insert(sketch).clone())
+    }
+
+    fn find(&self, short: ShortId) -> Result<Option<(u64, EntryId)>, StoreError> {
+        self.read_one(
+            "SELECT place, id FROM entries WHERE id BETWEEN ?1 AND ?2 LIMIT 1",
+            (short.first().0, short.last().0),
             |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), EntryId(row.get(1)?))),
         )
     }

@@ -42,8 +42,9 @@ fn main() -> ExitCode {
     if let [name] = names.as_slice() {
         return one(name);
     }
-    let all = ["community", "blob-large", "blobs-small", "documents", "write", "trust", "ask", "sets"]
-        .map(str::to_owned);
+    let all =
+        ["community", "blob-large", "blobs-small", "documents", "write", "trust", "ask", "sets"]
+            .map(str::to_owned);
     let names = if names.is_empty() { all.to_vec() } else { names };
     // Peak memory and CPU seconds belong to a process.
     let program = std::env::current_exe().expect("this program has a path");

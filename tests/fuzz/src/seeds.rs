@@ -17,6 +17,7 @@ use sync_engine_core::{
     entry::{Draft, EntryKind},
     json::Pointer,
     reconcile::{self, Head},
+    sketch::Sketch,
     store::StoreEpoch,
 };
 use trust_core::{
@@ -245,9 +246,32 @@ pub(crate) fn sync_messages() -> Vec<Vec<u8>> {
         Message::Ids { space: SPACE, store, after: 2, upto: 3, more: false, ids: ids.clone() },
         Message::Get { space: SPACE, ids },
         Message::Entries { space: SPACE, entries },
+        Message::Sketch {
+            space: SPACE,
+            counts: ByteBuf::from(sketch().counts().encode()),
+            first: 0,
+            length: 0,
+        },
+        Message::Symbols {
+            space: SPACE,
+            store,
+            arrivals: 300,
+            run: ByteBuf::from(sketch().run(0..40).encode()),
+        },
+        Message::Lacking { space: SPACE, store, arrivals: 300, ids: ByteBuf::from([9; 96]) },
+        Message::Find { space: SPACE, ids: ByteBuf::from([9; 96]) },
         Message::Denied { space: SPACE },
     ];
     messages.iter().map(Message::encode).collect()
+}
+
+fn sketch() -> Sketch {
+    (0..300_u32).map(|number| EntryId(*blake3::hash(&number.to_be_bytes()).as_bytes())).collect()
+}
+
+pub(crate) fn sketch_parts() -> Vec<Vec<u8>> {
+    let sketch = sketch();
+    vec![sketch.counts().encode(), sketch.run(0..40).encode(), sketch.run(7..9).encode()]
 }
 
 pub(crate) fn entries() -> Vec<Vec<u8>> {

@@ -15,6 +15,7 @@ use sync_engine_core::{
     json::Pointer,
     patch::PatchOp,
     reconcile,
+    sketch::{Counts, Decoder, Progress, Run, Sketch, symbols_for},
 };
 use trust_core::{
     Attestation, Claim, Statement,
@@ -57,6 +58,9 @@ const DOCUMENT_INPUTS: usize = 2_000;
 /// and a list that grows is there twice for a moment.
 const DECODED_MAX: usize = 64 * 1024 + 72 * INPUT_BYTES_MAX;
 
+/// Two thousand symbols of our own beside those that came.
+const SKETCHED_MAX: usize = DECODED_MAX + 512 * 1024;
+
 /// An entry says how long it unpacks; that much may be set aside.
 const UNPACKED_MAX: usize = node_model::limit::ENTRY_PLAIN_BYTES_MAX + 4 * INPUT_BYTES_MAX + 4_096;
 
@@ -97,10 +101,27 @@ targets! {
     blob_headers: DECODED_MAX, DECODER;
     blob_infos: DECODED_MAX, DECODER;
     digests: DECODED_MAX, DECODER;
+    sketch_parts: SKETCHED_MAX, DECODER;
     pointers: DOCUMENT_MAX, DOCUMENT_INPUTS;
     patches: DOCUMENT_MAX, DECODER;
     changes: CHANGE_MAX, DOCUMENT_INPUTS;
     change_contents: CHANGE_MAX, DOCUMENT_INPUTS;
+}
+
+/// Counts and symbols of a peer's sketch, and what a decoder makes of them.
+pub fn sketch_parts(data: &[u8]) {
+    let own: Sketch = [EntryId([1; 32]), EntryId([2; 32])].into_iter().collect();
+    if let Ok(counts) = Counts::decode(data) {
+        assert_eq!(counts.encode(), data);
+        assert!(symbols_for(own.estimate(&counts)) > 0);
+    }
+    if let Ok(run) = Run::decode(data) {
+        assert_eq!(run.encode(), data);
+        match Decoder::new(own.symbols()).receive(&run) {
+            Progress::NeedMore(decoder) => assert!(decoder.more() > 0),
+            Progress::Decoded(_) | Progress::Hopeless => {}
+        }
+    }
 }
 
 /// Printable ids of every kind.

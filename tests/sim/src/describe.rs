@@ -90,6 +90,16 @@ fn message(message: Message) -> String {
             format!("Ids, {} up to {upto}, more: {more}", ids.len() / 32)
         }
         Message::Get { ids, .. } => format!("Get {}", ids.len() / 32),
+        Message::Sketch { first, length, counts, .. } => {
+            format!("Sketch from {first}, {length}, {} bytes of counts", counts.len())
+        }
+        Message::Symbols { arrivals, run, .. } => {
+            format!("Symbols of {arrivals}, {} bytes", run.len())
+        }
+        Message::Lacking { arrivals, ids, .. } => {
+            format!("Lacking {} of {arrivals}", ids.len() / 16)
+        }
+        Message::Find { ids, .. } => format!("Find {}", ids.len() / 16),
         Message::Entries { entries, .. } => format!("Entries, {}", entries.len()),
         Message::Denied { .. } => "Denied".to_owned(),
     }

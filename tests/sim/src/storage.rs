@@ -11,6 +11,7 @@ use node_core::SpaceStorage;
 use node_model::{BlobId, DeviceId, DocumentId, EntryId, SpaceId};
 use sync_engine_core::{
     entry::VerifiedEntry,
+    sketch::{ShortId, Sketch},
     store::{Arrival, Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip},
 };
 use sync_engine_sqlite::{OpenOptions, SqliteStore};
@@ -110,6 +111,14 @@ impl EntryStore for Window {
 
     fn ids(&self, place: u64, count_max: usize) -> Result<Vec<(u64, EntryId)>, StoreError> {
         lock(&self.0).store.ids(place, count_max)
+    }
+
+    fn sketch(&self) -> Result<Sketch, StoreError> {
+        lock(&self.0).store.sketch()
+    }
+
+    fn find(&self, short: ShortId) -> Result<Option<(u64, EntryId)>, StoreError> {
+        lock(&self.0).store.find(short)
     }
 
     fn contains(&self, id: EntryId) -> Result<bool, StoreError> {

@@ -33,11 +33,12 @@ impl SyncEngine {
     /// [`StoreError`].
     pub fn share(&mut self, peer: DeviceId, spaces: &BTreeSet<SpaceId>) -> Result<(), StoreError> {
         self.sessions.retain(|(space, other), _| *other != peer || spaces.contains(space));
+        let own = self.device;
         let mut heads = Vec::new();
         for id in spaces.iter().take(HEADS_MAX) {
             let Some(space) = self.spaces.get(id) else { continue };
             let session =
-                self.sessions.entry((*id, peer)).or_insert_with(|| Session::new(*id, peer));
+                self.sessions.entry((*id, peer)).or_insert_with(|| Session::new(*id, own, peer));
             heads.extend(session.announce(space.store.as_ref())?);
         }
         if !heads.is_empty() {
@@ -134,12 +135,31 @@ impl SyncEngine {
             Message::Pull { space, after } => self.answer(peer, space, may_hold, |store| {
                 reconcile::answer_pull(space, after, peer, store)
             }),
-            Message::List { space, after } => self
-                .answer(peer, space, may_hold, |store| reconcile::answer_list(space, after, store)),
+            Message::List { space, after } => {
+                let todo = self.sessions.get_mut(&(space, peer)).map(Session::on_list_asked);
+                self.answer(peer, space, may_hold, |store| {
+                    reconcile::answer_list(space, after, store)
+                })?;
+                self.take_on(space, peer, todo.unwrap_or_default());
+                Ok(())
+            }
+            Message::Sketch { space, counts, first, length } => {
+                let session = self.sessions.get_mut(&(space, peer));
+                if session.is_none_or(Session::on_sketch_asked) {
+                    self.answer(peer, space, may_hold, |store| {
+                        reconcile::answer_sketch(space, &counts, (first, length), store)
+                    })?;
+                }
+                Ok(())
+            }
+            Message::Find { space, ids } => self
+                .answer(peer, space, may_hold, |store| reconcile::answer_find(space, &ids, store)),
             Message::Get { space, ids } => self
                 .answer(peer, space, may_hold, |store| reconcile::answer_get(space, &ids, store)),
             answer @ (Message::Page { .. }
             | Message::Ids { .. }
+            | Message::Symbols { .. }
+            | Message::Lacking { .. }
             | Message::Entries { .. }
             | Message::Denied { .. }) => Ok(self.on_answer(peer, answer)?),
         }
@@ -156,7 +176,8 @@ impl SyncEngine {
             self.send(peer, &Message::Denied { space: id });
             return Ok(());
         };
-        let session = self.sessions.entry((id, peer)).or_insert_with(|| Session::new(id, peer));
+        let new = || Session::new(id, self.device, peer);
+        let session = self.sessions.entry((id, peer)).or_insert_with(new);
         let todo = session.on_head(head, space.store.as_ref())?;
         let told = session.announce(space.store.as_ref())?;
         self.take_on(id, peer, todo);
@@ -187,6 +208,8 @@ impl SyncEngine {
     fn on_answer(&mut self, peer: DeviceId, answer: Message) -> Result<(), StoreError> {
         let (Message::Page { space, .. }
         | Message::Ids { space, .. }
+        | Message::Symbols { space, .. }
+        | Message::Lacking { space, .. }
         | Message::Entries { space, .. }
         | Message::Denied { space }) = &answer
         else {
@@ -205,6 +228,12 @@ impl SyncEngine {
             Message::Ids { after, upto, more, ids, .. } => {
                 session.on_ids(after, (upto, more), &ids, facts.store.as_ref())?
             }
+            Message::Symbols { store, arrivals, run, .. } => {
+                session.on_symbols((store, arrivals), &run)
+            }
+            Message::Lacking { store, arrivals, ids, .. } => {
+                session.on_lacking((store, arrivals), &ids, facts.store.as_ref())?
+            }
             Message::Entries { entries, .. } => session.on_entries(entries),
             Message::Denied { .. } => {
                 session.on_denied();
@@ -213,6 +242,8 @@ impl SyncEngine {
             Message::Heads { .. }
             | Message::Pull { .. }
             | Message::List { .. }
+            | Message::Sketch { .. }
+            | Message::Find { .. }
             | Message::Get { .. } => Todo::default(),
         };
         self.take_on(space, peer, todo);
@@ -220,7 +251,7 @@ impl SyncEngine {
     }
 
     fn take_on(&mut self, space: SpaceId, peer: DeviceId, todo: Todo) {
-        if let Some(message) = todo.ask {
+        for message in [todo.tell, todo.ask].into_iter().flatten() {
             self.send(peer, &message);
         }
         let Some(delivery) = todo.deliver else {

@@ -4,7 +4,10 @@ use node_model::{DeviceId, EntryId, SpaceId};
 use serde_bytes::ByteBuf;
 
 use super::message::{Message, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_IDS_MAX};
-use crate::store::{EntryStore, StoreError};
+use crate::{
+    sketch::{Counts, KEPT_SYMBOLS, ShortId, symbols_for},
+    store::{EntryStore, StoreError},
+};
 
 /// Answers a request for entries by arrival.
 ///
@@ -62,10 +65,19 @@ pub fn answer_get(
     ids: &[u8],
     store: &dyn EntryStore,
 ) -> Result<Message, StoreError> {
+    let ids = ids.chunks_exact(32).filter_map(|id| id.try_into().ok()).map(EntryId);
+    entries(space, ids, |id| store.entry(id))
+}
+
+fn entries<T>(
+    space: SpaceId,
+    ids: impl Iterator<Item = T>,
+    read: impl Fn(T) -> Result<Option<Vec<u8>>, StoreError>,
+) -> Result<Message, StoreError> {
     let mut bytes = 0;
     let mut entries = Vec::new();
-    for id in ids.chunks_exact(32).filter_map(|id| id.try_into().ok()).map(EntryId) {
-        if let Some(entry) = store.entry(id)? {
+    for id in ids {
+        if let Some(entry) = read(id)? {
             bytes += entry.len();
             entries.push(ByteBuf::from(entry));
         }
@@ -74,4 +86,47 @@ pub fn answer_get(
         }
     }
     Ok(Message::Entries { space, entries })
+}
+
+/// Answers a request for symbols of the sketch. With `counts`, as many as the difference
+/// seems to take; none when these are more than are kept.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn answer_sketch(
+    space: SpaceId,
+    counts: &[u8],
+    (first, length): (u32, u32),
+    store: &dyn EntryStore,
+) -> Result<Message, StoreError> {
+    let (head, sketch) = (store.head(), store.sketch()?);
+    let first = usize::try_from(first).unwrap_or(KEPT_SYMBOLS);
+    let length = if counts.is_empty() {
+        usize::try_from(length).unwrap_or(KEPT_SYMBOLS)
+    } else {
+        Counts::decode(counts).map_or(0, |counts| symbols_for(sketch.estimate(&counts)))
+    };
+    let end = first.saturating_add(length);
+    let run = sketch.run(first..if end <= KEPT_SYMBOLS { end } else { first });
+    let run = ByteBuf::from(run.encode());
+    Ok(Message::Symbols { space, store: head.epoch, arrivals: head.arrivals, run })
+}
+
+/// Answers a request for entries by short id, with as many as fit.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn answer_find(
+    space: SpaceId,
+    ids: &[u8],
+    store: &dyn EntryStore,
+) -> Result<Message, StoreError> {
+    let ids = ids.chunks_exact(16).filter_map(|id| id.try_into().ok()).map(ShortId);
+    let mut found = Vec::new();
+    for id in ids {
+        found.extend(store.find(id)?);
+    }
+    // In the order in which they arrived: what others rest on comes first.
+    found.sort_unstable();
+    entries(space, found.into_iter().map(|(_, id)| id), |id| store.entry(id))
 }

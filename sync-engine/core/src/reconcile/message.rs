@@ -8,10 +8,10 @@ use node_model::{
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::store::StoreEpoch;
+use crate::{sketch::SYMBOLS_MAX, store::StoreEpoch};
 
 /// Version of the messages below; frames with another one are refused.
-pub const PROTOCOL: u16 = 1;
+pub const PROTOCOL: u16 = 2;
 
 /// Most entries in a page.
 pub const PAGE_ENTRIES_MAX: usize = 1_000;
@@ -25,6 +25,9 @@ pub const PAGE_IDS_MAX: usize = 4_096;
 
 /// Ids asked for at once.
 pub(super) const GET_IDS_MAX: usize = 256;
+
+/// Short ids asked for at once: as many as entries in a page.
+pub(super) const FIND_IDS_MAX: usize = PAGE_ENTRIES_MAX;
 
 /// Most spaces in one message.
 pub const HEADS_MAX: usize = 10_000;
@@ -108,13 +111,54 @@ pub enum Message {
         /// 32 bytes each.
         ids: ByteBuf,
     },
+    /// Asks for symbols of the sketch.
+    Sketch {
+        /// The space.
+        space: SpaceId,
+        /// Our [`Counts`](crate::sketch::Counts), to be told as many symbols as it takes;
+        /// empty when `length` says how many.
+        counts: ByteBuf,
+        /// The index of the first one.
+        first: u32,
+        /// How many.
+        length: u32,
+    },
+    /// Symbols of the sketch; none when a list is better.
+    Symbols {
+        /// The space.
+        space: SpaceId,
+        /// Which copy.
+        store: StoreEpoch,
+        /// How many entries it held.
+        arrivals: u64,
+        /// A [`Run`](crate::sketch::Run).
+        run: ByteBuf,
+    },
+    /// What you lack of my copy: with these you have all of it.
+    Lacking {
+        /// The space.
+        space: SpaceId,
+        /// Which copy.
+        store: StoreEpoch,
+        /// How many entries it held.
+        arrivals: u64,
+        /// [`ShortId`](crate::sketch::ShortId)s, 16 bytes each.
+        ids: ByteBuf,
+    },
+    /// Asks for entries by short id.
+    Find {
+        /// The space.
+        space: SpaceId,
+        /// 16 bytes each.
+        ids: ByteBuf,
+    },
     /// Entries that were asked for by id; those that are left out may be asked
     /// for again.
     Entries {
         /// The space.
         space: SpaceId,
         /// As many as fit.
-        #[serde(deserialize_with = "cbor::at_most::<GET_IDS_MAX, _, _>")]
+        #[serde(deserialize_with = "cbor::at_most::<FIND_IDS_MAX, _, _>")]
         entries: Vec<ByteBuf>,
     },
     /// No such space for you.
@@ -146,6 +190,13 @@ impl Message {
         match self {
             Self::Ids { ids, .. } => whole_ids(ids, PAGE_IDS_MAX),
             Self::Get { ids, .. } => whole_ids(ids, GET_IDS_MAX),
+            Self::Find { ids, .. } => {
+                ids.len().is_multiple_of(16) && ids.len() <= FIND_IDS_MAX * 16
+            }
+            Self::Lacking { ids, .. } => {
+                ids.len().is_multiple_of(16) && ids.len() <= SYMBOLS_MAX * 16
+            }
+            Self::Sketch { .. } | Self::Symbols { .. } => true,
             Self::Heads { .. }
             | Self::Pull { .. }
             | Self::Page { .. }

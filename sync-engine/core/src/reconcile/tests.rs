@@ -8,7 +8,7 @@ const PEER: DeviceId = DeviceId([2; 32]);
 #[test]
 fn a_peer_that_learns_of_a_space_late_is_told_again() {
     let store = MemoryStore::new(StoreEpoch([3; 16]));
-    let mut session = Session::new(SPACE, PEER);
+    let mut session = Session::new(SPACE, DeviceId([1; 32]), PEER);
     assert!(session.announce(&store).expect("reads").is_some());
     assert!(session.announce(&store).expect("reads").is_none());
     session.on_denied();
@@ -32,18 +32,26 @@ struct Pair {
     sessions: [Session; 2],
     messages: u64,
     entries: usize,
+    /// Bytes of all messages but entries.
+    overhead_bytes: usize,
+    lists: usize,
 }
 
 const DEVICES: [DeviceId; 2] = [DeviceId([10; 32]), DeviceId([11; 32])];
 
+fn sessions() -> [Session; 2] {
+    let [one, other] = DEVICES;
+    [Session::new(SPACE, one, other), Session::new(SPACE, other, one)]
+}
+
 impl Pair {
     fn new(stores: [MemoryStore; 2]) -> Self {
-        let sessions = [Session::new(SPACE, DEVICES[1]), Session::new(SPACE, DEVICES[0])];
-        Self { stores, sessions, messages: 0, entries: 0 }
+        let sessions = sessions();
+        Self { stores, sessions, messages: 0, entries: 0, overhead_bytes: 0, lists: 0 }
     }
 
     fn reconnect(&mut self) {
-        self.sessions = [Session::new(SPACE, DEVICES[1]), Session::new(SPACE, DEVICES[0])];
+        self.sessions = sessions();
     }
 
     /// Runs until nobody has anything to say.
@@ -55,7 +63,12 @@ impl Pair {
         while let Some((side, message)) = queue.pop_front() {
             self.messages += 1;
             assert!(self.messages < 10_000, "the two talk forever");
-            let message = Message::decode(&message.encode()).expect("ours");
+            let bytes = message.encode();
+            if !matches!(message, Message::Page { .. } | Message::Entries { .. }) {
+                self.overhead_bytes += bytes.len();
+            }
+            self.lists += usize::from(matches!(message, Message::List { .. }));
+            let message = Message::decode(&bytes).expect("ours");
             self.deliver(side, message, &mut queue);
         }
     }
@@ -80,8 +93,23 @@ impl Pair {
                 None
             }
             Message::Pull { after, .. } => Some(answer_pull(SPACE, after, peer, store)),
-            Message::List { after, .. } => Some(answer_list(SPACE, after, store)),
+            Message::List { after, .. } => {
+                todo = session.on_list_asked();
+                Some(answer_list(SPACE, after, store))
+            }
             Message::Get { ids, .. } => Some(answer_get(SPACE, &ids, store)),
+            Message::Find { ids, .. } => Some(answer_find(SPACE, &ids, store)),
+            Message::Sketch { counts, first, length, .. } => session
+                .on_sketch_asked()
+                .then(|| answer_sketch(SPACE, &counts, (first, length), store)),
+            Message::Symbols { store, arrivals, run, .. } => {
+                todo = session.on_symbols((store, arrivals), &run);
+                None
+            }
+            Message::Lacking { store: epoch, arrivals, ids, .. } => {
+                todo = session.on_lacking((epoch, arrivals), &ids, store).expect("reads");
+                None
+            }
             Message::Page { store: epoch, after, upto, more, entries, .. } => {
                 self.entries += entries.len();
                 todo = session.on_page(epoch, after, (upto, more), entries);
@@ -106,7 +134,7 @@ impl Pair {
     }
 
     fn take_on(&mut self, side: usize, todo: Todo, queue: &mut VecDeque<(usize, Message)>) {
-        queue.extend(todo.ask.map(|message| (1 - side, message)));
+        queue.extend(todo.tell.into_iter().chain(todo.ask).map(|message| (1 - side, message)));
         let Some(Delivery { entries, cursor }) = todo.deliver else {
             return;
         };
@@ -188,11 +216,83 @@ fn an_answer_to_an_earlier_question_is_not_taken() {
         digest: told.digest,
         seen: None,
     };
-    let mut session = Session::new(SPACE, PEER);
+    let mut session = Session::new(SPACE, DeviceId([1; 32]), PEER);
     let asked = session.on_head(head, &here).expect("reads").ask;
     assert_eq!(asked, Some(Message::Pull { space: SPACE, after: 0 }));
     let stale = session.on_page(told.epoch, 7, (10, false), vec![]);
     assert_eq!(stale, Todo::default());
     let right = session.on_page(told.epoch, 0, (10, false), vec![]);
     assert!(right.deliver.is_some());
+}
+
+/// Two copies of `count` entries that never met, of which each lacks some of the other's.
+fn apart(count: u64, (left, right): (usize, usize)) -> Pair {
+    let all: Vec<VerifiedEntry> = (1..=4).flat_map(|author| entries(author, count / 4)).collect();
+    let mut reversed: Vec<VerifiedEntry> = all[left..].to_vec();
+    reversed.reverse();
+    Pair::new([store(1, &all[..all.len() - right]), store(2, &reversed)])
+}
+
+#[test]
+fn strangers_who_have_almost_the_same_compare_sketches() {
+    for (left, right) in [(1, 0), (0, 1), (1, 1), (7, 3), (0, 300), (250, 260)] {
+        let mut pair = apart(4_000, (left, right));
+        pair.run();
+        pair.assert_equal();
+        assert_eq!(pair.entries, left + right, "nothing is sent that was there");
+        assert_eq!(pair.lists, 0, "{left} {right}");
+        // Once equal, each knows a place to go on from.
+        let more = entries(9, 1);
+        pair.stores[0].append(&[Batch { entries: more, ..Batch::default() }]).expect("keeps");
+        pair.entries = 0;
+        pair.run();
+        pair.assert_equal();
+        assert_eq!((pair.entries, pair.lists), (1, 0));
+    }
+}
+
+#[test]
+fn one_difference_costs_two_round_trips_and_little() {
+    let mut pair = apart(4_000, (0, 1));
+    pair.run();
+    pair.assert_equal();
+    assert!(pair.overhead_bytes <= 2_200, "{} bytes, both heads included", pair.overhead_bytes);
+    // Heads, the two asks of which one is dropped, symbols, what is lacking, find, entries,
+    // and the heads of what came of it.
+    assert!(pair.messages <= 11, "{}", pair.messages);
+}
+
+#[test]
+fn where_a_sketch_does_not_pay_ids_are_listed() {
+    for (count, left, right) in [(28, 3, 3), (8_000, 0, 2_000), (8_000, 1_900, 1_900)] {
+        let mut pair = apart(count, (left, right));
+        pair.run();
+        pair.assert_equal();
+        assert!(pair.lists > 0, "{count}");
+        assert_eq!(pair.entries, left + right);
+    }
+}
+
+#[test]
+fn symbols_that_are_none_end_in_a_list() {
+    let all = entries(1, 400);
+    let (here, there) = (store(1, &all[..300]), store(2, &all[100..]));
+    let told = there.head();
+    let head = Head {
+        space: SPACE,
+        store: told.epoch,
+        arrivals: told.arrivals,
+        digest: told.digest,
+        seen: None,
+    };
+    for run in [&b""[..], &[0xff; 40], &[0; 3]] {
+        let mut session = Session::new(SPACE, DeviceId([1; 32]), PEER);
+        let asked = session.on_head(head, &here).expect("reads").ask;
+        assert!(matches!(asked, Some(Message::Sketch { .. })), "{asked:?}");
+        let todo = session.on_symbols((told.epoch, told.arrivals), run);
+        assert!(matches!(todo.ask, Some(Message::List { .. })), "{todo:?}");
+    }
+    // Nobody asked.
+    let mut session = Session::new(SPACE, DeviceId([1; 32]), PEER);
+    assert_eq!(session.on_symbols((told.epoch, 7), b""), Todo::default());
 }

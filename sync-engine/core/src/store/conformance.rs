@@ -6,7 +6,10 @@ use node_model::{
 };
 
 use super::{Batch, Cursor, EntryStore, StoreEpoch, StoreError, Tip};
-use crate::entry::{Draft, EntryKind, VerifiedEntry};
+use crate::{
+    entry::{Draft, EntryKind, VerifiedEntry},
+    sketch::{ShortId, Sketch},
+};
 
 /// Entries of one author in two documents, each naming the one before.
 ///
@@ -129,10 +132,15 @@ fn check_setting_aside<S: EntryStore>(
     let places: Vec<(u64, EntryId)> = (1..).zip(all).collect();
     assert_eq!(store.ids(0, 100)?, places, "in the same order, without gaps");
 
+    let kept: Sketch = places.iter().map(|(_, id)| *id).collect();
+    assert_eq!(store.sketch()?, kept, "what is set aside is not in the sketch");
+
     let back = Batch { entries: ours[3..].to_vec(), source: None, cursor: None };
     assert_eq!(store.append(&[back])?.len(), 2, "what is welcome again comes back");
     assert_eq!(store.aside()?, Vec::<Vec<u8>>::new());
     assert_eq!(store.head().digest, before.digest);
+    let everything: Sketch = ours.iter().chain(theirs).map(VerifiedEntry::id).collect();
+    assert_eq!(store.sketch()?, everything);
     assert_eq!(store.tips()?.get(&author), Some(&Tip { sequence: 4, id: ours[4].id() }));
     Ok(())
 }
@@ -166,6 +174,10 @@ fn check_reading(
         [all[3].id(), all[4].id(), all[5].id()]
     );
     assert!(store.contains(all[0].id())? && !store.contains(EntryId([0; 32]))?);
+    let sketch: Sketch = all.iter().map(|entry| entry.id()).collect();
+    assert_eq!(store.sketch()?, sketch, "the sketch is that of the ids");
+    assert_eq!(store.find(ShortId::of(all[7].id()))?, Some((page[7].place, all[7].id())));
+    assert_eq!(store.find(ShortId([0; 16]))?, None);
     assert_eq!(store.entry(all[6].id())?.as_deref(), Some(all[6].bytes()));
     assert_eq!(store.entry(EntryId([0; 32]))?, None);
 
