@@ -152,7 +152,7 @@ impl From<EngineError> for Failure {
                 message,
                 "ask an admin of the space for a reader's or writer's role",
             ),
-            EngineError::TooLarge => {
+            EngineError::TooLarge | EngineError::Document(DocumentError::Refused(_)) => {
                 Self::new(FailureKind::TooLarge, message, "kith blob put SPACE FILE")
             }
             EngineError::Document(DocumentError::NoSuchPlace) => {
@@ -167,7 +167,7 @@ impl From<EngineError> for Failure {
                 | DocumentError::Reserved
                 | DocumentError::TooDeep
                 | DocumentError::NotAnObject
-                | DocumentError::BadChange
+                | DocumentError::Unreadable
                 | DocumentError::Automerge(_),
             )
             | EngineError::Entry(_) => Self::new(FailureKind::Invalid, message, "kith doc --help"),

@@ -4,22 +4,30 @@
 //! holds what Kith itself notes (type, file path, original bytes) and is hidden
 //! from JSON.
 
+mod budget;
+mod edit;
 mod intake;
+mod refusal;
+mod search;
+mod waiting;
+pub mod weigh;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use automerge::{
-    ActorId, AutoCommit, AutomergeError, ChangeHash, ObjType, ROOT, ReadDoc, ScalarValue,
-    Value as AutomergeValue, transaction::CommitOptions, transaction::Transactable,
+    ActorId, AutoCommit, AutomergeError, ChangeHash, ObjType, ROOT, ReadDoc,
+    Value as AutomergeValue, transaction::CommitOptions,
 };
 use node_model::{BlobId, DeviceId, DocumentId, EntryId, SpaceId, Timestamp};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use self::intake::{Brought, Taken};
-use crate::{
-    json::{self, Place, Pointer},
-    patch::PatchOp,
-};
+pub use self::refusal::{Measure, Refusal, TooHeavy};
+
+use self::intake::Intake;
+use crate::json::{self, DEPTH_MAX};
 
 /// Key of the root map that Kith keeps for itself.
 pub const RESERVED_KEY: &str = "@kith";
@@ -40,7 +48,7 @@ pub enum DocumentError {
     #[error("\"@kith\" is reserved")]
     Reserved,
     /// Nested deeper than we read.
-    #[error("nested deeper than {} levels", json::DEPTH_MAX)]
+    #[error("nested deeper than {} levels", DEPTH_MAX)]
     TooDeep,
     /// A document is a JSON object.
     #[error("a document must be a JSON object")]
@@ -51,9 +59,12 @@ pub enum DocumentError {
     /// The document was removed.
     #[error("the document was removed")]
     Removed,
-    /// A change from outside is not one that we apply.
-    #[error("a change of this document is malformed and was left out")]
-    BadChange,
+    /// A change from outside confuses Automerge.
+    #[error("a malformed change of this document keeps it from being changed here")]
+    Unreadable,
+    /// Other devices would not take the change.
+    #[error("the document cannot take this: {0}")]
+    Refused(Refusal),
     /// Automerge refused.
     #[error("the document cannot be changed like that: {0}")]
     Automerge(#[from] AutomergeError),
@@ -101,11 +112,8 @@ pub struct HistoryItem {
 /// A loaded document.
 pub struct Document {
     auto: AutoCommit,
-    entries: BTreeMap<ChangeHash, EntryId>,
+    intake: Intake,
     tombstones: BTreeSet<EntryId>,
-    refused: BTreeSet<EntryId>,
-    /// Changes that depend on others that are not here yet.
-    waiting: Vec<Brought>,
 }
 
 impl Document {
@@ -119,27 +127,25 @@ impl Document {
         let actor = &hasher.finalize().as_bytes()[..16].to_vec();
         Self {
             auto: AutoCommit::new().with_actor(ActorId::from(actor.as_slice())),
-            entries: BTreeMap::new(),
+            intake: Intake::default(),
             tombstones: BTreeSet::new(),
-            refused: BTreeSet::new(),
-            waiting: Vec::new(),
         }
     }
 
     /// Takes in changes, all in one call (one by one costs 500 times as much).
-    /// Malformed ones are left out and remembered; those that came too early wait.
-    pub fn apply(&mut self, changes: Vec<(EntryId, Vec<u8>)>) {
-        for (entry, bytes) in changes {
-            match intake::parse(bytes) {
-                Some(change) => self.waiting.push((entry, change)),
-                None => {
-                    self.refused.insert(entry);
-                }
-            }
-        }
-        let Taken { applied, refused } = intake::take_in(&mut self.auto, &mut self.waiting);
-        self.entries.extend(applied);
-        self.refused.extend(refused);
+    /// Those that came too early wait; those that are malformed or too heavy, or
+    /// for which the document has no room, are left out and named by
+    /// [`Document::refused`]. Takes them one by one from the iterator and keeps
+    /// of them what the document may be, 30 MiB, whatever they are.
+    pub fn apply(&mut self, changes: impl IntoIterator<Item = (EntryId, Vec<u8>)>) {
+        self.intake.take_in(&mut self.auto, changes);
+    }
+
+    /// Takes in changes that arrive while the document is in use. `false`: they are
+    /// so much that to load the whole document again is faster; it is unfit now.
+    #[must_use]
+    pub fn catch_up(&mut self, changes: impl IntoIterator<Item = (EntryId, Vec<u8>)>) -> bool {
+        self.intake.catch_up(&mut self.auto, changes)
     }
 
     /// Takes in a tombstone; from then on the document is removed, in whatever
@@ -159,17 +165,22 @@ impl Document {
         self.tombstones.clear();
     }
 
-    /// Entries whose change could not be applied.
+    /// Entries whose change does not count, and why.
     #[must_use]
-    pub fn refused(&self) -> &BTreeSet<EntryId> {
-        &self.refused
+    pub fn refused(&self) -> &BTreeMap<EntryId, Refusal> {
+        self.intake.refused()
+    }
+
+    /// About how much memory it takes, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.intake.memory_bytes()
     }
 
     /// The entries of the current heads.
     pub fn head_entries(&mut self) -> Vec<EntryId> {
         let heads = self.auto.get_heads();
-        let mut entries: Vec<_> =
-            heads.iter().filter_map(|hash| self.entries.get(hash).copied()).collect();
+        let mut entries: Vec<_> = heads.iter().filter_map(|hash| self.intake.entry(hash)).collect();
         entries.sort();
         entries
     }
@@ -179,7 +190,8 @@ impl Document {
         self.auto.get_heads().iter().map(ToString::to_string).collect()
     }
 
-    /// The document as JSON.
+    /// The document as JSON. What Automerge cannot read, because a malformed
+    /// change confuses it, is null.
     #[must_use]
     pub fn value(&self) -> Value {
         json::read(&self.auto, &ROOT, 0)
@@ -188,6 +200,10 @@ impl Document {
     /// What Kith notes about it.
     #[must_use]
     pub fn meta(&self) -> Meta {
+        guarded(|| self.read_meta()).unwrap_or_default()
+    }
+
+    fn read_meta(&self) -> Meta {
         let Ok(Some((AutomergeValue::Object(ObjType::Map), own))) =
             self.auto.get(ROOT, RESERVED_KEY)
         else {
@@ -208,7 +224,7 @@ impl Document {
     #[must_use]
     pub fn summary(&self, document: DocumentId) -> Summary {
         let meta = self.meta();
-        let root = |key: &str| match json::read_at(&self.auto, &ROOT, key.into(), 0) {
+        let root = |key: &str| match json::read_at(&self.auto, &ROOT, key.into(), DEPTH_MAX - 1) {
             Value::String(text) if !text.is_empty() => Some(text),
             Value::String(_)
             | Value::Null
@@ -229,149 +245,49 @@ impl Document {
         }
     }
 
-    /// Writes what a new document holds.
-    ///
-    /// # Errors
-    /// [`DocumentError`].
-    pub fn fill(&mut self, meta: &Meta, value: &Value) -> Result<(), DocumentError> {
-        let root = value.as_object().ok_or(DocumentError::NotAnObject)?;
-        let own = self.auto.put_object(ROOT, RESERVED_KEY, ObjType::Map)?;
-        self.auto.put(&own, "type", meta.kind.as_str())?;
-        if let Some(path) = &meta.path {
-            self.auto.put(&own, "path", path.as_str())?;
-        }
-        if let Some(source) = &meta.source {
-            self.auto.put(&own, "source", ScalarValue::Bytes(source.clone()))?;
-        }
-        for (key, item) in user_keys(root) {
-            json::put(&mut self.auto, &ROOT, key.as_str().into(), item, 1)?;
-        }
-        Ok(())
-    }
-
-    /// Changes an existing document until it reads as `value`.
-    ///
-    /// # Errors
-    /// [`DocumentError`].
-    pub fn update(&mut self, meta: &Meta, value: &Value) -> Result<(), DocumentError> {
-        let root = value.as_object().ok_or(DocumentError::NotAnObject)?;
-        let wanted: Map<String, Value> =
-            user_keys(root).map(|(key, value)| (key.clone(), value.clone())).collect();
-        json::update_map(&mut self.auto, &ROOT, &wanted, 0)?;
-        if self.meta().source != meta.source
-            && let Some((AutomergeValue::Object(_), own)) = self.auto.get(ROOT, RESERVED_KEY)?
-            && let Some(source) = &meta.source
-        {
-            self.auto.put(&own, "source", ScalarValue::Bytes(source.clone()))?;
-        }
-        Ok(())
-    }
-
-    /// Sets the value at a path; its parent must exist.
-    ///
-    /// # Errors
-    /// [`DocumentError`].
-    pub fn set(&mut self, pointer: &Pointer, value: &Value) -> Result<(), DocumentError> {
-        let (object, place) = pointer.resolve(&self.auto)?;
-        match place {
-            Place::Key(key) => json::put(&mut self.auto, &object, key.into(), value, 1),
-            Place::Index(at) => json::put(&mut self.auto, &object, at.into(), value, 1),
-            Place::End(at) => json::insert(&mut self.auto, &object, at, value, 1),
-        }
-    }
-
-    /// Applies a JSON Patch (RFC 6902), all of it or nothing.
-    ///
-    /// # Errors
-    /// [`DocumentError`]; the caller drops this document and loads it again.
-    pub fn patch(&mut self, operations: &[PatchOp]) -> Result<(), DocumentError> {
-        operations.iter().try_for_each(|operation| self.patch_one(operation))
-    }
-
-    fn patch_one(&mut self, operation: &PatchOp) -> Result<(), DocumentError> {
-        match operation {
-            PatchOp::Add { path, value } => self.add(&Pointer::parse(path)?, value),
-            PatchOp::Replace { path, value } => {
-                let pointer = Pointer::parse(path)?;
-                self.existing(&pointer)?;
-                self.set(&pointer, value)
-            }
-            PatchOp::Remove { path } => self.remove(&Pointer::parse(path)?),
-            PatchOp::Test { path, value } => {
-                let found = self.existing(&Pointer::parse(path)?)?;
-                if found == *value { Ok(()) } else { Err(DocumentError::TestFailed) }
-            }
-            PatchOp::Copy { from, path } => {
-                let value = self.existing(&Pointer::parse(from)?)?;
-                self.add(&Pointer::parse(path)?, &value)
-            }
-            PatchOp::Move { from, path } => {
-                let from = Pointer::parse(from)?;
-                let value = self.existing(&from)?;
-                self.remove(&from)?;
-                self.add(&Pointer::parse(path)?, &value)
-            }
-        }
-    }
-
-    fn existing(&self, pointer: &Pointer) -> Result<Value, DocumentError> {
-        pointer.find(&self.value()).cloned().ok_or(DocumentError::NoSuchPlace)
-    }
-
-    fn add(&mut self, pointer: &Pointer, value: &Value) -> Result<(), DocumentError> {
-        let (object, place) = pointer.resolve(&self.auto)?;
-        match place {
-            Place::Key(key) => json::put(&mut self.auto, &object, key.into(), value, 1),
-            Place::Index(at) | Place::End(at) => {
-                json::insert(&mut self.auto, &object, at, value, 1)
-            }
-        }
-    }
-
-    fn remove(&mut self, pointer: &Pointer) -> Result<(), DocumentError> {
-        self.existing(pointer)?;
-        let (object, place) = pointer.resolve(&self.auto)?;
-        let prop = place.prop().ok_or(DocumentError::NoSuchPlace)?;
-        Ok(self.auto.delete(&object, prop)?)
-    }
-
     /// Ends a change and returns its bytes, or `None` when nothing changed.
-    pub fn commit(&mut self, now: Timestamp) -> Option<(ChangeHash, Vec<u8>)> {
+    ///
+    /// # Errors
+    /// [`DocumentError::Refused`]: nobody would take it. The caller drops this
+    /// document and loads it again.
+    pub fn commit(
+        &mut self,
+        now: Timestamp,
+    ) -> Result<Option<(ChangeHash, Vec<u8>)>, DocumentError> {
         let seconds = i64::try_from(now.0 / 1_000).unwrap_or_default();
-        let hash = self.auto.commit_with(CommitOptions::default().with_time(seconds))?;
-        let change = self.auto.get_change_by_hash(&hash)?;
-        Some((hash, change.raw_bytes().to_vec()))
+        let options = CommitOptions::default().with_time(seconds);
+        let Some(hash) = self.auto.commit_with(options) else { return Ok(None) };
+        let Some(change) = self.auto.get_change_by_hash(&hash) else { return Ok(None) };
+        self.intake.note_own(&change).map_err(DocumentError::Refused)?;
+        Ok(Some((hash, change.raw_bytes().to_vec())))
     }
 
     /// Notes which entry carries a change that was made here.
     pub fn note_entry(&mut self, change: ChangeHash, entry: EntryId) {
-        self.entries.insert(change, entry);
+        self.intake.note_entry(&change, entry);
     }
 
     /// All changes, oldest first.
     pub fn history(&mut self) -> Vec<HistoryItem> {
-        // Automerge cannot write down again what some malformed changes did.
-        let changes = intake::guarded(|| self.auto.get_changes(&[]));
-        changes
-            .iter()
-            .flatten()
-            .filter_map(|change| {
-                let entry = *self.entries.get(&change.hash())?;
-                let seconds = u64::try_from(change.timestamp()).unwrap_or_default();
-                Some(HistoryItem {
-                    entry,
-                    change: change.hash().to_string(),
-                    at: Timestamp(seconds.saturating_mul(1_000)),
-                    operations: change.len(),
-                })
+        let changes = self.auto.get_changes_meta(&[]);
+        let items = changes.iter().filter_map(|change| {
+            let entry = self.intake.entry(&change.hash)?;
+            let seconds = u64::try_from(change.timestamp).unwrap_or_default();
+            let operations = (change.max_op + 1).saturating_sub(change.start_op);
+            Some(HistoryItem {
+                entry,
+                change: change.hash.to_string(),
+                at: Timestamp(seconds.saturating_mul(1_000)),
+                operations: usize::try_from(operations).unwrap_or(usize::MAX),
             })
-            .collect()
+        });
+        items.collect()
     }
 }
 
-/// The keys that belong to whoever writes the document.
-fn user_keys(root: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
-    root.iter().filter(|(key, _)| *key != RESERVED_KEY)
+/// Runs Automerge where it may panic; `None` when it does.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
 /// A reference to a blob inside a document: an object with the key `blob` whose
@@ -391,5 +307,7 @@ pub fn blobs_in(value: &Value, found: &mut BTreeSet<BlobId>) {
     }
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

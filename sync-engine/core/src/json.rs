@@ -7,49 +7,98 @@
 
 use automerge::{
     AutoCommit, ObjId, ObjType, Prop, ROOT, ReadDoc, ScalarValue, Value as AutomergeValue,
-    transaction::Transactable,
+    ValueRef, transaction::Transactable,
 };
 use serde_json::{Map, Number, Value};
 
-use crate::document::{DocumentError, RESERVED_KEY};
+use crate::document::{DocumentError, RESERVED_KEY, guarded};
 
 /// Deepest nesting of a document that we read or write; recursion stays well
 /// within a thread's stack.
 pub const DEPTH_MAX: usize = 64;
 
-/// Reads an object as JSON.
+/// Reads an object as JSON. What Automerge cannot read, for example a counter that
+/// overflows, reads as null.
 pub(crate) fn read(auto: &AutoCommit, object: &ObjId, depth: usize) -> Value {
     if depth > DEPTH_MAX {
         return Value::Null;
     }
     match auto.object_type(object) {
         Ok(ObjType::Map | ObjType::Table) => Value::Object(read_map(auto, object, depth)),
-        Ok(ObjType::List) => {
-            let items = 0..auto.length(object);
-            Value::Array(items.map(|at| read_at(auto, object, at.into(), depth)).collect())
+        Ok(ObjType::List) => Value::Array(read_list(auto, object, depth)),
+        Ok(ObjType::Text) => {
+            let text = guarded(|| auto.text(object).unwrap_or_default());
+            Value::String(text.unwrap_or_default())
         }
-        Ok(ObjType::Text) => Value::String(auto.text(object).unwrap_or_default()),
         Err(_) => Value::Null,
     }
 }
 
+/// What stands at a place. Objects are read after all of their siblings: where
+/// those have to be read a second time, what is below them must not be.
+enum Found {
+    Scalar(Value),
+    Object(ObjId),
+}
+
+impl Found {
+    fn from_item(value: &ValueRef<'_>, id: impl FnOnce() -> ObjId) -> Self {
+        match value {
+            ValueRef::Object(_) => Self::Object(id()),
+            ValueRef::Scalar(scalar) => Self::Scalar(read_scalar(&scalar.into())),
+        }
+    }
+
+    fn at(auto: &AutoCommit, object: &ObjId, prop: Prop) -> Self {
+        match guarded(|| auto.get(object, prop)) {
+            Some(Ok(Some((AutomergeValue::Object(_), id)))) => Self::Object(id),
+            Some(Ok(Some((AutomergeValue::Scalar(scalar), _)))) => {
+                Self::Scalar(read_scalar(&scalar))
+            }
+            Some(Ok(None) | Err(_)) | None => Self::Scalar(Value::Null),
+        }
+    }
+
+    fn read(self, auto: &AutoCommit, depth: usize) -> Value {
+        match self {
+            Self::Scalar(value) => value,
+            Self::Object(id) => read(auto, &id, depth + 1),
+        }
+    }
+}
+
+fn read_list(auto: &AutoCommit, object: &ObjId, depth: usize) -> Vec<Value> {
+    // One pass: a search for each index would cost four times as much.
+    let pass = || -> Vec<Found> {
+        let items = auto.list_range(object, ..);
+        items.map(|item| Found::from_item(&item.value, || item.id())).collect()
+    };
+    let one_by_one =
+        || (0..auto.length(object)).map(|at| Found::at(auto, object, at.into())).collect();
+    let found = guarded(pass).or_else(|| guarded(one_by_one)).unwrap_or_default();
+    found.into_iter().map(|found| found.read(auto, depth)).collect()
+}
+
 fn read_map(auto: &AutoCommit, object: &ObjId, depth: usize) -> Map<String, Value> {
-    let keys: Vec<String> = auto.keys(object).collect();
-    keys.into_iter()
-        .filter(|key| !(depth == 0 && key == RESERVED_KEY))
-        .map(|key| {
-            let value = read_at(auto, object, key.as_str().into(), depth);
-            (key, value)
-        })
-        .collect()
+    let pass = || -> Vec<(String, Found)> {
+        let items = auto.map_range(object, ..);
+        let found = items.map(|item| {
+            let found = Found::from_item(&item.value, || item.id());
+            (item.key.into_owned(), found)
+        });
+        found.collect()
+    };
+    let one_by_one = || {
+        let keys = auto.keys(object);
+        keys.map(|key| (key.clone(), Found::at(auto, object, key.into()))).collect()
+    };
+    let found = guarded(pass).or_else(|| guarded(one_by_one)).unwrap_or_default();
+    let shown = found.into_iter().filter(|(key, _)| !(depth == 0 && key == RESERVED_KEY));
+    shown.map(|(key, found)| (key, found.read(auto, depth))).collect()
 }
 
 pub(crate) fn read_at(auto: &AutoCommit, object: &ObjId, prop: Prop, depth: usize) -> Value {
-    match auto.get(object, prop) {
-        Ok(Some((AutomergeValue::Object(_), id))) => read(auto, &id, depth + 1),
-        Ok(Some((AutomergeValue::Scalar(scalar), _))) => read_scalar(&scalar),
-        Ok(None) | Err(_) => Value::Null,
-    }
+    Found::at(auto, object, prop).read(auto, depth)
 }
 
 fn read_scalar(scalar: &ScalarValue) -> Value {
@@ -66,7 +115,8 @@ fn read_scalar(scalar: &ScalarValue) -> Value {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 /// Writes `value` at `prop`; replaces what is there.

@@ -414,13 +414,13 @@ fn first_change() -> Vec<u8> {
         source: Some(vec![1, 2, 3]),
     };
     document.fill(&meta, &sample()).expect("it is JSON");
-    document.commit(Timestamp(1_000)).expect("something changed").1
+    document.commit(Timestamp(1_000)).expect("it has room").expect("something changed").1
 }
 
 fn later_change(edit: impl FnOnce(&mut Document)) -> Vec<u8> {
     let mut document = document();
     edit(&mut document);
-    document.commit(Timestamp(2_000)).expect("something changed").1
+    document.commit(Timestamp(2_000)).expect("it has room").expect("something changed").1
 }
 
 pub(crate) fn changes() -> Vec<Vec<u8>> {
@@ -434,7 +434,7 @@ pub(crate) fn changes() -> Vec<Vec<u8>> {
         .expect("it is JSON");
     vec![
         first_change(),
-        own.commit(Timestamp(1)).expect("something changed").1,
+        own.commit(Timestamp(1)).expect("it has room").expect("something changed").1,
         set("/title", json!("Two")),
         set("/list/-", everything),
         later_change(|document| {

@@ -1,175 +1,395 @@
 //! Changes from outside into Automerge.
 //!
-//! A writer of a space may send anything. Some malformed changes make Automerge
-//! panic, and one that it refuses takes its whole batch along; so each batch is
-//! tried, and the bad ones are found by halving. Automerge gets a change only
-//! after those that it depends on: one that waits inside would spoil a later
-//! batch, and somebody else's change would pay for it.
+//! A writer of a space may send anything. Each change is weighed before Automerge
+//! reads it, and counted against what the document may be. Some malformed changes
+//! make Automerge panic, and one that it refuses takes its whole batch along; so
+//! each batch is tried, and the bad ones are found by halving. Automerge gets a
+//! change only after those that it depends on: one that waits inside would spoil a
+//! later batch, and somebody else's change would pay for it.
 //!
-//! Invariant: whatever comes, in whatever order, everybody's good changes count.
+//! Invariants: whatever comes, in whatever order, everybody's good changes count,
+//! as long as the document has room; and each change that does not is named.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::{AutoCommit, Change, ChangeHash};
+use automerge::{ActorId, AutoCommit, Change, ChangeHash};
 use node_model::EntryId;
 
-/// First bytes of an Automerge chunk, and the type of an uncompressed change
-/// (Automerge binary format, section "Chunk"): a compressed one could inflate to
-/// any size, and we write none.
-const CHUNK_MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
-const CHUNK_TYPE_AT: usize = 8;
-const CHUNK_TYPE_CHANGE: u8 = 1;
+use super::{
+    budget::{Budget, Share},
+    guarded,
+    refusal::Refusal,
+    search::{Search, middle},
+    waiting::Waiting,
+    weigh::{self, ChunkKind, Flaw},
+};
+
+/// Changes applied at once. Each takes 2 KB beside its operations until then; one
+/// by one they would cost 500 times as much.
+const BATCH_CHANGES_MAX: usize = 16_384;
+
+/// Bytes applied at once: each is held three times until then. One change more
+/// may be over it.
+const BATCH_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// How much a document in use takes in: operations that may land apart from each
+/// other, 20 µs each (measured). All at once they cost 3 µs.
+const CATCH_UP_MAX: u64 = 1 << 15;
+
+/// Operations in the document for which an actor that is new to it costs as much
+/// as one that lands apart: all numbers of actors behind it change.
+const OPERATIONS_AN_ACTOR: u64 = 128;
 
 /// A change and the entry that brought it.
-pub(super) type Brought = (EntryId, Change);
-
-/// What became of changes.
-#[derive(Debug, Default)]
-pub(super) struct Taken {
-    pub(super) applied: Vec<(ChangeHash, EntryId)>,
-    pub(super) refused: Vec<EntryId>,
+#[derive(Clone)]
+pub(super) struct Brought {
+    pub(super) entry: EntryId,
+    pub(super) change: Change,
+    pub(super) share: Share,
 }
 
-/// Reads a change, if it is one.
-pub(super) fn parse(bytes: Vec<u8>) -> Option<Change> {
-    let is_plain_change =
-        bytes.starts_with(&CHUNK_MAGIC) && bytes.get(CHUNK_TYPE_AT) == Some(&CHUNK_TYPE_CHANGE);
-    if is_plain_change { guarded(|| Change::from_bytes(bytes).ok())? } else { None }
+impl Brought {
+    pub(super) fn operations(&self) -> u64 {
+        self.share.weight.operations
+    }
 }
 
-/// Applies what can be; what depends on changes that are not here yet stays in `waiting`.
-pub(super) fn take_in(auto: &mut AutoCommit, waiting: &mut Vec<Brought>) -> Taken {
-    let ready = take_ready(auto, waiting);
-    let mut taken = Taken::default();
-    halve(auto, &ready, &mut taken);
-    taken
+/// A change that is in the document.
+struct Applied {
+    entry: Option<EntryId>,
+    /// The highest number of an operation up to it.
+    operation_max: u64,
 }
 
-/// Runs Automerge where it may panic; `None` when it does.
-pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(work)).ok()
+/// How far an actor has come.
+#[derive(Clone, Copy, Default)]
+struct Turn {
+    sequence: u64,
+    operation_max: u64,
 }
 
-/// Takes out the changes whose dependencies are here, each one after its own.
-fn take_ready(auto: &mut AutoCommit, waiting: &mut Vec<Brought>) -> Vec<Brought> {
-    let mut placed = BTreeSet::new();
-    let mut order = Vec::with_capacity(waiting.len());
-    let mut lacks = vec![0_usize; waiting.len()];
-    let mut blocked: BTreeMap<ChangeHash, Vec<usize>> = BTreeMap::new();
-    for (at, (_, change)) in waiting.iter().enumerate() {
-        for dep in change.deps() {
-            if !placed.contains(dep) && !is_here(auto, dep) {
-                lacks[at] += 1;
-                blocked.entry(*dep).or_default().push(at);
-            }
+/// What a document has taken in, and what not.
+#[derive(Default)]
+pub(super) struct Intake {
+    applied: BTreeMap<ChangeHash, Applied>,
+    actors: BTreeMap<ActorId, Turn>,
+    budget: Budget,
+    refused: BTreeMap<EntryId, Refusal>,
+    /// Changes that will not count: those that build on them will not either.
+    left_out: BTreeSet<ChangeHash>,
+    waiting: Waiting,
+    /// What can be applied, each one after those that it builds on.
+    ready: Vec<Brought>,
+    is_ready: BTreeSet<ChangeHash>,
+    ready_bytes: u64,
+    search: Search,
+    /// Operations of all changes that are applied.
+    operations: u64,
+}
+
+impl Intake {
+    pub(super) fn refused(&self) -> &BTreeMap<EntryId, Refusal> {
+        &self.refused
+    }
+
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.budget.memory_bytes()
+    }
+
+    pub(super) fn entry(&self, hash: &ChangeHash) -> Option<EntryId> {
+        self.applied.get(hash)?.entry
+    }
+
+    /// Notes which entry carries a change that was made here.
+    pub(super) fn note_entry(&mut self, hash: &ChangeHash, entry: EntryId) {
+        if let Some(applied) = self.applied.get_mut(hash) {
+            applied.entry = Some(entry);
         }
-        let mut free = if lacks[at] == 0 { vec![at] } else { vec![] };
-        while let Some(at) = free.pop() {
-            let hash = waiting[at].1.hash();
-            order.push(at);
-            placed.insert(hash);
-            for next in blocked.remove(&hash).unwrap_or_default() {
-                lacks[next] -= 1;
-                if lacks[next] == 0 {
-                    free.push(next);
+    }
+
+    /// Notes a change that was made here.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that it would meet elsewhere.
+    pub(super) fn note_own(&mut self, change: &Change) -> Result<(), Refusal> {
+        let share = share_of(change.raw_bytes(), change)?;
+        self.budget.take(&share).map_err(Refusal::DocumentFull)?;
+        let turn = self.turn(change, &Ahead::default())?;
+        let mut ahead = Ahead::default();
+        ahead.note(change, None, turn);
+        self.operations += share.weight.operations;
+        self.keep(ahead);
+        Ok(())
+    }
+
+    /// Takes in changes; those that came too early wait.
+    pub(super) fn take_in(
+        &mut self,
+        auto: &mut AutoCommit,
+        changes: impl IntoIterator<Item = (EntryId, Vec<u8>)>,
+    ) {
+        self.search = Search::default();
+        self.read_all(changes, |intake| {
+            let is_full =
+                intake.ready.len() >= BATCH_CHANGES_MAX || intake.ready_bytes >= BATCH_BYTES_MAX;
+            if is_full {
+                intake.settle_ready(auto);
+            }
+        });
+        self.settle_ready(auto);
+        self.shed();
+    }
+
+    fn read_all(
+        &mut self,
+        changes: impl IntoIterator<Item = (EntryId, Vec<u8>)>,
+        mut after_each: impl FnMut(&mut Self),
+    ) {
+        for (entry, bytes) in changes {
+            self.refused.remove(&entry);
+            match read(bytes) {
+                Ok((change, share)) => self.place(Brought { entry, change, share }),
+                Err(refusal) => {
+                    self.refused.insert(entry, refusal);
                 }
             }
+            after_each(self);
         }
     }
-    let mut all: Vec<Option<Brought>> = std::mem::take(waiting).into_iter().map(Some).collect();
-    let ready = order.into_iter().filter_map(|at| all[at].take()).collect();
-    waiting.extend(all.into_iter().flatten());
-    ready
+
+    fn shed(&mut self) {
+        for (brought, reason) in self.waiting.shed() {
+            self.budget.release(&brought.share);
+            self.refused.insert(brought.entry, Refusal::DocumentFull(reason));
+        }
+    }
+
+    /// The same for a document in use, unless what came is so much that to take in
+    /// all of the document at once is faster. Then the document is unfit.
+    pub(super) fn catch_up(
+        &mut self,
+        auto: &mut AutoCommit,
+        changes: impl IntoIterator<Item = (EntryId, Vec<u8>)>,
+    ) -> bool {
+        self.search = Search::default();
+        let operations = self.operations;
+        self.read_all(changes, |_| ());
+        let cost = |brought: &Brought| {
+            let Share { weight, is_first } = &brought.share;
+            let actors = u64::from(*is_first) * (operations / OPERATIONS_AN_ACTOR);
+            weight.operations + weight.predecessors + actors
+        };
+        if self.ready.iter().map(cost).sum::<u64>() > CATCH_UP_MAX {
+            return false;
+        }
+        self.settle_ready(auto);
+        self.shed();
+        true
+    }
+
+    /// Finds the place of a change: with those that are ready, or waiting.
+    fn place(&mut self, brought: Brought) {
+        let hash = brought.change.hash();
+        if let Some(applied) = self.applied.get_mut(&hash) {
+            applied.entry = Some(brought.entry);
+            return;
+        }
+        if self.is_ready.contains(&hash) || self.waiting.contains(&hash) {
+            return;
+        }
+        if let Err(reason) = self.budget.take(&brought.share) {
+            self.leave_out(&brought, Refusal::DocumentFull(reason));
+            return;
+        }
+        let deps = brought.change.deps();
+        if deps.iter().any(|dep| self.left_out.contains(dep)) {
+            self.refuse(&brought, Refusal::NotTaken);
+            return;
+        }
+        let is_here =
+            |dep: &ChangeHash| self.applied.contains_key(dep) || self.is_ready.contains(dep);
+        let lacking: BTreeSet<_> = deps.iter().filter(|dep| !is_here(dep)).copied().collect();
+        if !lacking.is_empty() {
+            self.waiting.hold(brought, &lacking);
+            return;
+        }
+        let mut free = vec![brought];
+        while let Some(brought) = free.pop() {
+            let hash = brought.change.hash();
+            free.extend(self.waiting.arrived(&hash));
+            self.is_ready.insert(hash);
+            self.ready_bytes += brought.share.weight.bytes;
+            self.ready.push(brought);
+        }
+    }
+
+    /// Leaves out a change that was counted.
+    fn refuse(&mut self, brought: &Brought, refusal: Refusal) {
+        self.budget.release(&brought.share);
+        self.leave_out(brought, refusal);
+    }
+
+    /// Leaves out a change, and those that wait for it.
+    fn leave_out(&mut self, brought: &Brought, refusal: Refusal) {
+        self.refused.insert(brought.entry, refusal);
+        let hash = brought.change.hash();
+        self.left_out.insert(hash);
+        let mut gone = self.waiting.refused(&hash);
+        while let Some(waiter) = gone.pop() {
+            self.budget.release(&waiter.share);
+            self.refused.insert(waiter.entry, Refusal::NotTaken);
+            self.left_out.insert(waiter.change.hash());
+            gone.extend(self.waiting.refused(&waiter.change.hash()));
+        }
+    }
+
+    fn settle_ready(&mut self, auto: &mut AutoCommit) {
+        let ready = std::mem::take(&mut self.ready);
+        self.is_ready.clear();
+        self.ready_bytes = 0;
+        self.settle(auto, ready, false);
+    }
+
+    /// Applies what can be, and finds what cannot by halving. What has no place after
+    /// a change that turns out to be bad is looked at again without that one.
+    fn settle(&mut self, auto: &mut AutoCommit, changes: Vec<Brought>, is_search: bool) {
+        let mut pending = changes;
+        while !pending.is_empty() {
+            let mut ahead = Ahead::default();
+            let (mut fitting, mut others) = (Vec::with_capacity(pending.len()), Vec::new());
+            for brought in pending {
+                match self.turn(&brought.change, &ahead) {
+                    Ok(turn) => {
+                        ahead.note(&brought.change, Some(brought.entry), turn);
+                        fitting.push(brought);
+                    }
+                    Err(refusal) => others.push((brought, refusal)),
+                }
+            }
+            if fitting.is_empty() || self.settle_fitting(auto, fitting, ahead, is_search) {
+                others.iter().for_each(|(brought, refusal)| self.refuse(brought, *refusal));
+                return;
+            }
+            if !self.search.affords_looks(others.len()) {
+                others.iter().for_each(|(brought, _)| self.refuse(brought, Refusal::NotTried));
+                return;
+            }
+            pending = others.into_iter().map(|(brought, _)| brought).collect();
+        }
+    }
+
+    /// Whether all could be applied together; if not, some may have been.
+    fn settle_fitting(
+        &mut self,
+        auto: &mut AutoCommit,
+        fitting: Vec<Brought>,
+        ahead: Ahead,
+        is_search: bool,
+    ) -> bool {
+        if is_search && !self.search.affords(&fitting, self.operations) {
+            self.settle_parts(auto, fitting, Refusal::NotTried);
+            return false;
+        }
+        let before = auto.clone();
+        if apply(auto, &fitting) {
+            self.operations += fitting.iter().map(Brought::operations).sum::<u64>();
+            self.keep(ahead);
+            return true;
+        }
+        *auto = before;
+        self.settle_parts(auto, fitting, Refusal::NotTaken);
+        false
+    }
+
+    /// Applies what can be of changes that cannot be applied together; of one alone,
+    /// says why.
+    fn settle_parts(&mut self, auto: &mut AutoCommit, mut changes: Vec<Brought>, why: Refusal) {
+        if let [brought] = changes.as_slice() {
+            return self.refuse(brought, why);
+        }
+        let right = changes.split_off(middle(&changes));
+        self.settle(auto, changes, true);
+        self.settle(auto, right, true);
+    }
+
+    /// Checks what Automerge takes for granted, and says how far the change brings
+    /// its actor.
+    fn turn(&self, change: &Change, ahead: &Ahead) -> Result<Turn, Refusal> {
+        let mut below = 0;
+        for dep in change.deps() {
+            let applied = self.applied.get(dep).map(|applied| applied.operation_max);
+            let ahead = ahead.changes.get(dep).map(|applied| applied.operation_max);
+            below = below.max(applied.or(ahead).ok_or(Refusal::NotTaken)?);
+        }
+        let of = |actor| ahead.actors.get(actor).or_else(|| self.actors.get(actor)).copied();
+        let last = of(change.actor_id()).unwrap_or_default();
+        if change.seq().checked_sub(1) != Some(last.sequence) {
+            return Err(Refusal::OutOfTurn);
+        }
+        let start = change.start_op().get();
+        if start > below.saturating_add(1) || start <= last.operation_max {
+            return Err(Refusal::Misnumbered);
+        }
+        if change.other_actor_ids().iter().any(|actor| of(actor).is_none()) {
+            return Err(Refusal::NotTaken);
+        }
+        Ok(Turn { sequence: change.seq(), operation_max: below.max(change.max_op()) })
+    }
+
+    fn keep(&mut self, ahead: Ahead) {
+        ahead.changes.keys().for_each(|hash| {
+            self.left_out.remove(hash);
+        });
+        self.applied.extend(ahead.changes);
+        self.actors.extend(ahead.actors);
+    }
 }
 
-fn halve(auto: &mut AutoCommit, changes: &[Brought], taken: &mut Taken) {
-    if changes.is_empty() {
-        return;
-    }
-    let before = auto.clone();
-    if apply_all(auto, changes) {
-        taken.applied.extend(changes.iter().map(|(entry, change)| (change.hash(), *entry)));
-        return;
-    }
-    *auto = before;
-    if let [(entry, _)] = changes {
-        taken.refused.push(*entry);
-        return;
-    }
-    let (left, right) = changes.split_at(changes.len() / 2);
-    halve(auto, left, taken);
-    halve(auto, right, taken);
+/// What would be in the document as well.
+#[derive(Default)]
+struct Ahead {
+    changes: BTreeMap<ChangeHash, Applied>,
+    actors: BTreeMap<ActorId, Turn>,
 }
 
-fn apply_all(auto: &mut AutoCommit, changes: &[Brought]) -> bool {
+impl Ahead {
+    fn note(&mut self, change: &Change, entry: Option<EntryId>, turn: Turn) {
+        let operation_max = turn.operation_max;
+        self.changes.insert(change.hash(), Applied { entry, operation_max });
+        let own = Turn { operation_max: change.max_op(), ..turn };
+        self.actors.insert(change.actor_id().clone(), own);
+    }
+}
+
+/// Weighs a change and reads it.
+fn read(bytes: Vec<u8>) -> Result<(Change, Share), Refusal> {
+    let weight = weighed(&bytes)?;
+    let change = guarded(|| Change::from_bytes(bytes).ok()).flatten().ok_or(Refusal::Malformed)?;
+    let is_first = change.seq() == 1;
+    Ok((change, Share { weight, is_first }))
+}
+
+fn share_of(bytes: &[u8], change: &Change) -> Result<Share, Refusal> {
+    Ok(Share { weight: weighed(bytes)?, is_first: change.seq() == 1 })
+}
+
+fn weighed(bytes: &[u8]) -> Result<weigh::Weight, Refusal> {
+    match weigh::weigh(bytes) {
+        // Entries hold plain changes and nothing else.
+        Ok(weight) if weight.kind == ChunkKind::Change => Ok(weight),
+        Ok(_) | Err(Flaw::Malformed) => Err(Refusal::Malformed),
+        Err(Flaw::TooHeavy(reason)) => Err(Refusal::TooHeavy(reason)),
+    }
+}
+
+fn apply(auto: &mut AutoCommit, changes: &[Brought]) -> bool {
     let applied = guarded(|| {
-        let changes = changes.iter().map(|(_, change)| change.clone());
-        auto.apply_changes(changes.collect::<Vec<_>>()).is_ok()
+        let changes: Vec<_> = changes.iter().map(|brought| brought.change.clone()).collect();
+        auto.apply_changes(changes).is_ok()
     });
-    // After a refused one, those that depend on it would wait in Automerge.
-    applied == Some(true) && changes.iter().all(|(_, change)| is_here(auto, &change.hash()))
-}
-
-fn is_here(auto: &mut AutoCommit, hash: &ChangeHash) -> bool {
-    auto.get_change_meta_by_hash(hash).is_some()
+    let mut is_here = |change: &Change| auto.get_change_meta_by_hash(&change.hash()).is_some();
+    applied == Some(true) && changes.iter().all(|brought| is_here(&brought.change))
 }
 
 #[cfg(test)]
-mod tests {
-    use automerge::{ActorId, ROOT, ReadDoc, transaction::Transactable};
-
-    use super::*;
-
-    fn replica(actor: u8) -> AutoCommit {
-        AutoCommit::new().with_actor(ActorId::from([actor; 16]))
-    }
-
-    /// A change that sets a key, as a replica with this actor and these changes makes it.
-    fn change(actor: u8, after: &[Brought], key: &str) -> Brought {
-        let mut auto = replica(actor);
-        take_in(&mut auto, &mut after.to_vec());
-        auto.put(ROOT, key, true).expect("a key can be set");
-        let hash = auto.commit().expect("something changed");
-        let change = auto.get_change_by_hash(&hash).expect("it was just made");
-        (EntryId(*blake3::hash(change.raw_bytes()).as_bytes()), change)
-    }
-
-    fn keys(auto: &AutoCommit) -> Vec<String> {
-        auto.keys(ROOT).collect()
-    }
-
-    #[test]
-    fn a_bad_change_takes_no_other_along() {
-        let first = change(1, &[], "a");
-        // The same place in the same actor's history, a second time.
-        let forked = change(1, &[], "forked");
-        let after_fork = change(2, std::slice::from_ref(&forked), "after");
-        let good = change(3, std::slice::from_ref(&first), "b");
-        let all = [first, forked.clone(), after_fork.clone(), good];
-        let mut auto = replica(9);
-        let taken = take_in(&mut auto, &mut all.to_vec());
-        assert_eq!(keys(&auto), ["a", "b"]);
-        assert_eq!(taken.refused, [forked.0, after_fork.0]);
-        assert_eq!(taken.applied.len(), 2);
-    }
-
-    #[test]
-    fn changes_count_in_whatever_order_they_come() {
-        let mut all: Vec<Brought> = Vec::new();
-        for at in 0..20_u8 {
-            all.push(change(at % 3, &all, &format!("{at:02}")));
-        }
-        for step in [1, 3, 7, 19] {
-            let (mut auto, mut waiting) = (replica(9), Vec::new());
-            for at in (0..20).rev() {
-                waiting.push(all[(at * step) % 20].clone());
-                take_in(&mut auto, &mut waiting);
-            }
-            assert_eq!(keys(&auto).len(), 20, "step {step}");
-            assert!(waiting.is_empty());
-        }
-    }
-}
+mod tests;

@@ -1,19 +1,20 @@
 //! One space: its store, its keys, the documents that are loaded.
 
+mod loaded;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use node_model::{BlobId, DeviceId, DocumentId, Epoch, SpaceId, seal::SealKey};
+use node_model::{
+    BlobId, DeviceId, DocumentId, EntryId, Epoch, SpaceId, limit::ENTRY_DEPS_MAX, seal::SealKey,
+};
 
+use self::loaded::Loaded;
 use super::{EngineError, Writer};
 use crate::{
     document::{Document, DocumentError, Summary},
     entry::{Draft, EntryError, EntryKind, VerifiedEntry},
     store::{Batch, EntryStore, StoreEpoch, StoreError, Tip},
 };
-
-/// Documents kept loaded in a space: enough for what a person has open, some
-/// megabytes at the usual size.
-const LOADED_MAX: usize = 128;
 
 /// Entries looked at in one go when the right to write has changed.
 const SORTED_AT_ONCE: usize = 256;
@@ -33,9 +34,7 @@ pub(super) struct Space {
     /// Two members may have made an epoch of the same number.
     keys: BTreeMap<Epoch, Vec<SealKey>>,
     writing: Option<(Epoch, SealKey)>,
-    loaded: BTreeMap<DocumentId, Document>,
-    /// Use of `loaded`, oldest first.
-    recent: Vec<DocumentId>,
+    loaded: Loaded,
     /// Written here, waiting for the next flush.
     staged: Vec<VerifiedEntry>,
     touched: BTreeSet<DocumentId>,
@@ -59,8 +58,7 @@ impl Space {
             store,
             keys: BTreeMap::new(),
             writing: None,
-            loaded: BTreeMap::new(),
-            recent: Vec::new(),
+            loaded: Loaded::default(),
             staged: Vec::new(),
             touched: BTreeSet::new(),
             tip,
@@ -84,7 +82,6 @@ impl Space {
 
     fn forget_loaded(&mut self) {
         self.loaded.clear();
-        self.recent.clear();
         self.index = None;
     }
 
@@ -137,11 +134,11 @@ impl Space {
 
     /// The document, loaded.
     pub(super) fn document(&mut self, id: DocumentId) -> Result<&mut Document, EngineError> {
-        if !self.loaded.contains_key(&id) {
+        if self.loaded.get(id).is_none() {
             let document = self.load(id)?.ok_or(EngineError::NoSuchDocument)?;
             self.remember(id, document);
         }
-        self.loaded.get_mut(&id).ok_or(EngineError::NoSuchDocument)
+        self.loaded.get_mut(id).ok_or(EngineError::NoSuchDocument)
     }
 
     pub(super) fn exists(&mut self, id: DocumentId) -> Result<bool, EngineError> {
@@ -165,13 +162,12 @@ impl Space {
         for bytes in bytes {
             entries.push(stored(bytes)?);
         }
-        self.absorb(&mut document, &entries);
+        Self::bury_if_told(&mut document, &entries);
+        document.apply(self.opened(&entries));
         Ok(Some(document))
     }
 
-    /// Opens entries and applies them, in one go.
-    fn absorb(&self, document: &mut Document, entries: &[VerifiedEntry]) {
-        let mut changes = Vec::with_capacity(entries.len());
+    fn bury_if_told(document: &mut Document, entries: &[VerifiedEntry]) {
         for entry in entries {
             match entry.header().kind {
                 EntryKind::Tombstone => document.bury(entry.id()),
@@ -180,23 +176,29 @@ impl Space {
                     if node_model::planted::active(node_model::planted::Bug::ReorderedTombstone) {
                         document.unbury();
                     }
-                    let keys = self.keys.get(&entry.header().epoch).into_iter().flatten();
-                    // What we cannot open stays sealed; it is not lost.
-                    let opened = keys.filter_map(|key| entry.open(key).ok()).next();
-                    changes.extend(opened.map(|change| (entry.id(), change)));
                 }
             }
         }
-        document.apply(changes);
+    }
+
+    /// The changes in entries. Each is opened when the document is ready for it:
+    /// together they may unpack to any size.
+    fn opened<'a>(
+        &'a self,
+        entries: &'a [VerifiedEntry],
+    ) -> impl Iterator<Item = (EntryId, Vec<u8>)> + 'a {
+        let changes = entries.iter().filter(|entry| entry.header().kind == EntryKind::Change);
+        changes.filter_map(|entry| {
+            let mut keys = self.keys.get(&entry.header().epoch).into_iter().flatten();
+            // What we cannot open stays sealed; it is not lost.
+            let opened = keys.find_map(|key| entry.open(key).ok());
+            opened.map(|change| (entry.id(), change))
+        })
     }
 
     fn remember(&mut self, id: DocumentId, document: Document) {
-        if self.recent.len() >= LOADED_MAX {
-            let oldest = self.recent.remove(0);
-            self.loaded.remove(&oldest);
-        }
-        self.recent.push(id);
-        self.loaded.insert(id, document);
+        // What is staged is in no store yet.
+        self.loaded.remember(id, document, &self.touched);
     }
 
     /// Makes a new document, or changes one that exists.
@@ -207,21 +209,20 @@ impl Space {
         blobs: BTreeSet<BlobId>,
         change: impl FnOnce(&mut Document) -> Result<(), DocumentError>,
     ) -> Result<(), EngineError> {
-        let mut document = match self.loaded.remove(&id) {
+        let mut document = match self.loaded.take(id) {
             Some(document) => document,
             None => self
                 .load(id)?
                 .unwrap_or_else(|| Document::new((self.device, self.run), self.id, id)),
         };
-        self.recent.retain(|recent| *recent != id);
         if document.is_removed() {
             return Err(EngineError::Document(DocumentError::Removed));
         }
-        let deps = document.head_entries();
+        let deps = named_heads(&mut document);
         // Whatever fails from here on drops the document, and with it the
         // change; the next use loads it as it is stored.
         change(&mut document)?;
-        if let Some((hash, bytes)) = document.commit(writer.now) {
+        if let Some((hash, bytes)) = document.commit(writer.now)? {
             let blobs = blobs.into_iter().collect();
             let draft = self.draft(id, EntryKind::Change, deps, blobs);
             let entry = self.seal(writer, draft, &bytes)?;
@@ -241,7 +242,7 @@ impl Space {
         if document.is_removed() {
             return Err(EngineError::Document(DocumentError::Removed));
         }
-        let deps = document.head_entries();
+        let deps = named_heads(document);
         let draft = self.draft(id, EntryKind::Tombstone, deps, vec![]);
         let entry = self.seal(writer, draft, &[])?;
         self.document(id)?.bury(entry);
@@ -252,7 +253,7 @@ impl Space {
         &self,
         document: DocumentId,
         kind: EntryKind,
-        deps: Vec<node_model::EntryId>,
+        deps: Vec<EntryId>,
         blobs: Vec<BlobId>,
     ) -> Draft {
         Draft {
@@ -271,7 +272,7 @@ impl Space {
         writer: &mut Writer<'_>,
         draft: Draft,
         plain: &[u8],
-    ) -> Result<node_model::EntryId, EngineError> {
+    ) -> Result<EntryId, EngineError> {
         let (epoch, key) = self.writing.as_ref().ok_or(EngineError::NoKey)?;
         let (document, sequence) = (draft.document, draft.sequence);
         let entry =
@@ -301,8 +302,7 @@ impl Space {
     pub(super) fn unstage(&mut self, mark: Mark) {
         for entry in self.staged.drain(mark.staged..) {
             let document = entry.header().document;
-            self.loaded.remove(&document);
-            self.recent.retain(|recent| *recent != document);
+            self.loaded.take(document);
         }
         self.tip = mark.tip;
     }
@@ -314,7 +314,7 @@ impl Space {
     }
 
     /// Batches are durable: brings what is loaded up to date.
-    pub(super) fn committed(&mut self, batches: &[Batch], new: &BTreeSet<node_model::EntryId>) {
+    pub(super) fn committed(&mut self, batches: &[Batch], new: &BTreeSet<EntryId>) {
         self.stale.append(&mut self.touched);
         for batch in batches.iter().filter(|batch| batch.source.is_some()) {
             let mut arrived: BTreeMap<DocumentId, Vec<VerifiedEntry>> = BTreeMap::new();
@@ -323,9 +323,10 @@ impl Space {
             }
             for (id, entries) in arrived {
                 self.stale.insert(id);
-                if let Some(mut document) = self.loaded.remove(&id) {
-                    self.absorb(&mut document, &entries);
-                    self.loaded.insert(id, document);
+                let Some(mut document) = self.loaded.take(id) else { continue };
+                Self::bury_if_told(&mut document, &entries);
+                if document.catch_up(self.opened(&entries)) {
+                    self.remember(id, document);
                 }
             }
         }
@@ -334,8 +335,7 @@ impl Space {
     /// The store refused: forgets everything that it does not hold.
     pub(super) fn rolled_back(&mut self) -> Result<(), StoreError> {
         for id in std::mem::take(&mut self.touched) {
-            self.loaded.remove(&id);
-            self.recent.retain(|recent| *recent != id);
+            self.loaded.take(id);
             self.stale.insert(id);
         }
         self.tip = self.store.tip(self.device)?;
@@ -353,7 +353,7 @@ impl Space {
         };
         let mut index = self.index.take().unwrap_or_default();
         for id in stale {
-            let summary = match self.loaded.get(&id) {
+            let summary = match self.loaded.get(id) {
                 Some(document) => summary(document, id),
                 None => self.load(id)?.as_ref().and_then(|document| summary(document, id)),
             };
@@ -368,6 +368,13 @@ impl Space {
 
 fn stored(bytes: Vec<u8>) -> Result<VerifiedEntry, StoreError> {
     VerifiedEntry::from_storage(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
+/// The heads that an entry names: as many as it may. The change inside names all.
+fn named_heads(document: &mut Document) -> Vec<EntryId> {
+    let mut heads = document.head_entries();
+    heads.truncate(ENTRY_DEPS_MAX);
+    heads
 }
 
 fn summary(document: &Document, id: DocumentId) -> Option<Summary> {
