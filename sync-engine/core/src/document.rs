@@ -5,7 +5,9 @@
 //! from JSON.
 
 mod budget;
+pub mod conflicts;
 mod edit;
+mod graph;
 mod intake;
 mod refusal;
 mod search;
@@ -113,7 +115,8 @@ pub struct HistoryItem {
 pub struct Document {
     auto: AutoCommit,
     intake: Intake,
-    tombstones: BTreeSet<EntryId>,
+    /// Tombstones, and the entries that each one knew of.
+    tombstones: BTreeMap<EntryId, Vec<EntryId>>,
 }
 
 impl Document {
@@ -128,7 +131,7 @@ impl Document {
         Self {
             auto: AutoCommit::new().with_actor(ActorId::from(actor.as_slice())),
             intake: Intake::default(),
-            tombstones: BTreeSet::new(),
+            tombstones: BTreeMap::new(),
         }
     }
 
@@ -148,10 +151,10 @@ impl Document {
         self.intake.catch_up(&mut self.auto, changes)
     }
 
-    /// Takes in a tombstone; from then on the document is removed, in whatever
-    /// order edits arrive.
-    pub fn bury(&mut self, entry: EntryId) {
-        self.tombstones.insert(entry);
+    /// Takes in a tombstone and the heads that it knew; from then on the document
+    /// is removed, in whatever order edits arrive.
+    pub fn bury(&mut self, entry: EntryId, known: &[EntryId]) {
+        self.tombstones.insert(entry, known.to_vec());
     }
 
     /// Whether it was removed.

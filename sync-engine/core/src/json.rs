@@ -101,7 +101,7 @@ pub(crate) fn read_at(auto: &AutoCommit, object: &ObjId, prop: Prop, depth: usiz
     Found::at(auto, object, prop).read(auto, depth)
 }
 
-fn read_scalar(scalar: &ScalarValue) -> Value {
+pub(crate) fn read_scalar(scalar: &ScalarValue) -> Value {
     match scalar {
         ScalarValue::Str(text) => Value::String(text.to_string()),
         ScalarValue::Int(number) | ScalarValue::Timestamp(number) => (*number).into(),

@@ -21,5 +21,5 @@ pub mod store;
 
 pub use engine::{
     EngineError, Flushed, JobId, Output, PeerSync, SpaceCounts, SyncEngine, Writer,
-    content_document, path_document,
+    conflict::DecisionError, content_document, path_document,
 };

@@ -17,6 +17,7 @@ use node_model::EntryId;
 
 use super::{
     budget::{Budget, Share},
+    graph::Graph,
     guarded,
     refusal::Refusal,
     search::{Search, middle},
@@ -71,6 +72,8 @@ struct Turn {
 /// What a document has taken in, and what not.
 #[derive(Default)]
 pub(super) struct Intake {
+    /// Which changes know of which.
+    graph: Graph,
     applied: BTreeMap<ChangeHash, Applied>,
     actors: BTreeMap<ActorId, Turn>,
     budget: Budget,
@@ -94,6 +97,15 @@ impl Intake {
 
     pub(super) fn memory_bytes(&self) -> u64 {
         self.budget.memory_bytes()
+    }
+
+    pub(super) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Changes and the entries that brought them.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&ChangeHash, EntryId)> {
+        self.applied.iter().filter_map(|(hash, applied)| Some((hash, applied.entry?)))
     }
 
     pub(super) fn entry(&self, hash: &ChangeHash) -> Option<EntryId> {
@@ -340,6 +352,9 @@ impl Intake {
         ahead.changes.keys().for_each(|hash| {
             self.left_out.remove(hash);
         });
+        for (hash, deps, operations) in ahead.order {
+            self.graph.add(hash, &deps, operations);
+        }
         self.applied.extend(ahead.changes);
         self.actors.extend(ahead.actors);
     }
@@ -350,12 +365,15 @@ impl Intake {
 struct Ahead {
     changes: BTreeMap<ChangeHash, Applied>,
     actors: BTreeMap<ActorId, Turn>,
+    /// Each one after those that it depends on: its hash, these, its operations.
+    order: Vec<(ChangeHash, Vec<ChangeHash>, usize)>,
 }
 
 impl Ahead {
     fn note(&mut self, change: &Change, entry: Option<EntryId>, turn: Turn) {
         let operation_max = turn.operation_max;
         self.changes.insert(change.hash(), Applied { entry, operation_max });
+        self.order.push((change.hash(), change.deps().to_vec(), change.len()));
         let own = Turn { operation_max: change.max_op(), ..turn };
         self.actors.insert(change.actor_id().clone(), own);
     }

@@ -105,7 +105,7 @@ fn order_and_repetition_of_arrivals_do_not_matter() {
 #[test]
 fn a_removed_document_stays_removed_whatever_arrives_later() {
     let mut ada = filled(&json!({"n": 0}));
-    ada.document.bury(EntryId([99; 32]));
+    ada.document.bury(EntryId([99; 32]), &[]);
     let mut ben = Replica::new(2);
     ben.take(&ada);
     ben.edit(|document| document.set(&Pointer::parse("n")?, &json!(1)));

@@ -3,6 +3,7 @@
 //! Writes are staged and become durable together in [`SyncEngine::flush`] (group
 //! commit); the caller acknowledges after it.
 
+pub(crate) mod conflict;
 mod exchange;
 mod space;
 
@@ -16,7 +17,7 @@ use serde_json::Value;
 
 use self::space::Space;
 use crate::{
-    document::{Document, DocumentError, HistoryItem, Meta, Summary, blobs_in},
+    document::{Document, DocumentError, Meta, Summary, blobs_in},
     entry::{EntryError, VerifiedEntry},
     json::Pointer,
     patch::PatchOp,
@@ -373,18 +374,6 @@ impl SyncEngine {
     ) -> Result<&mut Document, EngineError> {
         let document = self.space_mut(space)?.document(document)?;
         if document.is_removed() { Err(DocumentError::Removed.into()) } else { Ok(document) }
-    }
-
-    /// The history of a document, also of a removed one.
-    ///
-    /// # Errors
-    /// [`EngineError`].
-    pub fn history(
-        &mut self,
-        space: SpaceId,
-        document: DocumentId,
-    ) -> Result<Vec<HistoryItem>, EngineError> {
-        Ok(self.space_mut(space)?.document(document)?.history())
     }
 
     /// All documents of a space.

@@ -170,7 +170,7 @@ impl Space {
     fn bury_if_told(document: &mut Document, entries: &[VerifiedEntry]) {
         for entry in entries {
             match entry.header().kind {
-                EntryKind::Tombstone => document.bury(entry.id()),
+                EntryKind::Tombstone => document.bury(entry.id(), &entry.header().deps),
                 EntryKind::Change => {
                     #[cfg(feature = "planted-bugs")]
                     if node_model::planted::active(node_model::planted::Bug::ReorderedTombstone) {
@@ -238,14 +238,22 @@ impl Space {
         writer: &mut Writer<'_>,
         id: DocumentId,
     ) -> Result<(), EngineError> {
-        let document = self.document(id)?;
-        if document.is_removed() {
+        if self.document(id)?.is_removed() {
             return Err(EngineError::Document(DocumentError::Removed));
         }
-        let deps = named_heads(document);
-        let draft = self.draft(id, EntryKind::Tombstone, deps, vec![]);
+        self.bury_what_is_known(writer, id)
+    }
+
+    /// Removes a document, or says again that it is removed, knowing more of it.
+    pub(super) fn bury_what_is_known(
+        &mut self,
+        writer: &mut Writer<'_>,
+        id: DocumentId,
+    ) -> Result<(), EngineError> {
+        let deps = named_heads(self.document(id)?);
+        let draft = self.draft(id, EntryKind::Tombstone, deps.clone(), vec![]);
         let entry = self.seal(writer, draft, &[])?;
-        self.document(id)?.bury(entry);
+        self.document(id)?.bury(entry, &deps);
         Ok(())
     }
 

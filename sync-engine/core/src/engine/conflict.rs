@@ -1,0 +1,254 @@
+//! What documents hold beside their content: history, conflicts, and decisions
+//! about these.
+
+use std::collections::BTreeSet;
+
+use node_model::{DocumentId, SpaceId};
+
+use super::{EngineError, SyncEngine, Writer};
+use crate::document::{
+    HistoryItem, blobs_in,
+    conflicts::{ConflictId, ConflictKind, Conflicts, Resolution, ResolveError, restored_document},
+};
+
+/// Why a decision was not taken. Nothing changed.
+#[derive(Debug, thiserror::Error)]
+pub enum DecisionError {
+    /// The conflict is not there, or not like that.
+    #[error(transparent)]
+    Conflict(#[from] ResolveError),
+    /// The engine could not write it.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl SyncEngine {
+    /// The history of a document, also of a removed one.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn history(
+        &mut self,
+        space: SpaceId,
+        document: DocumentId,
+    ) -> Result<Vec<HistoryItem>, EngineError> {
+        Ok(self.space_mut(space)?.document(document)?.history())
+    }
+
+    /// All documents that a space holds something of, also removed ones: any of
+    /// them may have conflicts.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn documents_with_removed(&self, space: SpaceId) -> Result<Vec<DocumentId>, EngineError> {
+        let documents = self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?.store.documents();
+        Ok(documents?)
+    }
+
+    /// What in a document waits for a person, also in a removed one.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn conflicts(
+        &mut self,
+        space: SpaceId,
+        document: DocumentId,
+    ) -> Result<Conflicts, EngineError> {
+        Ok(self.space_mut(space)?.document(document)?.conflicts())
+    }
+
+    /// Stages a decision about a conflict, and says which document holds the
+    /// content now: another one after a removed one was restored.
+    ///
+    /// # Errors
+    /// [`DecisionError`].
+    pub fn resolve(
+        &mut self,
+        writer: &mut Writer<'_>,
+        space: SpaceId,
+        document: DocumentId,
+        (conflict, resolution): (ConflictId, Resolution),
+    ) -> Result<DocumentId, DecisionError> {
+        let loaded = self.space_mut(space)?.document(document)?;
+        if loaded.is_removed() {
+            return self.atomically(space, |engine| {
+                engine.resolve_removal(writer, space, document, (conflict, resolution))
+            });
+        }
+        let plan = loaded.plan(conflict, resolution)?;
+        let mut blobs = BTreeSet::new();
+        plan.values().for_each(|value| blobs_in(value, &mut blobs));
+        self.edit(writer, space, document, blobs, |document| document.carry_out(&plan))?;
+        Ok(document)
+    }
+
+    fn resolve_removal(
+        &mut self,
+        writer: &mut Writer<'_>,
+        space: SpaceId,
+        document: DocumentId,
+        (conflict, resolution): (ConflictId, Resolution),
+    ) -> Result<DocumentId, DecisionError> {
+        let removed = self.space_mut(space)?.document(document)?;
+        let open = removed.conflicts().items.into_iter().next();
+        let open =
+            open.filter(|open| open.id == conflict && open.kind == ConflictKind::RemovedDocument);
+        let open = open.ok_or(ResolveError::NoSuchConflict)?;
+        let holder = match resolution {
+            Resolution::KeepShown => document,
+            Resolution::KeepOther(0) | Resolution::KeepBoth => {
+                let meta = removed.meta();
+                let value = open.others.into_iter().next().and_then(|side| side.value);
+                let value = value.ok_or(ResolveError::NoSuchSide)?;
+                let restored = restored_document(document, conflict);
+                self.write_document(writer, space, restored, &meta, &value)?;
+                restored
+            }
+            Resolution::KeepOther(_) => return Err(ResolveError::NoSuchSide.into()),
+            Resolution::Undo => return Err(ResolveError::NothingBefore.into()),
+        };
+        self.space_mut(space)?.bury_what_is_known(writer, document)?;
+        Ok(holder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use node_model::{Epoch, Timestamp, seal::SealKey, sign::Signer};
+    use rand_chacha::ChaCha8Rng;
+    use rand_core::SeedableRng;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::entry::VerifiedEntry;
+    use crate::{
+        document::Meta,
+        json::Pointer,
+        store::{Batch, EntryStore, MemoryStore, StoreEpoch},
+    };
+
+    const SPACE: SpaceId = SpaceId([1; 32]);
+    const DOCUMENT: DocumentId = DocumentId([2; 16]);
+
+    /// A node with what its store holds from others.
+    struct Node {
+        engine: SyncEngine,
+        signer: Signer,
+        entropy: ChaCha8Rng,
+    }
+
+    impl Node {
+        fn new(number: u8, stored: &[Vec<u8>]) -> Self {
+            let signer = Signer::from_secret(&[number; 32]);
+            let mut store = MemoryStore::new(StoreEpoch([number; 16]));
+            let entries = stored.iter().cloned().map(VerifiedEntry::read);
+            let entries = entries.map(|entry| entry.expect("an entry")).collect();
+            store.append(&[Batch { entries, source: None, cursor: None }]).expect("memory");
+            let mut engine = SyncEngine::new(signer.device(), [number; 16]);
+            engine.open_space(SPACE, Box::new(store)).expect("memory");
+            let key = SealKey::from_bytes([9; 32]);
+            engine.use_epoch(SPACE, Epoch::FIRST, key.clone());
+            engine.write_with(SPACE, Some((Epoch::FIRST, key)));
+            Self { engine, signer, entropy: ChaCha8Rng::seed_from_u64(u64::from(number)) }
+        }
+
+        fn write<T>(&mut self, write: impl FnOnce(&mut SyncEngine, &mut Writer<'_>) -> T) -> T {
+            let Self { engine, signer, entropy } = self;
+            let written = write(engine, &mut Writer { signer, entropy, now: Timestamp(5_000) });
+            assert!(engine.flush().0.is_empty());
+            written
+        }
+
+        fn stored(&self) -> Vec<Vec<u8>> {
+            let documents = self.engine.documents_with_removed(SPACE).expect("the space");
+            let stored = |id| self.engine.stored(SPACE, id).expect("the document");
+            documents.into_iter().flat_map(stored).collect()
+        }
+
+        fn fill(&mut self, value: &Value) {
+            let meta = Meta { kind: "note".into(), path: None, source: None };
+            self.write(|engine, writer| {
+                engine.write_document(writer, SPACE, DOCUMENT, &meta, value).expect("it is small");
+            });
+        }
+
+        fn set(&mut self, path: &str, value: &Value) {
+            let pointer = Pointer::parse(path).expect("a pointer");
+            self.write(|engine, writer| {
+                engine.set(writer, SPACE, DOCUMENT, (&pointer, value)).expect("it is there");
+            });
+        }
+
+        fn decide(&mut self, resolution: Resolution) -> Result<DocumentId, DecisionError> {
+            let open = self.engine.conflicts(SPACE, DOCUMENT).expect("the document");
+            let id = open.items.first().expect("a conflict").id;
+            self.write(|engine, writer| engine.resolve(writer, SPACE, DOCUMENT, (id, resolution)))
+        }
+
+        fn open(&mut self) -> usize {
+            self.engine.conflicts(SPACE, DOCUMENT).expect("the document").items.len()
+        }
+    }
+
+    /// What two nodes hold that changed a document while they were apart.
+    fn apart(first: impl FnOnce(&mut Node), second: impl FnOnce(&mut Node)) -> Vec<Vec<u8>> {
+        let mut ada = Node::new(1, &[]);
+        ada.fill(&json!({"title": "Bread", "n": 1}));
+        let mut ben = Node::new(2, &ada.stored());
+        first(&mut ada);
+        second(&mut ben);
+        [ada.stored(), ben.stored()].concat()
+    }
+
+    fn remove(node: &mut Node) {
+        node.write(|engine, writer| engine.remove_document(writer, SPACE, DOCUMENT))
+            .expect("it is there");
+    }
+
+    #[test]
+    fn a_removal_against_a_change_stays_or_is_restored_and_never_undone() {
+        let stored = apart(remove, |ben| ben.set("n", &json!(2)));
+        let mut ada = Node::new(1, &stored);
+        let mut ben = Node::new(2, &stored);
+        assert!(matches!(
+            ada.decide(Resolution::Undo),
+            Err(DecisionError::Conflict(ResolveError::NothingBefore))
+        ));
+        assert_eq!((ada.open(), ben.open()), (1, 1));
+        let restored = ada.decide(Resolution::KeepOther(0)).expect("it is restored");
+        assert_eq!(ben.decide(Resolution::KeepOther(0)).expect("it is restored"), restored);
+        let mut late = Node::new(3, &[ben.stored(), ada.stored()].concat());
+        for node in [&mut ada, &mut ben, &mut late] {
+            assert_eq!(node.open(), 0);
+            assert!(node.engine.document(SPACE, DOCUMENT).is_err());
+            let document = node.engine.document(SPACE, restored).expect("it was restored");
+            assert_eq!(document.value(), json!({"title": "Bread", "n": 2}));
+            assert_eq!(document.meta().kind, "note");
+            assert_eq!(document.conflicts().items, []);
+        }
+        let mut cyd = Node::new(4, &stored);
+        assert_eq!(cyd.decide(Resolution::KeepShown).expect("it stays removed"), DOCUMENT);
+        assert_eq!(cyd.open(), 0);
+        assert_eq!(cyd.engine.documents(SPACE).expect("the space").len(), 0);
+    }
+
+    #[test]
+    fn a_removal_that_knew_all_is_no_conflict() {
+        let mut ada = Node::new(1, &[]);
+        ada.fill(&json!({"n": 1}));
+        remove(&mut ada);
+        assert_eq!(ada.open(), 0);
+    }
+
+    #[test]
+    fn a_decision_travels_as_an_entry() {
+        let set = |title: &'static str| move |node: &mut Node| node.set("title", &json!(title));
+        let stored = apart(set("A"), set("B"));
+        let mut ada = Node::new(1, &stored);
+        ada.decide(Resolution::Undo).expect("it can be undone");
+        let mut ben = Node::new(2, &[ada.stored(), stored].concat());
+        assert_eq!((ada.open(), ben.open()), (0, 0));
+        let value = ben.engine.document(SPACE, DOCUMENT).expect("the document").value();
+        assert_eq!(value["title"], json!("Bread"));
+    }
+}
