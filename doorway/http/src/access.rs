@@ -93,7 +93,7 @@ fn check(guard: &Guard, request: &Request) -> Result<(), Problem> {
         Audience::Socket => {
             check_right(&guard.app.config, request)?;
             let detail = "this is possible only over the node's own socket";
-            Err(Problem::new(StatusCode::FORBIDDEN, "socket-only", detail, "kith import --help"))
+            Err(Problem::new(StatusCode::FORBIDDEN, "socket-only", detail, "kith --help"))
         }
     }
 }

@@ -16,7 +16,7 @@ use utoipa::{
 
 use crate::{
     access::Audience,
-    api::{blobs, documents, events, node, pairing, people, spaces, transfer},
+    api::{blobs, documents, events, node, packs, pairing, people, spaces, transfer},
     pages,
     problem::SentProblem,
     routes::{Route, table},
@@ -74,6 +74,8 @@ use crate::{
         blobs::head,
         transfer::import,
         transfer::export,
+        packs::pack,
+        packs::unpack,
         pages::layout::stylesheet,
         pages::layout::icon,
         pages::enter::by_code,

@@ -19,7 +19,7 @@ use crate::{
         Audience::{self, Anyone, People, Programs, Socket, Visitors},
         Guard,
     },
-    api::{blobs, documents, events, node, pairing, people, spaces, transfer},
+    api::{blobs, documents, events, node, packs, pairing, people, spaces, transfer},
     config::{Access, App, DoorwayConfig},
     extract::FORM_BYTES_MAX,
     pages,
@@ -99,6 +99,8 @@ pub(crate) fn table() -> Vec<Route> {
         route(HEAD,   "/api/v1/spaces/{space}/blobs/{hash}",    Programs, blobs::head),
         route(POST,   "/api/v1/spaces/{space}/import",          Socket,   transfer::import),
         route(POST,   "/api/v1/spaces/{space}/export",          Socket,   transfer::export),
+        route(POST,   "/api/v1/spaces/{space}/pack",            Socket,   packs::pack),
+        route(POST,   "/api/v1/unpack",                         Socket,   packs::unpack),
 
         route(GET,    "/assets/kith.css",                       Anyone,   pages::layout::stylesheet),
         route(GET,    "/assets/kith.svg",                       Anyone,   pages::layout::icon),

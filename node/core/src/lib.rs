@@ -9,6 +9,7 @@
 pub mod failure;
 mod farewell;
 mod node;
+pub mod pack;
 mod pair;
 mod people;
 pub mod request;

@@ -21,6 +21,7 @@ use trust_core::{Action, Decision, Ledger, Question, Trust, TrustError, keyring:
 
 use crate::{
     failure::Failure,
+    pack::Carrying,
     pair::Pairings,
     request::{Request, Response},
     serve::PendingWrite,
@@ -171,6 +172,7 @@ pub struct Node {
     pub(crate) last_sync: BTreeMap<DeviceId, Timestamp>,
     pub(crate) pairings: Pairings,
     pub(crate) writes: Vec<PendingWrite>,
+    pub(crate) carrying: Carrying,
     pub(crate) sync_waits: Vec<SyncWait>,
     pub(crate) compare_at: Duration,
     /// What peers were denied and is not noted yet.
@@ -219,6 +221,7 @@ impl Node {
             last_sync: BTreeMap::new(),
             pairings: Pairings::default(),
             writes: Vec::new(),
+            carrying: Carrying::default(),
             sync_waits: Vec::new(),
             unsorted: BTreeSet::new(),
             effects: VecDeque::new(),
@@ -262,6 +265,7 @@ impl Node {
     pub fn flush(&mut self, now: Now) {
         let flushed = self.sync.flush();
         self.answer_writes(&flushed);
+        self.answer_carried(&flushed);
         self.sort_out(now);
         self.route(now);
         if self.denials.len() >= DENIALS_MAX {

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use crate::pack::{PackRequest, PackResponse};
 use node_model::{
     AgentId, BlobId, DeviceId, DocumentId, SpaceId, Timestamp, seal::SealKey, ticket::Ticket,
 };
 use serde_json::Value;
+
 pub use sync_engine_core::{
     content_document,
     document::{HistoryItem, Meta, Summary},
@@ -234,6 +236,8 @@ pub enum Request {
         /// Whether to compare everything instead of trusting cursors.
         is_full: bool,
     },
+    /// About packs. → [`Response::Pack`]
+    Pack(PackRequest),
 }
 
 /// A document to write.
@@ -327,6 +331,8 @@ pub enum Response {
     Peers(Vec<PeerInfo>),
     /// To [`Request::Sync`].
     Synced(SyncReport),
+    /// To [`Request::Pack`].
+    Pack(PackResponse),
 }
 
 /// Who and where a node is.

@@ -13,7 +13,7 @@ use sync_engine_core::{
     entry::{EntryError, VerifiedEntry},
 };
 use trust_core::{
-    Action, Question, Rule,
+    Action, Question, Rule, Trust,
     exchange::{self, ATTESTATIONS_PER_MESSAGE_MAX, Message},
 };
 
@@ -108,19 +108,11 @@ impl Node {
         job: JobId,
         results: Vec<Result<VerifiedEntry, EntryError>>,
     ) {
+        if let Some(asked) = self.carrying.take(job) {
+            return self.carried(now, asked, results);
+        }
         let trust = &mut self.trust;
-        self.sync.on_verified(job, results, &mut |entry| {
-            let header = entry.header();
-            let written = Some((header.sequence, entry.id()));
-            let action = Action::Write(header.space, written);
-            let decision = trust.decide(Question { device: header.author, action });
-            // Whoever may write may write all: one line for it.
-            let is_all = decision.rule == Rule::RoleSuffices;
-            let action = if is_all { Action::Write(header.space, None) } else { action };
-            let question = Question { device: header.author, action };
-            trust.note_decision(now.wall, question, &decision);
-            decision.is_allowed()
-        });
+        self.sync.on_verified(job, results, &mut |entry| may_write(trust, now, entry));
     }
 
     /// What the trust plane knows has changed: opens spaces, admits devices,
@@ -287,4 +279,17 @@ impl Node {
             },
         )
     }
+}
+
+/// The trust plane's word on the author of an entry that came from outside, noted.
+pub(crate) fn may_write(trust: &mut Trust, now: Now, entry: &VerifiedEntry) -> bool {
+    let header = entry.header();
+    let action = Action::Write(header.space, Some((header.sequence, entry.id())));
+    let decision = trust.decide(Question { device: header.author, action });
+    // Whoever may write may write all: one line for it.
+    let is_all = decision.rule == Rule::RoleSuffices;
+    let action = if is_all { Action::Write(header.space, None) } else { action };
+    let question = Question { device: header.author, action };
+    trust.note_decision(now.wall, question, &decision);
+    decision.is_allowed()
 }

@@ -46,6 +46,7 @@ impl Node {
                 return self.confirm_pairing(now, id, device, is_same);
             }
             Request::Sync { device, is_full } => return self.sync_now(now, id, device, is_full),
+            Request::Pack(request) => return self.serve_pack(now, id, request),
             Request::WriteDocuments { space, documents } => {
                 return self.serve_write(now, id, space, |engine, writer| {
                     write_documents(engine, writer, space, documents)

@@ -95,6 +95,16 @@ pub enum Command {
     /// Write a space's files to a folder, byte for byte
     #[command(after_help = "Examples:\n  kith export kitchen ~/kitchen-copy")]
     Export(Export),
+    /// Write a space to one sealed file, for a USB stick: any member can take it in
+    #[command(
+        after_help = "Examples:\n  kith pack album /media/stick/album.kithpack\n  kith pack album later.kithpack --since album.kithpack   (only what is new)\n\nMembers of the space open it, custodians too; for everybody else it is noise.\nFiles that are not on this device are not in it."
+    )]
+    Pack(Pack),
+    /// Take in what somebody packed
+    #[command(
+        after_help = "Examples:\n  kith unpack /media/stick/album.kithpack\n\nThe same pack again changes nothing. Of a damaged one everything before the damage is kept."
+    )]
+    Unpack(Unpack),
     /// Synchronise now
     #[command(after_help = "Examples:\n  kith sync\n  kith sync --full")]
     Sync(Sync),
@@ -422,6 +432,25 @@ pub struct Export {
     pub space: String,
     /// The folder
     pub dir: PathBuf,
+}
+
+/// `kith pack`.
+#[derive(Debug, Args)]
+pub struct Pack {
+    /// The space
+    pub space: String,
+    /// The file to write; one of that name is replaced
+    pub file: PathBuf,
+    /// Leave out what this earlier pack of the space, and those that it builds on, hold
+    #[arg(long, value_name = "FILE")]
+    pub since: Option<PathBuf>,
+}
+
+/// `kith unpack`.
+#[derive(Debug, Args)]
+pub struct Unpack {
+    /// The pack
+    pub file: PathBuf,
 }
 
 /// `kith sync`.

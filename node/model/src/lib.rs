@@ -1,4 +1,4 @@
-//! Words that every plane shares: ids, signatures, seals, tickets, limits, time.
+//! Words that every plane shares: ids, signatures, seals, tickets, packs, limits, time.
 //!
 //! Invariant: nothing here does I/O, reads a clock or draws randomness; callers
 //! pass time and an [`Entropy`] in.
@@ -8,6 +8,7 @@ pub mod cbor;
 pub mod id;
 pub mod limit;
 mod now;
+pub mod pack;
 #[cfg(feature = "planted-bugs")]
 pub mod planted;
 pub mod seal;

@@ -170,7 +170,7 @@ fn target(folder: &Path, path: &str) -> Result<PathBuf, Failure> {
 }
 
 /// The unfinished file, in the folder of its target under a name that no file has.
-fn create(target: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn create(target: &Path) -> io::Result<NamedTempFile> {
     let folder = target.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut builder = tempfile::Builder::new();
@@ -182,12 +182,12 @@ fn create(target: &Path) -> io::Result<NamedTempFile> {
 }
 
 /// Nobody sees a half-written file under its own name.
-fn finish(file: NamedTempFile, target: &Path) -> io::Result<()> {
+pub(crate) fn finish(file: NamedTempFile, target: &Path) -> io::Result<()> {
     file.persist(target)?;
     Ok(())
 }
 
-fn write_failure(error: &io::Error) -> Failure {
+pub(crate) fn write_failure(error: &io::Error) -> Failure {
     let mut failure = read_failure(error);
     failure.message = format!("could not write it: {error}");
     failure

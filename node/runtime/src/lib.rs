@@ -12,6 +12,7 @@ mod export;
 mod handle;
 mod import;
 mod import_file;
+mod pack;
 mod seal_file;
 mod start;
 mod storage;
@@ -23,6 +24,7 @@ pub use entropy::OsEntropy;
 pub use export::ExportReport;
 pub use handle::{Handle, NodeEvent, Progress, ProgressSender, Skipped};
 pub use import::ImportReport;
+pub use pack::{PackReport, UnpackReport};
 pub use start::{Network, StartConfig, StartError, Started, start};
 pub use trust_core::keyring::{DeviceKeys, Standing};
 

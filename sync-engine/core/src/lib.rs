@@ -20,6 +20,6 @@ pub mod sketch;
 pub mod store;
 
 pub use engine::{
-    EngineError, Flushed, JobId, Output, PeerSync, SpaceCounts, SyncEngine, Writer,
+    Carried, EngineError, Flushed, JobId, Output, PeerSync, SpaceCounts, SyncEngine, Writer,
     conflict::DecisionError, content_document, path_document,
 };

@@ -58,7 +58,7 @@ pub struct Tip {
 pub struct Arrival {
     /// Its place in the order of arrival, from 1.
     pub place: u64,
-    /// From which peer it came; `None` when written here.
+    /// From which peer it came; `None` when written here, this device when it came in a file.
     pub source: Option<DeviceId>,
     /// The entry's bytes.
     pub bytes: Vec<u8>,
@@ -69,7 +69,8 @@ pub struct Arrival {
 pub struct Batch {
     /// The entries; known ones are passed over.
     pub entries: Vec<VerifiedEntry>,
-    /// From which peer they came; `None` when written here.
+    /// From which peer they came; `None` when written here, this device when they came in a
+    /// file.
     pub source: Option<DeviceId>,
     /// Our place in that peer's store afterwards.
     pub cursor: Option<Cursor>,

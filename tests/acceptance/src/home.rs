@@ -258,6 +258,16 @@ impl Kith {
         said.failure()
     }
 
+    /// Starts it, for a test that ends it.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn begin(mut self) -> Child {
+        self.command.stdout(Stdio::null()).stderr(Stdio::null());
+        self.command.spawn().expect("the binary starts")
+    }
+
     /// Starts it with standard input that never ends, and waits until it has read some of it.
     ///
     /// # Panics

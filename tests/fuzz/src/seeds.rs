@@ -1,5 +1,7 @@
 //! Valid encodings, for each target.
 
+mod packs;
+
 use std::sync::LazyLock;
 
 use node_model::{
@@ -34,7 +36,9 @@ use crate::{
     wire::{self, DOCUMENT, SPACE},
 };
 
-fn entropy() -> ChaCha8Rng {
+pub(crate) use packs::{pack_frames, packs};
+
+pub(crate) fn entropy() -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(1)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{
-    AgentId, AttestationId, BlobId, DeviceId, DocumentId, EntryId, SpaceId, Timestamp, cbor,
+    AgentId, AttestationId, BlobId, DeviceId, DocumentId, EntryId, SpaceId, Timestamp, cbor, pack,
     seal::SealKey, ticket::Ticket,
 };
 use serde_json::{Value, json};
@@ -100,6 +100,8 @@ targets! {
     entry_bodies: UNPACKED_MAX, SIGNED;
     blob_headers: DECODED_MAX, DECODER;
     blob_infos: DECODED_MAX, DECODER;
+    packs: DECODED_MAX, DECODER;
+    pack_frames: DECODED_MAX, DECODER;
     digests: DECODED_MAX, DECODER;
     sketch_parts: SKETCHED_MAX, DECODER;
     pointers: DOCUMENT_MAX, DOCUMENT_INPUTS;
@@ -275,6 +277,32 @@ pub fn blob_headers(data: &[u8]) {
 /// What the seal of a blob's header covers.
 pub fn blob_infos(data: &[u8]) {
     blob_headers(&wire::blob_header(&blob_secret(), data));
+}
+
+/// Packs from the first byte on, with the key of whoever reads.
+pub fn packs(data: &[u8]) {
+    let Some((preamble, mut rest)) = data.split_first_chunk() else { return };
+    let Ok(header_bytes) = pack::Header::bytes_behind(preamble) else { return };
+    let Some(Ok(header)) = rest.split_off(..header_bytes).map(pack::Header::decode) else { return };
+    let behind = preamble.len() + header_bytes;
+    assert_eq!(header.encode(), data[..behind]);
+    let mut opener = pack::Opener::new(&wire::key(), &data[..behind]);
+    let mut sealer = pack::Sealer::new(&wire::key(), &data[..behind]);
+    while !opener.is_at_end() {
+        let Some((length, more)) = rest.split_first_chunk() else { return };
+        let Ok(count) = pack::Opener::bytes_behind(*length) else { return };
+        let Some((sealed, more)) = more.split_at_checked(count) else { return };
+        let Ok(frame) = opener.open(sealed) else { return };
+        assert_eq!(sealer.seal(&mut seeds::entropy(), &frame).len(), length.len() + count);
+        rest = more;
+    }
+}
+
+/// What the seal of a pack's frame covers.
+pub fn pack_frames(data: &[u8]) {
+    if let Ok(frame) = pack::Frame::decode(data) {
+        assert_eq!(frame.encode(), data);
+    }
 }
 
 /// Digests of sets as they are stored.

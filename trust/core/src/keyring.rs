@@ -2,6 +2,8 @@
 //! with HPKE (RFC 9180: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256,
 //! ChaCha20-Poly1305, base mode).
 
+pub(crate) mod pack;
+
 use std::collections::BTreeMap;
 
 use hpke::{

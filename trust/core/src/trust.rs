@@ -1,5 +1,6 @@
 //! The trust plane of one node: its keys, what it knows, what it may say.
 
+mod carry;
 mod journal;
 mod records;
 mod share;

@@ -4,6 +4,7 @@ pub(crate) mod blobs;
 pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod node;
+pub(crate) mod packs;
 pub(crate) mod pairing;
 pub(crate) mod people;
 pub(crate) mod spaces;

@@ -40,12 +40,11 @@ pub(crate) struct Folder {
     path: String,
 }
 
-impl Folder {
-    fn path(self) -> Result<PathBuf, Problem> {
-        let path = PathBuf::from(self.path);
-        let is_absolute = path.is_absolute();
-        if is_absolute { Ok(path) } else { Err(Problem::invalid("the path must be absolute")) }
-    }
+/// A path of this device, from whoever may name one.
+pub(crate) fn absolute(path: String) -> Result<PathBuf, Problem> {
+    let path = PathBuf::from(path);
+    let is_absolute = path.is_absolute();
+    if is_absolute { Ok(path) } else { Err(Problem::invalid("the path must be absolute")) }
 }
 
 /// Import a folder or a file.
@@ -58,7 +57,7 @@ pub(crate) async fn import(
     JsonBody(folder): JsonBody<Folder>,
 ) -> Result<Response, Problem> {
     let space = ask::space(&app.handle, &space).await?.space;
-    let path = folder.path()?;
+    let path = absolute(folder.path)?;
     Ok(lines(|progress| async move {
         let report = app.handle.import(space, path, progress).await?;
         Ok(imported(report))
@@ -75,7 +74,7 @@ pub(crate) async fn export(
     JsonBody(folder): JsonBody<Folder>,
 ) -> Result<Response, Problem> {
     let space = ask::space(&app.handle, &space).await?.space;
-    let path = folder.path()?;
+    let path = absolute(folder.path)?;
     Ok(lines(|progress| async move {
         let report = app.handle.export(space, path, progress).await?;
         Ok(exported(report))
@@ -101,7 +100,7 @@ fn skipped(skipped: Vec<Skipped>) -> Vec<Value> {
 
 /// Does the work while telling how far it is. If nobody listens any more, the
 /// work is dropped; it can be begun again.
-fn lines<W, F>(work: W) -> Response
+pub(crate) fn lines<W, F>(work: W) -> Response
 where
     W: FnOnce(ProgressSender) -> F,
     F: Future<Output = Result<Value, Failure>> + Send + 'static,

@@ -130,3 +130,44 @@ async fn a_folder_goes_in_and_out_over_the_socket() {
         serde_json::from_str(none.text().lines().last().expect("a line")).expect("JSON");
     assert!(last["error"]["code"].is_string() && last["error"]["fix"].is_string(), "{last}");
 }
+
+#[tokio::test]
+async fn a_pack_goes_out_and_in_over_the_socket_only() {
+    let house = House::new().await;
+    let space = house.found("family").await;
+    put(&house, "ten.txt", "text/plain", b"0123456789").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("family.kithpack");
+    let send = async |path: &str, body: Value| {
+        let request = bare(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
+        let reply = send(&house.socket, request.body(Body::from(body.to_string())).expect("it"));
+        let text = reply.await.text();
+        serde_json::from_str::<Value>(text.lines().last().expect("a line")).expect("JSON")
+    };
+    let made = send("/api/v1/spaces/family/pack", json!({ "file": file })).await;
+    let made = &made["result"];
+    assert_eq!(made["file"], json!(file));
+    assert_eq!((&made["space"], &made["blobs"]), (&json!(space), &json!(1)));
+    assert_eq!(made["entries"], 1, "{made}");
+    assert!(made["attestations"].as_u64() > Some(0), "{made}");
+    let bytes = std::fs::metadata(&file).expect("a file").len();
+    assert_eq!(made["bytes"], bytes);
+
+    let taken = send("/api/v1/unpack", json!({ "file": file })).await;
+    let expected = json!({
+        "space": space, "entries_new": 0, "entries_known": 1, "blobs_new": 0, "refused": [],
+    });
+    assert_eq!(taken["result"], expected);
+    let later = folder.path().join("later.kithpack");
+    let made = send("/api/v1/spaces/family/pack", json!({ "file": later, "since": file })).await;
+    assert_eq!((&made["result"]["entries"], &made["result"]["blobs"]), (&json!(0), &json!(0)));
+
+    std::fs::write(&file, "something else").expect("writes");
+    let refused = send("/api/v1/unpack", json!({ "file": file })).await;
+    assert_eq!(refused["error"]["code"], "invalid", "{refused}");
+    let relative = send("/api/v1/unpack", json!({ "file": "here" })).await;
+    assert_eq!(relative["code"], "invalid", "{relative}");
+    for path in ["/api/v1/unpack", "/api/v1/spaces/family/pack"] {
+        assert_eq!(house.post(path, &json!({ "file": file })).await.status, StatusCode::FORBIDDEN);
+    }
+}

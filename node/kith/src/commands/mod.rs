@@ -6,6 +6,7 @@ mod demo;
 mod device;
 mod doc;
 mod node;
+mod pack;
 mod pair;
 mod people;
 mod space;
@@ -55,6 +56,8 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         | Command::Blob(_)
         | Command::Import(_)
         | Command::Export(_)
+        | Command::Pack(_)
+        | Command::Unpack(_)
         | Command::Sync(_)
         | Command::Peer(_)) => ask(asking, &global).await,
     }
@@ -78,6 +81,8 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
         | Command::Blob(_)
         | Command::Import(_)
         | Command::Export(_)
+        | Command::Pack(_)
+        | Command::Unpack(_)
         | Command::Peer(_) => Reach::Here,
     };
     let client = Client::connect(global, reach).await?;
@@ -101,6 +106,8 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
             Command::Blob(blob) => blob::run(&asking, blob).await,
             Command::Import(import) => transfer::import(&asking, import).await,
             Command::Export(export) => transfer::export(&asking, export).await,
+            Command::Pack(pack) => pack::pack(&asking, pack).await,
+            Command::Unpack(unpack) => pack::unpack(&asking, unpack).await,
         }
     };
     let done = tokio::select! {

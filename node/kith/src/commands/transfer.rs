@@ -47,14 +47,7 @@ async fn transfer(
     path: &str,
     folder: &Path,
 ) -> Result<Value, CliError> {
-    // The node may run in another folder.
-    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    let Some(folder) = folder.to_str() else {
-        return Err(CliError::usage(
-            format!("{} is not a name that can be told to the node", folder.display()),
-            "rename the folder",
-        ));
-    };
+    let folder = told(folder)?;
     let bar = Bar::new(what, asking.is_json);
     let done = asking.client.stream(path, json!({"path": folder}), |line| bar.update(line)).await;
     bar.finish();
@@ -65,6 +58,16 @@ async fn transfer(
         }
     }
     Ok(report)
+}
+
+/// A path as the node is told it.
+pub(super) fn told(path: &Path) -> Result<String, CliError> {
+    // The node may run in another folder.
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.to_str().map(ToOwned::to_owned).ok_or_else(|| {
+        let message = format!("{} is not a name that can be told to the node", path.display());
+        CliError::usage(message, "rename it")
+    })
 }
 
 fn skipped(report: &Value) -> String {

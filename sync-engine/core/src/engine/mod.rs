@@ -3,6 +3,7 @@
 //! Writes are staged and become durable together in [`SyncEngine::flush`] (group
 //! commit); the caller acknowledges after it.
 
+mod carried;
 pub(crate) mod conflict;
 mod exchange;
 mod space;
@@ -15,6 +16,7 @@ use node_model::{
 };
 use serde_json::Value;
 
+pub use self::carried::Carried;
 use self::space::Space;
 use crate::{
     document::{Document, DocumentError, Meta, Summary, blobs_in},

@@ -8,6 +8,7 @@ mod disk;
 mod doorway;
 mod errors;
 mod keyring;
+mod pack;
 mod ports;
 mod removal;
 mod sharing;

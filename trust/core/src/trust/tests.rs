@@ -129,7 +129,7 @@ fn writes_with(trust: &Trust, space: SpaceId) -> Option<(Epoch, KeyId)> {
 }
 
 /// Ada founded a garden; Bo, Cy and Di are in it, as told.
-fn garden(roles: [Role; 3]) -> ([Trust; 4], SpaceId) {
+pub(crate) fn garden(roles: [Role; 3]) -> ([Trust; 4], SpaceId) {
     let mut people = [1, 2, 3, 4].map(|person| device(person, 0));
     meet(&mut people.each_mut());
     let [ada, others @ ..] = &mut people;
