@@ -18,6 +18,7 @@ pub mod patch;
 pub mod reconcile;
 pub mod sketch;
 pub mod store;
+pub mod text;
 
 pub use engine::{
     Carried, EngineError, Flushed, JobId, Output, PeerSync, SpaceCounts, SyncEngine, Writer,
