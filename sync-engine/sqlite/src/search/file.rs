@@ -47,9 +47,9 @@ impl Image {
 
 /// Reads and opens a file.
 pub(super) fn read(path: &Path, key: &SealKey) -> Result<Image, FreshBecause> {
-    let bytes = read_bounded(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => FreshBecause::Absent,
-        _ => FreshBecause::Damaged,
+    let bytes = read_bounded(path).map_err(|error| {
+        let is_absent = error.kind() == io::ErrorKind::NotFound;
+        if is_absent { FreshBecause::Absent } else { FreshBecause::Damaged }
     })?;
     let (header, sealed) = bytes.split_at_checked(HEADER_BYTES).ok_or(FreshBecause::Damaged)?;
     if !header.starts_with(MAGIC) {
