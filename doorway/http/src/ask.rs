@@ -8,7 +8,10 @@ use node_core::{
     },
 };
 use node_model::{AgentId, DocumentId, SpaceId};
-use node_runtime::Handle;
+use node_runtime::{
+    Handle,
+    search::{Limit, SearchAnswer},
+};
 use serde_json::Value;
 
 macro_rules! answer {
@@ -146,6 +149,20 @@ pub(crate) async fn history(
 ) -> Result<Vec<HistoryItem>, Failure> {
     let request = Request::History { space, document };
     answer!(node, request, Response::History(history) => history)
+}
+
+/// Words in all documents, or in those of a space by what it is called.
+pub(crate) async fn search(
+    node: &Handle,
+    text: &str,
+    space: Option<&str>,
+    limit: Limit,
+) -> Result<SearchAnswer, Failure> {
+    let only = match space {
+        Some(space) => Some(self::space(node, space).await?.space),
+        None => None,
+    };
+    node.search(text, only, limit).await
 }
 
 /// Changes one document.

@@ -16,7 +16,7 @@ use utoipa::{
 
 use crate::{
     access::Audience,
-    api::{blobs, documents, events, node, packs, pairing, people, spaces, transfer},
+    api::{blobs, documents, events, node, packs, pairing, people, search, spaces, transfer},
     pages,
     problem::SentProblem,
     routes::{Route, table},
@@ -60,6 +60,7 @@ use crate::{
         people::devices,
         people::revoke_device,
         people::why,
+        search::search,
         documents::list,
         documents::create,
         documents::read,
@@ -81,6 +82,7 @@ use crate::{
         pages::enter::by_code,
         pages::enter::by_token,
         pages::home::show,
+        pages::search::show,
         pages::space::show,
         pages::space::redirect,
         pages::document::show,

@@ -19,7 +19,7 @@ use crate::{
         Audience::{self, Anyone, People, Programs, Socket, Visitors},
         Guard,
     },
-    api::{blobs, documents, events, node, packs, pairing, people, spaces, transfer},
+    api::{blobs, documents, events, node, packs, pairing, people, search, spaces, transfer},
     config::{Access, App, DoorwayConfig},
     extract::FORM_BYTES_MAX,
     pages,
@@ -78,6 +78,8 @@ pub(crate) fn table() -> Vec<Route> {
         route(DELETE, "/api/v1/devices/{device}",               Programs, people::revoke_device),
         route(GET,    "/api/v1/why/{id}",                       Programs, people::why),
 
+        route(GET,    "/api/v1/search",                         Programs, search::search),
+
         route(GET,    "/api/v1/spaces",                         Programs, spaces::list),
         route(POST,   "/api/v1/spaces",                         Programs, spaces::found),
         route(GET,    "/api/v1/spaces/{space}",                 Programs, spaces::show),
@@ -107,6 +109,7 @@ pub(crate) fn table() -> Vec<Route> {
         route(GET,    "/enter/{code}",                          Visitors, pages::enter::by_code),
         route(POST,   "/enter",                                 Visitors, pages::enter::by_token),
         route(GET,    "/",                                      People,   pages::home::show),
+        route(GET,    "/search",                                People,   pages::search::show),
         route(GET,    "/s/{space}",                             People,   pages::space::show),
         route(GET,    "/s/{space}/",                            People,   pages::space::redirect),
         route(GET,    "/s/{space}/d/{doc}",                     People,   pages::document::show),

@@ -16,6 +16,7 @@ pub mod request;
 mod route;
 mod serve;
 mod sync_now;
+mod views;
 mod whereabouts;
 mod why;
 

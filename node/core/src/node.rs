@@ -97,6 +97,12 @@ pub enum Effect {
         /// The documents.
         documents: BTreeSet<DocumentId>,
     },
+    /// Tell whoever derives something from documents that keys came, so that more of
+    /// a space can be read.
+    Unlocked {
+        /// The space.
+        space: SpaceId,
+    },
     /// Show the short code of a pairing with a ticket of ours.
     PairingCode {
         /// Who came.
@@ -264,6 +270,8 @@ impl Node {
     /// Makes everything handled so far durable, then releases the answers.
     pub fn flush(&mut self, now: Now) {
         let flushed = self.sync.flush();
+        // Before the answers: whoever hears that it is written finds it, too.
+        self.route(now);
         self.answer_writes(&flushed);
         self.answer_carried(&flushed);
         self.sort_out(now);
@@ -365,8 +373,12 @@ impl Node {
             let store = self.storage.open(space, epoch)?;
             self.sync.open_space(space, store)?;
         }
+        let mut has_new_keys = false;
         for (epoch, _, keys) in self.trust.keyring().epochs(space) {
-            self.sync.use_epoch(space, epoch, keys.entries.clone());
+            has_new_keys |= self.sync.use_epoch(space, epoch, keys.entries.clone());
+        }
+        if has_new_keys {
+            self.tell_unlocked(space);
         }
         let writing = self.trust.writing_epoch(space);
         let writing = writing.map(|(epoch, _, keys)| (epoch, keys.entries.clone()));

@@ -9,7 +9,7 @@ use node_model::{
 use serde_json::Value;
 
 pub use sync_engine_core::{
-    content_document,
+    Changes, content_document,
     document::{HistoryItem, Meta, Summary},
     patch::PatchOp,
     path_document,
@@ -195,6 +195,22 @@ pub enum Request {
         /// The space.
         space: SpaceId,
     },
+    /// What has changed in a space, for whoever derives something from it.
+    /// → [`Response::Changes`]
+    Changes {
+        /// The space.
+        space: SpaceId,
+        /// The [`Changes::stamp`] up to which everything was seen; `None` is nothing.
+        since: Option<Vec<u8>>,
+    },
+    /// Reads a document for something that is derived from it: without keeping it
+    /// loaded. → [`Response::Looked`]
+    LookAt {
+        /// The space.
+        space: SpaceId,
+        /// The document.
+        document: DocumentId,
+    },
     /// The secret below which a space's blobs are sealed; never leaves the
     /// process. → [`Response::BlobSecret`]
     BlobSecret {
@@ -323,6 +339,10 @@ pub enum Response {
     History(Vec<HistoryItem>),
     /// To [`Request::Documents`].
     Documents(Vec<Summary>),
+    /// To [`Request::Changes`]; `None` where we cannot read the space.
+    Changes(Option<Changes>),
+    /// To [`Request::LookAt`]; `None` where there is nothing, or nothing any more.
+    Looked(Option<Box<(Summary, DocumentView)>>),
     /// To [`Request::BlobSecret`].
     BlobSecret(SealKey),
     /// To [`Request::Blobs`] and [`Request::FindBlob`]: each blob, and whether it is here.

@@ -112,6 +112,8 @@ impl Node {
             }
             Request::History { space, document } => self.history(space, document),
             Request::Documents { space } => self.documents(space),
+            Request::Changes { space, since } => self.changes(space, since.as_deref()),
+            Request::LookAt { space, document } => self.look_at(space, document),
             Request::BlobSecret { space, is_write } => self.blob_secret(space, is_write),
             Request::Blobs { space } => self.blobs(space),
             Request::FindBlob { space, blob } => self.find_blob(space, blob),

@@ -16,7 +16,7 @@ use trust_core::{Reach, Role, keyring::DeviceKeys, ledger::MemoryLedger};
 
 use crate::{
     Config, Effect, Failure, FailureKind, Input, Node, Request, RequestId, Response, SpaceStorage,
-    request::{Meta, PeerSyncState, WriteDocument},
+    request::{Changes, Meta, PeerSyncState, WriteDocument},
 };
 
 struct InMemory;
@@ -107,6 +107,7 @@ impl Company {
                 | NetCommand::Answer { .. },
             )
             | Effect::Changed { .. }
+            | Effect::Unlocked { .. }
             | Effect::PairingCode { .. }
             | Effect::Paired { .. } => {}
         }
@@ -206,6 +207,52 @@ fn a_ticket_relates_two_and_brings_the_space() {
 
 /// Introductions are short: what a large space says must not crowd out who
 /// somebody is.
+#[test]
+fn who_derives_something_is_told_what_changed_since() {
+    let mut company = Company::new(2);
+    let space = company.space(0);
+    let changes = |company: &mut Company, at, since: Option<&Changes>| {
+        let since = since.map(|changes| changes.stamp.clone());
+        let asked = company.ask(at, Request::Changes { space, since }).expect("answers");
+        let Response::Changes(changes) = asked else {
+            panic!("not the answer");
+        };
+        changes
+    };
+    company.write(0, space, "one");
+    let first = changes(&mut company, 0, None).expect("readable");
+    assert_eq!((first.documents.len(), first.is_all, first.is_more), (1, true, false));
+    for at in 0..600 {
+        company.write(0, space, &format!("document {}", at % 599));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    let mut last = first.clone();
+    let mut rounds = 0;
+    loop {
+        last = changes(&mut company, 0, Some(&last)).expect("readable");
+        seen.extend(last.documents.iter().copied());
+        rounds += 1;
+        if !last.is_more {
+            break;
+        }
+    }
+    assert_eq!((seen.len(), rounds, last.is_all), (599, 2, false));
+    let none = changes(&mut company, 0, Some(&last)).expect("readable");
+    assert_eq!((none.documents.len(), &none.stamp), (0, &last.stamp));
+
+    // Another copy of the space has another history, and a stranger none.
+    assert_eq!(changes(&mut company, 1, Some(&first)), None);
+    let ticket = company.ticket(0, Some(space));
+    company.accept(1, ticket).expect("pairs");
+    company.write(1, space, "theirs");
+    let other = changes(&mut company, 1, Some(&last)).expect("readable");
+    assert_eq!((other.documents.len(), other.is_all), (601, true));
+    for odd in [vec![], vec![0; 64], vec![255; 64], vec![7; 200]] {
+        let odd = Changes { stamp: odd, ..last.clone() };
+        assert!(changes(&mut company, 0, Some(&odd)).expect("readable").is_all);
+    }
+}
+
 #[test]
 fn a_group_grows_member_by_member() {
     let mut company = Company::new(7);

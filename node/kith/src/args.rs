@@ -81,6 +81,11 @@ pub enum Command {
     /// Say why something is here, was sent, or was denied
     #[command(after_help = "Examples:\n  kith why album\n  kith why album/notes\n  kith why Bo")]
     Why(Why),
+    /// Find documents by their words
+    #[command(
+        after_help = "Examples:\n  kith search compost\n  kith search rain water --space garden\n  kith search 'rain -roof'           without documents that say roof\n  kith search '\"in this order\"'\n\nAll words must occur; the last one may go on."
+    )]
+    Search(Search),
     /// Documents
     #[command(subcommand)]
     Doc(Doc),
@@ -321,6 +326,25 @@ pub enum Phrase {
 pub struct Why {
     /// A document, a file's hash, a space, a node or a person
     pub thing: String,
+}
+
+/// `kith search`.
+#[derive(Debug, Args)]
+pub struct Search {
+    /// Words to look for
+    #[arg(required = true)]
+    pub query: Vec<String>,
+    /// Only in this space
+    #[arg(long, value_name = "SPACE")]
+    pub space: Option<String>,
+    /// At most so many results, up to 100
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = limit)]
+    pub limit: u8,
+}
+
+fn limit(text: &str) -> Result<u8, String> {
+    let limit = text.parse().ok().filter(|limit| (1..=100).contains(limit));
+    limit.ok_or_else(|| "from 1 to 100".to_owned())
 }
 
 /// `kith doc`.

@@ -13,7 +13,7 @@ use doorway_http::{Access, DoorwayConfig, LocalToken};
 use futures::StreamExt;
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
-use node_runtime::{Network, StartConfig, Started, start};
+use node_runtime::{Indexing, Network, StartConfig, Started, start};
 use serde_json::Value;
 use tokio::net::UnixStream;
 use tower::ServiceExt;
@@ -101,6 +101,7 @@ impl Client {
             device_name,
             sync_interval: Duration::from_secs(30 * 60),
             network,
+            indexing: Indexing::WhenAsked,
         })
         .await
         .map_err(|error| CliError::from(node_core::Failure::from(error)))?;

@@ -11,7 +11,7 @@ use node_model::BlobId;
 use sync_engine_core::entry;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::{clock::Clock, handle::NodeEvent};
+use crate::{clock::Clock, handle::NodeEvent, search::Inbox};
 
 /// Inputs handled between two commits: group commit without starving anybody.
 const INPUTS_A_FLUSH_MAX: usize = 256;
@@ -38,6 +38,7 @@ pub(crate) struct Channels {
     pub(crate) commands: mpsc::Sender<NetCommand>,
     pub(crate) arrivals: mpsc::Receiver<NetEvent>,
     pub(crate) events: broadcast::Sender<NodeEvent>,
+    pub(crate) search: Inbox,
     /// Where work is done beside the loop.
     pub(crate) workers: tokio::runtime::Handle,
 }
@@ -49,6 +50,7 @@ pub(crate) async fn run(mut node: Node, clock: Clock, channels: Channels) {
         clock,
         verdicts,
         events: channels.events,
+        search: channels.search,
         workers: channels.workers,
         answers: BTreeMap::new(),
         next_request: 0,
@@ -152,6 +154,7 @@ struct Driver {
     clock: Clock,
     verdicts: mpsc::Sender<Input>,
     events: broadcast::Sender<NodeEvent>,
+    search: Inbox,
     workers: tokio::runtime::Handle,
     answers: BTreeMap<RequestId, oneshot::Sender<Result<Response, Failure>>>,
     next_request: u64,
@@ -195,9 +198,11 @@ impl Driver {
                     }
                 }
                 Effect::Changed { space, documents } => {
+                    self.search.note(space);
                     let documents = documents.into_iter().collect();
                     self.tell(NodeEvent::Changed { space, documents });
                 }
+                Effect::Unlocked { space } => self.search.note(space),
                 Effect::PairingCode { device, code } => {
                     self.tell(NodeEvent::PairingCode { device, code });
                 }

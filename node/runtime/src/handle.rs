@@ -5,7 +5,7 @@ use node_core::{Failure, FailureKind, Request, Response};
 use node_model::{BlobId, DeviceId, DocumentId, SpaceId};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::driver::Call;
+use crate::{driver::Call, search::Desk};
 
 /// How far long work has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,6 +67,7 @@ struct Shared {
     events: broadcast::Sender<NodeEvent>,
     blobs: Blobs,
     spool: std::path::PathBuf,
+    search: Desk,
 }
 
 impl Handle {
@@ -75,8 +76,9 @@ impl Handle {
         events: broadcast::Sender<NodeEvent>,
         blobs: Blobs,
         spool: std::path::PathBuf,
+        search: Desk,
     ) -> Self {
-        Self { shared: Arc::new(Shared { calls, events, blobs, spool }) }
+        Self { shared: Arc::new(Shared { calls, events, blobs, spool, search }) }
     }
 
     /// Asks the node for something.
@@ -114,12 +116,21 @@ impl Handle {
         &self.shared.spool
     }
 
+    pub(crate) fn search_desk(&self) -> &Desk {
+        &self.shared.search
+    }
+
+    #[cfg(test)]
+    pub(crate) fn weak_calls(&self) -> mpsc::WeakSender<Call> {
+        self.shared.calls.downgrade()
+    }
+
     async fn call(&self, call: Call) -> Result<(), Failure> {
         self.shared.calls.send(call).await.map_err(|_| stopping())
     }
 }
 
-fn stopping() -> Failure {
+pub(crate) fn stopping() -> Failure {
     Failure::new(FailureKind::Unreachable, "the node is stopping", "kith up")
 }
 

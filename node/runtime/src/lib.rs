@@ -14,6 +14,7 @@ mod import;
 mod import_file;
 mod pack;
 mod seal_file;
+pub mod search;
 mod start;
 mod storage;
 pub mod testing;
@@ -25,6 +26,7 @@ pub use export::ExportReport;
 pub use handle::{Handle, NodeEvent, Progress, ProgressSender, Skipped};
 pub use import::ImportReport;
 pub use pack::{PackReport, UnpackReport};
+pub use search::Indexing;
 pub use start::{Network, StartConfig, StartError, Started, start};
 pub use trust_core::keyring::{DeviceKeys, Standing};
 

@@ -14,6 +14,7 @@ use crate::{
     driver::{self, Call, Channels, STOP_MAX},
     entropy::OsEntropy,
     handle::Handle,
+    search::{self, Indexing, SearchConfig},
     storage::{SpacesFolder, entries_file},
 };
 
@@ -51,6 +52,8 @@ pub struct StartConfig {
     pub sync_interval: Duration,
     /// How it reaches others.
     pub network: Network,
+    /// When it keeps what `search` needs up to date.
+    pub indexing: Indexing,
 }
 
 /// Why a node did not start. Nothing was changed.
@@ -136,6 +139,7 @@ pub struct Started {
     pub listening: Vec<String>,
     calls: mpsc::Sender<Call>,
     driver: std::thread::JoinHandle<()>,
+    search: search::Running,
     network: JoinHandle<()>,
     blobs: Blobs,
 }
@@ -143,6 +147,7 @@ pub struct Started {
 impl Started {
     /// Stops the node and closes its stores.
     pub async fn stop(self) {
+        self.search.inbox.stop();
         let (stopped, has_stopped) = oneshot::channel();
         let stop = async {
             if self.calls.send(Call::Stop { stopped }).await.is_ok() {
@@ -157,6 +162,9 @@ impl Started {
         let driver = self.driver;
         // A panic of the driver was logged when it happened.
         let _ = tokio::task::spawn_blocking(move || driver.join()).await;
+        if tokio::time::timeout(STOP_MAX, self.search.has_ended).await.is_err() {
+            tracing::warn!("the search index was not saved in time; what is missing is made anew");
+        }
         if tokio::time::timeout(STOP_MAX, self.network).await.is_err() {
             tracing::warn!("the network did not close in time");
         }
@@ -174,6 +182,14 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
     std::fs::create_dir_all(&spool)?;
     let secret = Zeroizing::new(*config.keys.device.secret());
     let (data_dir, network) = (config.data_dir.clone(), config.network.clone());
+    let views = config.data_dir.join("views");
+    std::fs::create_dir_all(&views)?;
+    let search = SearchConfig {
+        indexing: config.indexing,
+        file: views.join("search"),
+        key: config.keys.local_seal(),
+        clock,
+    };
     // The stores open side by side; both read whole databases.
     let opening = tokio::task::spawn_blocking(move || open(config, clock));
     let folder = data_dir.join("blobs");
@@ -186,19 +202,22 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
     let (calls, received) = mpsc::channel(CALLS_MAX);
     let (events, _) = broadcast::channel(EVENTS_MAX);
     let links = connect(network, secret, blobs.clone()).await?;
+    let (desk, search) = search::start(search, calls.downgrade())?;
     let channels = Channels {
         calls: received,
         commands: links.commands,
         arrivals: links.arrivals,
         events: events.clone(),
+        search: search.inbox.clone(),
         workers: tokio::runtime::Handle::current(),
     };
     let runtime = tokio::runtime::Handle::current();
     let driver = std::thread::Builder::new()
         .name("kith-node".to_owned())
         .spawn(move || runtime.block_on(driver::run(node, clock, channels)))?;
-    let handle = Handle::new(calls.clone(), events, blobs.clone(), spool);
-    Ok(Started { handle, listening: links.listening, calls, driver, network: links.task, blobs })
+    let handle = Handle::new(calls.clone(), events, blobs.clone(), spool, desk);
+    let (listening, network) = (links.listening, links.task);
+    Ok(Started { handle, listening, calls, driver, search, network, blobs })
 }
 
 fn open(config: StartConfig, clock: Clock) -> Result<Node, StartError> {

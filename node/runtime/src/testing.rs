@@ -5,7 +5,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use trust_core::keyring::DeviceKeys;
 
-use crate::{Handle, Network, OsEntropy, StartConfig, Started, start};
+use crate::{Handle, Indexing, Network, OsEntropy, StartConfig, Started, start};
 
 /// A real node without a network, in a temporary directory.
 pub struct TestNode {
@@ -30,6 +30,7 @@ pub async fn test_node(name: &str, network: Network) -> TestNode {
         device_name: format!("{name}'s device"),
         sync_interval: Duration::from_secs(30 * 60),
         network,
+        indexing: Indexing::AsItGoes,
     };
     let started = start(config).await.expect("an empty folder is a good start");
     TestNode { handle: started.handle.clone(), started, folder }

@@ -69,14 +69,9 @@ pub fn refusals() -> Value {
     node.handle(now(), Input::Request(RequestId(0), found));
     node.flush(now());
     let effects = std::iter::from_fn(|| node.poll_effect());
-    let space = effects.filter_map(|effect| match effect {
-        Effect::Reply(_, Ok(Response::Space(info))) => Some(info.space),
-        Effect::Reply(..)
-        | Effect::Net(_)
-        | Effect::Verify { .. }
-        | Effect::Changed { .. }
-        | Effect::PairingCode { .. }
-        | Effect::Paired { .. } => None,
+    let space = effects.filter_map(|effect| {
+        let Effect::Reply(_, Ok(Response::Space(info))) = effect else { return None };
+        Some(info.space)
     });
     let known = space.last().expect("it was founded");
     let (mut denied, mut unknown) = (Vec::new(), Vec::new());

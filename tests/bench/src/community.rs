@@ -22,7 +22,8 @@ const CONCEPTS: usize = 56;
 const SIZES: [(usize, usize); 6] =
     [(10, 900), (25, 2_000), (50, 3_500), (75, 5_200), (97, 9_000), (100, 20_000)];
 
-const WORDS: [&str; 24] = [
+/// What its prose is made of.
+pub const WORDS: [&str; 24] = [
     "node",
     "garden",
     "neighbour",

@@ -17,7 +17,7 @@ use node_core::{
     request::{Meta, WriteDocument, content_document},
 };
 use node_model::{SpaceId, Timestamp};
-use node_runtime::{OsEntropy, Progress};
+use node_runtime::{OsEntropy, Progress, search::Limit};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
@@ -111,6 +111,7 @@ async fn bench_community() {
     let started = pair::node("ada", folder.path(), &secrets).await;
     report("community-start", meter.stop(), json!({}));
     query(&started, space).await;
+    search(&started).await;
     report("community-idle", json!({}), json!({"resident_mb": rounded(memory_mb("VmRSS:"))}));
 
     let ben = BenchNode::new("ben").await;
@@ -132,10 +133,28 @@ async fn query(node: &node_runtime::Started, space: node_model::SpaceId) {
         read.expect("reads");
         times.push(meter.seconds() * 1_000.0);
     }
+    report("community-query-by-id", json!({}), quantiles(times));
+}
+
+fn quantiles(mut times: Vec<f64>) -> Value {
     times.sort_by(f64::total_cmp);
     let at = |part: usize| rounded(times[(times.len() * part / 100).min(times.len() - 1)]);
-    let quantiles = json!({"p50_ms": at(50), "p99_ms": at(99), "count": times.len()});
-    report("community-query-by-id", json!({}), quantiles);
+    json!({"p50_ms": at(50), "p99_ms": at(99), "count": times.len()})
+}
+
+/// Two of the words that all prose is made of: nearly every item matches, which is the
+/// most that a search of this community has to look through.
+async fn search(node: &node_runtime::Started) {
+    let words = community::WORDS;
+    let pairs = words.iter().flat_map(|one| words.iter().map(move |two| format!("{one} {two}")));
+    let mut times = Vec::new();
+    for text in pairs.step_by(2) {
+        let meter = Meter::start();
+        let found = node.handle.search(&text, None, Limit::default()).await.expect("searches");
+        times.push(meter.seconds() * 1_000.0);
+        assert!(found.is_complete && found.hits.len() == 10, "{text}");
+    }
+    report("community-search", json!({}), quantiles(times));
 }
 
 fn random_file(random: &mut ChaCha8Rng, path: &std::path::Path, len: usize) {

@@ -7,7 +7,7 @@ use node_core::{
     request::{PeerSyncState, Reach, Role, SpaceStatus},
 };
 use node_model::SpaceId;
-use node_runtime::{DeviceKeys, Network, OsEntropy, StartConfig, Started, start};
+use node_runtime::{DeviceKeys, Indexing, Network, OsEntropy, StartConfig, Started, start};
 use tempfile::TempDir;
 
 /// How often the end of a transfer is looked for.
@@ -55,6 +55,7 @@ pub async fn node(name: &str, folder: &Path, secrets: &Secrets) -> Started {
             addresses: vec!["/ip4/127.0.0.1/tcp/0".into(), "/ip4/127.0.0.1/udp/0/quic-v1".into()],
             mdns: false,
         },
+        indexing: Indexing::AsItGoes,
     };
     start(config).await.expect("a node starts in an empty folder")
 }

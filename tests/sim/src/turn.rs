@@ -181,6 +181,9 @@ impl World {
                 trace.note(now, machine, "changed", text.as_bytes(), || text.clone());
                 turn.changed.entry(space).or_default().extend(documents);
             }
+            Effect::Unlocked { space } => {
+                trace.note(now, machine, "unlocked", &space.0, || space.to_string());
+            }
             Effect::PairingCode { device, code } => {
                 trace.note(now, machine, "code", code.as_bytes(), || code.clone());
                 if let Some(process) = self.machines[machine].process.as_mut() {

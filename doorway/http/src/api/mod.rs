@@ -7,6 +7,7 @@ pub(crate) mod node;
 pub(crate) mod packs;
 pub(crate) mod pairing;
 pub(crate) mod people;
+pub(crate) mod search;
 pub(crate) mod spaces;
 pub(crate) mod transfer;
 

@@ -2,7 +2,7 @@ use axum::extract::State;
 use maud::{Markup, html};
 use node_core::request::{Identity, PeerInfo, SpaceStatus};
 
-use super::{Page, layout, words};
+use super::{Page, layout, search, words};
 use crate::{ask, config::App, links};
 
 /// This node, its people, its spaces.
@@ -13,6 +13,7 @@ pub(crate) async fn show(State(app): State<App>) -> Page {
     let content = html! {
         h1 { (status.identity.name) }
         p.lead { "On " (status.identity.device_name) ". Everything you see here is on this device." }
+        (search::field(""))
         section aria-labelledby="spaces" {
             h2 id="spaces" { "Spaces" }
             @if status.spaces.is_empty() {

@@ -8,6 +8,7 @@ pub(crate) mod home;
 pub(crate) mod layout;
 pub(crate) mod path;
 pub(crate) mod progress;
+pub(crate) mod search;
 pub(crate) mod shelf;
 pub(crate) mod space;
 pub(crate) mod step;

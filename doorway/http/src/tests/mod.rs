@@ -5,6 +5,7 @@ mod api;
 mod description;
 mod files;
 mod pages;
+mod search;
 mod serve;
 
 use std::{path::PathBuf, sync::Arc};

@@ -9,7 +9,7 @@ use node_core::{
     request::{DocumentView, PeerSyncState, Reach, Role, SpaceInfo, Status},
 };
 use node_model::{BlobId, DocumentId, SpaceId};
-use node_runtime::{Handle, Network, NodeEvent, Progress, StartConfig, Started, start};
+use node_runtime::{Handle, Indexing, Network, NodeEvent, Progress, StartConfig, Started, start};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -133,6 +133,7 @@ async fn wake(
         device_name: format!("{name}'s device"),
         sync_interval: Duration::from_secs(30 * 60),
         network,
+        indexing: Indexing::AsItGoes,
     };
     start(config).await.map_err(|error| Failure::from(error).into())
 }

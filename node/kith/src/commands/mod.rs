@@ -9,6 +9,7 @@ mod node;
 mod pack;
 mod pair;
 mod people;
+mod search;
 mod space;
 mod transfer;
 mod up;
@@ -52,6 +53,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         | Command::Relation(_)
         | Command::Device(_)
         | Command::Why(_)
+        | Command::Search(_)
         | Command::Doc(_)
         | Command::Blob(_)
         | Command::Import(_)
@@ -77,6 +79,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
         | Command::Relation(_)
         | Command::Device(_)
         | Command::Why(_)
+        | Command::Search(_)
         | Command::Doc(_)
         | Command::Blob(_)
         | Command::Import(_)
@@ -102,6 +105,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
             Command::Relation(relation) => people::relation(&asking, relation).await,
             Command::Device(device) => device::run(&asking, device).await,
             Command::Why(why) => people::why(&asking, why).await,
+            Command::Search(search) => search::run(&asking, search).await,
             Command::Doc(doc) => doc::run(&asking, doc).await,
             Command::Blob(blob) => blob::run(&asking, blob).await,
             Command::Import(import) => transfer::import(&asking, import).await,

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use node_core::{Request, Response};
-use node_runtime::{Handle, Network, NodeEvent, StartConfig, Started, start};
+use node_runtime::{Handle, Indexing, Network, NodeEvent, StartConfig, Started, start};
 use serde_json::json;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -55,6 +55,7 @@ pub(super) async fn run(args: Up, global: &Global) -> Result<(), CliError> {
         device_name,
         sync_interval: args.sync_interval,
         network: Network::Listen { addresses, mdns: !args.no_mdns },
+        indexing: Indexing::AsItGoes,
     })
     .await
     .map_err(|error| CliError::from(node_core::Failure::from(error)))?;

@@ -29,6 +29,7 @@ async fn begun(name: &str, folder: TempDir, network: Network) -> TestNode {
         device_name: format!("{name}'s device"),
         sync_interval: Duration::from_secs(30 * 60),
         network,
+        indexing: crate::Indexing::WhenAsked,
     };
     let started = start(config).await.expect("the folder is its own");
     TestNode { handle: started.handle.clone(), started, folder }

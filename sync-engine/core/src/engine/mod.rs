@@ -7,6 +7,7 @@ mod carried;
 pub(crate) mod conflict;
 mod exchange;
 mod space;
+mod views;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -16,7 +17,8 @@ use node_model::{
 };
 use serde_json::Value;
 
-pub use self::carried::Carried;
+pub use self::{carried::Carried, views::Changes};
+
 use self::space::Space;
 use crate::{
     document::{Document, DocumentError, Meta, Summary, blobs_in},
@@ -211,11 +213,10 @@ impl SyncEngine {
         self.spaces.contains_key(&space)
     }
 
-    /// Hands over an epoch's key.
-    pub fn use_epoch(&mut self, space: SpaceId, epoch: Epoch, key: SealKey) {
-        if let Some(space) = self.spaces.get_mut(&space) {
-            space.use_epoch(epoch, key);
-        }
+    /// Hands over an epoch's key. Says whether it is new, so that there may be more to
+    /// read.
+    pub fn use_epoch(&mut self, space: SpaceId, epoch: Epoch, key: SealKey) -> bool {
+        self.spaces.get_mut(&space).is_some_and(|space| space.use_epoch(epoch, key))
     }
 
     /// Says which epoch new entries are sealed with; `None` seals nothing.

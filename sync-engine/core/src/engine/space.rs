@@ -67,13 +67,20 @@ impl Space {
         })
     }
 
-    pub(super) fn use_epoch(&mut self, epoch: Epoch, key: SealKey) {
+    /// Says whether the key is new.
+    pub(super) fn use_epoch(&mut self, epoch: Epoch, key: SealKey) -> bool {
         let known = self.keys.entry(epoch).or_default();
-        if !known.contains(&key) {
+        let is_new = !known.contains(&key);
+        if is_new {
             known.push(key);
             // What could not be opened may open now.
             self.forget_loaded();
         }
+        is_new
+    }
+
+    pub(super) fn keys_count(&self) -> u64 {
+        self.keys.values().map(|keys| keys.len() as u64).sum()
     }
 
     pub(super) fn write_with(&mut self, writing: Option<(Epoch, SealKey)>) {
@@ -139,6 +146,20 @@ impl Space {
             self.remember(id, document);
         }
         self.loaded.get_mut(id).ok_or(EngineError::NoSuchDocument)
+    }
+
+    /// Looks at a document; one that is not loaded is not kept.
+    pub(super) fn look_at<T>(
+        &mut self,
+        id: DocumentId,
+        look: impl FnOnce(&mut Document) -> T,
+    ) -> Result<T, EngineError> {
+        let mut brought = None;
+        let document = match self.loaded.get_mut(id) {
+            Some(document) => document,
+            None => brought.insert(self.load(id)?.ok_or(EngineError::NoSuchDocument)?),
+        };
+        if document.is_removed() { Err(DocumentError::Removed.into()) } else { Ok(look(document)) }
     }
 
     pub(super) fn exists(&mut self, id: DocumentId) -> Result<bool, EngineError> {

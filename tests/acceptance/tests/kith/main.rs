@@ -11,6 +11,7 @@ mod keyring;
 mod pack;
 mod ports;
 mod removal;
+mod search;
 mod sharing;
 mod tickets;
 mod together;

@@ -1,0 +1,57 @@
+//! What the loop tells the worker, without ever waiting for it.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use node_model::SpaceId;
+use tokio::sync::Notify;
+
+/// Spaces in which something changed: at most as many as there are.
+#[derive(Clone, Default)]
+pub(crate) struct Inbox(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    noted: Mutex<Noted>,
+    woken: Notify,
+}
+
+#[derive(Default)]
+struct Noted {
+    spaces: BTreeSet<SpaceId>,
+    is_stopping: bool,
+}
+
+impl Inbox {
+    /// Something changed in a space.
+    pub(crate) fn note(&self, space: SpaceId) {
+        self.noted().spaces.insert(space);
+        self.0.woken.notify_one();
+    }
+
+    /// The worker shall save and end.
+    pub(crate) fn stop(&self) {
+        self.noted().is_stopping = true;
+        self.0.woken.notify_one();
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.noted().is_stopping
+    }
+
+    pub(super) fn take(&self) -> Option<SpaceId> {
+        self.noted().spaces.pop_first()
+    }
+
+    /// Returns after [`Self::note`] or [`Self::stop`], perhaps earlier.
+    pub(super) async fn woken(&self) {
+        self.0.woken.notified().await;
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        // Nobody panics halfway through a change of it.
+        self.0.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

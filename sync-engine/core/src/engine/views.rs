@@ -1,0 +1,137 @@
+//! For whatever is derived from documents and kept elsewhere, such as an index:
+//! what has changed since, and a look that leaves no trace.
+
+use node_model::{DocumentId, EntryId, SpaceId};
+
+use super::{EngineError, SyncEngine, space::Space};
+use crate::{
+    document::Document,
+    entry::VerifiedEntry,
+    store::{StoreEpoch, StoreError},
+};
+
+/// Entries looked at in one go: some ten milliseconds.
+const ENTRIES_AT_ONCE: usize = 512;
+
+/// Bytes of entries looked at in one go; one entry may be larger.
+const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
+
+/// What has changed in a space that we can read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// Names the state that whoever looks at `documents` now has seen: 64 bytes.
+    pub stamp: Vec<u8>,
+    /// The documents that changed, removed ones among them.
+    pub documents: Vec<DocumentId>,
+    /// Whether these are all that there are, because the older state is not one
+    /// that this store went through.
+    pub is_all: bool,
+    /// Whether there are more changes after the stamp.
+    pub is_more: bool,
+}
+
+/// How far a store was read, and with how many keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    epoch: StoreEpoch,
+    /// Everything up to this place was seen.
+    place: u64,
+    /// The entry at this place: a store that was set back has another one there.
+    last: EntryId,
+    keys: u64,
+}
+
+impl Stamp {
+    fn to_bytes(self) -> Vec<u8> {
+        let (place, keys) = (self.place.to_be_bytes(), self.keys.to_be_bytes());
+        [&self.epoch.0[..], &place, &self.last.0, &keys].concat()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (epoch, rest) = bytes.split_first_chunk::<16>()?;
+        let (place, rest) = rest.split_first_chunk::<8>()?;
+        let (last, rest) = rest.split_first_chunk::<32>()?;
+        let keys = rest.try_into().ok()?;
+        Some(Self {
+            epoch: StoreEpoch(*epoch),
+            place: u64::from_be_bytes(*place),
+            last: EntryId(*last),
+            keys: u64::from_be_bytes(keys),
+        })
+    }
+
+    /// The stamp at a place of the space's store; `None` where there is none.
+    fn at(space: &Space, place: u64) -> Result<Option<Self>, StoreError> {
+        let head = space.store.head();
+        let last = match place.checked_sub(1) {
+            None => Some(EntryId([0; 32])),
+            Some(before) => space.store.ids(before, 1)?.first().map(|(_, id)| *id),
+        };
+        let keys = space.keys_count();
+        Ok(last.filter(|_| place <= head.arrivals).map(|last| Self {
+            epoch: head.epoch,
+            place,
+            last,
+            keys,
+        }))
+    }
+}
+
+impl SyncEngine {
+    /// What changed in a space since the state of `since`, an older
+    /// [`Changes::stamp`]; `None` while we cannot read the space.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn changes_since(
+        &self,
+        space: SpaceId,
+        since: Option<&[u8]>,
+    ) -> Result<Option<Changes>, EngineError> {
+        let space = self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?;
+        if !space.is_readable() {
+            return Ok(None);
+        }
+        let since = since.and_then(Stamp::from_bytes);
+        let known = match since {
+            Some(since) => Stamp::at(space, since.place)?.filter(|found| *found == since),
+            None => None,
+        };
+        let end = space.store.head().arrivals;
+        let (documents, place) = match known {
+            Some(known) => arrived(space, known.place)?,
+            None => (space.store.documents()?, end),
+        };
+        let stamp = Stamp::at(space, place)?.map(Stamp::to_bytes).unwrap_or_default();
+        Ok(Some(Changes { stamp, documents, is_all: known.is_none(), is_more: place < end }))
+    }
+
+    /// Looks at a document without keeping it loaded; one that is removed is
+    /// [`DocumentError::Removed`](crate::document::DocumentError::Removed).
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn look_at<T>(
+        &mut self,
+        space: SpaceId,
+        document: DocumentId,
+        look: impl FnOnce(&mut Document) -> T,
+    ) -> Result<T, EngineError> {
+        self.space_mut(space)?.look_at(document, look)
+    }
+}
+
+/// Documents of the entries after a place, and the place of the last one.
+fn arrived(space: &Space, after: u64) -> Result<(Vec<DocumentId>, u64), StoreError> {
+    let page = space.store.arrivals(after, ENTRIES_AT_ONCE, BYTES_AT_ONCE)?;
+    let place = page.last().map_or(after, |arrival| arrival.place);
+    let mut documents = Vec::with_capacity(page.len());
+    for arrival in page {
+        let entry = VerifiedEntry::from_storage(arrival.bytes);
+        let entry = entry.map_err(|error| StoreError::Damaged(error.to_string()))?;
+        documents.push(entry.header().document);
+    }
+    documents.sort_unstable();
+    documents.dedup();
+    Ok((documents, place))
+}
