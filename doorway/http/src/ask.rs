@@ -3,8 +3,8 @@
 use node_core::{
     Failure, FailureKind, Request, Response,
     request::{
-        DeviceInfo, DocumentView, HistoryItem, Identity, MemberInfo, Pairing, Party, PeerInfo,
-        RelationInfo, SpaceInfo, Status, Summary, WhyInfo, WriteDocument,
+        ConflictPage, ConflictsOf, DeviceInfo, DocumentView, HistoryItem, Identity, MemberInfo,
+        Pairing, Party, PeerInfo, RelationInfo, SpaceInfo, Status, Summary, WhyInfo, WriteDocument,
     },
 };
 use node_model::{AgentId, DocumentId, SpaceId};
@@ -105,8 +105,26 @@ pub(crate) async fn documents(node: &Handle, space: SpaceId) -> Result<Vec<Summa
 
 /// A document by id, beginning of an id, content id or path.
 pub(crate) async fn find(node: &Handle, space: SpaceId, text: &str) -> Result<DocumentId, Failure> {
-    let request = Request::FindDocument { space, text: text.to_owned() };
+    let request = Request::FindDocument { space, text: text.to_owned(), includes_removed: false };
     answer!(node, request, Response::Found(document) => document)
+}
+
+/// Like [`find()`], but the document may have been removed.
+pub(crate) async fn find_or_removed(
+    node: &Handle,
+    space: SpaceId,
+    text: &str,
+) -> Result<DocumentId, Failure> {
+    let request = Request::FindDocument { space, text: text.to_owned(), includes_removed: true };
+    answer!(node, request, Response::Found(document) => document)
+}
+
+pub(crate) async fn conflicts(
+    node: &Handle,
+    space: SpaceId,
+    of: ConflictsOf,
+) -> Result<ConflictPage, Failure> {
+    answer!(node, Request::Conflicts { space, of }, Response::Conflicts(page) => page)
 }
 
 pub(crate) async fn read(

@@ -16,7 +16,9 @@ use utoipa::{
 
 use crate::{
     access::Audience,
-    api::{blobs, documents, events, node, packs, pairing, people, search, spaces, transfer},
+    api::{
+        blobs, conflicts, documents, events, node, packs, pairing, people, search, spaces, transfer,
+    },
     pages,
     problem::SentProblem,
     routes::{Route, table},
@@ -68,6 +70,9 @@ use crate::{
         documents::remove,
         documents::set,
         documents::history,
+        conflicts::of_document,
+        conflicts::settle,
+        conflicts::of_space,
         blobs::list,
         blobs::put,
         blobs::put_again,
@@ -179,6 +184,7 @@ fn meaning(parameter: &str) -> &'static str {
     match parameter {
         "space" => "A space: its id, a unique beginning of it, or its name",
         "doc" => "A document: its id, a unique beginning of it, its content id or its path",
+        "conflict" => "A conflict's id",
         "hash" => "A blob's hash",
         "peer" => "A node's id",
         "step" => "A step's place in its path, from 0",

@@ -1,6 +1,10 @@
 //! What a person or program is told when something did not work.
 
-use sync_engine_core::{EngineError, document::DocumentError, store::StoreError};
+use sync_engine_core::{
+    DecisionError, EngineError,
+    document::{DocumentError, conflicts::ResolveError},
+    store::StoreError,
+};
 use trust_core::{TrustError, ledger::LedgerError};
 
 /// Classes of failures; each has a stable code, an exit code of the command line
@@ -172,6 +176,24 @@ impl From<EngineError> for Failure {
             )
             | EngineError::Entry(_) => Self::new(FailureKind::Invalid, message, "kith doc --help"),
             EngineError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<DecisionError> for Failure {
+    fn from(error: DecisionError) -> Self {
+        let message = error.to_string();
+        match error {
+            DecisionError::Conflict(ResolveError::NoSuchConflict) => {
+                Self::new(FailureKind::NotFound, message, "kith conflicts list")
+            }
+            DecisionError::Conflict(
+                ResolveError::NoSuchSide | ResolveError::NothingBefore | ResolveError::Removed,
+            ) => Self::new(FailureKind::Invalid, message, "kith conflicts show SPACE DOC"),
+            DecisionError::Conflict(ResolveError::Document(error)) => {
+                EngineError::Document(error).into()
+            }
+            DecisionError::Engine(error) => error.into(),
         }
     }
 }

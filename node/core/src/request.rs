@@ -10,6 +10,7 @@ use serde_json::Value;
 
 pub use sync_engine_core::{
     Changes, content_document,
+    document::conflicts::{Before, ConflictId, ConflictKind},
     document::{HistoryItem, Meta, Summary},
     patch::PatchOp,
     path_document,
@@ -17,6 +18,8 @@ pub use sync_engine_core::{
 pub use trust_core::{
     Journalled, Layer, Party, Reach, Role, Terms, explain::Explanation, history::AnomalyKind,
 };
+
+pub use crate::conflicts::{Author, ConflictInfo, ConflictPage, ConflictsOf, Keep, SideInfo};
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -182,6 +185,27 @@ pub enum Request {
         space: SpaceId,
         /// What it is called.
         text: String,
+        /// Whether it may have been removed.
+        includes_removed: bool,
+    },
+    /// What in documents waits for a person. → [`Response::Conflicts`]
+    Conflicts {
+        /// The space.
+        space: SpaceId,
+        /// Where to look.
+        of: ConflictsOf,
+    },
+    /// Settles a conflict. → [`Response::Written`], with the document that holds the
+    /// content now: another one after a removed one was restored.
+    ResolveConflict {
+        /// The space.
+        space: SpaceId,
+        /// The document.
+        document: DocumentId,
+        /// Which conflict.
+        conflict: ConflictId,
+        /// What is to stay.
+        keep: Keep,
     },
     /// The changes of a document. → [`Response::History`]
     History {
@@ -335,6 +359,8 @@ pub enum Response {
     Document(DocumentView),
     /// To [`Request::FindDocument`].
     Found(DocumentId),
+    /// To [`Request::Conflicts`].
+    Conflicts(ConflictPage),
     /// To [`Request::History`].
     History(Vec<HistoryItem>),
     /// To [`Request::Documents`].

@@ -26,7 +26,7 @@ use crate::{
 const WRITE_DOCUMENTS_MAX: usize = 10_000;
 
 /// Shortest beginning of an id that finds a thing.
-const PREFIX_MIN: usize = 4;
+pub(crate) const PREFIX_MIN: usize = 4;
 
 /// A write that waits for its commit.
 #[derive(Debug)]
@@ -74,6 +74,9 @@ impl Node {
                     Ok(vec![document])
                 });
             }
+            Request::ResolveConflict { space, document, conflict, keep } => {
+                return self.resolve_conflict(now, id, space, (document, conflict, keep));
+            }
             Request::IssueTicket { grant, is_for_own_device, lifetime } => {
                 self.issue_ticket(now, (grant, is_for_own_device), lifetime)
             }
@@ -107,9 +110,15 @@ impl Node {
             Request::Members { space } => self.members(space),
             Request::Peers => Ok(Response::Peers(self.peers())),
             Request::ReadDocument { space, document } => self.read_document(space, document),
-            Request::FindDocument { space, text } => {
-                self.find_document(space, &text).map(Response::Found)
+            Request::FindDocument { space, text, includes_removed } => {
+                let found = if includes_removed {
+                    self.find_document_or_removed(space, &text)
+                } else {
+                    self.find_document(space, &text)
+                };
+                found.map(Response::Found)
             }
+            Request::Conflicts { space, of } => self.conflicts(space, of).map(Response::Conflicts),
             Request::History { space, document } => self.history(space, document),
             Request::Documents { space } => self.documents(space),
             Request::Changes { space, since } => self.changes(space, since.as_deref()),
@@ -149,7 +158,7 @@ impl Node {
         Ok(Response::Blobs(found.into_iter().collect()))
     }
 
-    fn serve_write(
+    pub(crate) fn serve_write(
         &mut self,
         now: Now,
         id: RequestId,

@@ -19,6 +19,8 @@ use crate::{
     request::{Changes, Meta, PeerSyncState, WriteDocument},
 };
 
+mod conflicts;
+
 struct InMemory;
 
 impl SpaceStorage for InMemory {

@@ -125,7 +125,11 @@ async fn query(node: &node_runtime::Started, space: node_model::SpaceId) {
     let mut times: Vec<f64> = Vec::new();
     for index in (0..community::ITEMS).step_by(7) {
         let meter = Meter::start();
-        let find = Request::FindDocument { space, text: format!("item-{index:04}") };
+        let find = Request::FindDocument {
+            space,
+            text: format!("item-{index:04}"),
+            includes_removed: false,
+        };
         let Ok(Response::Found(document)) = node.handle.request(find).await else {
             panic!("item {index} is not found");
         };

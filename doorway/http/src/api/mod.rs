@@ -1,6 +1,7 @@
 //! The interface for programs: JSON in, JSON or a [`Problem`] out.
 
 pub(crate) mod blobs;
+pub(crate) mod conflicts;
 pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod node;

@@ -2,7 +2,7 @@ use axum::extract::State;
 use maud::html;
 use serde_json::Value;
 
-use super::{Page, content, home, layout, path, shelf::Shelf, words};
+use super::{Page, conflicts, content, home, layout, path, shelf::Shelf, words};
 use crate::{api::documents, ask, config::App, extract::Params, links};
 
 /// The type of learning paths.
@@ -23,6 +23,7 @@ pub(crate) async fn show(
     } else {
         content::render(&app, &shelf, &view).await?
     };
+    let notice = conflicts::notice(&app, space.space, view.document).await;
     let has_content = view.value.get("content").is_some();
     let text = |key: &str| view.value.get(key).and_then(Value::as_str).filter(|_| has_content);
     let minutes = view.value.get("estimated_minutes").and_then(Value::as_u64);
@@ -32,6 +33,7 @@ pub(crate) async fn show(
         @if let Some(minutes) = minutes.filter(|_| has_content) {
             p.quiet { "About " (words::minutes(minutes)) }
         }
+        (notice)
         article.content { (body) }
         @if let Some(path) = &view.meta.path { p.quiet { "From the file " code { (path) } } }
     };

@@ -1,5 +1,6 @@
 //! Pages for people: HTML that needs no script.
 
+pub(crate) mod conflicts;
 pub(crate) mod content;
 pub(crate) mod document;
 pub(crate) mod enter;

@@ -300,7 +300,7 @@ async fn edit(actor: &Actor, space: SpaceId, path: &str, text: &str) -> Result<(
 }
 
 async fn document(handle: &Handle, space: SpaceId, text: &str) -> Result<DocumentView, CliError> {
-    let find = Request::FindDocument { space, text: text.to_owned() };
+    let find = Request::FindDocument { space, text: text.to_owned(), includes_removed: false };
     let Response::Found(document) = handle.request(find).await? else {
         return Err(unexpected());
     };

@@ -2,6 +2,7 @@
 //! HTTP API.
 
 mod blob;
+mod conflicts;
 mod demo;
 mod device;
 mod doc;
@@ -55,6 +56,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         | Command::Why(_)
         | Command::Search(_)
         | Command::Doc(_)
+        | Command::Conflicts(_)
         | Command::Blob(_)
         | Command::Import(_)
         | Command::Export(_)
@@ -81,6 +83,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
         | Command::Why(_)
         | Command::Search(_)
         | Command::Doc(_)
+        | Command::Conflicts(_)
         | Command::Blob(_)
         | Command::Import(_)
         | Command::Export(_)
@@ -107,6 +110,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
             Command::Why(why) => people::why(&asking, why).await,
             Command::Search(search) => search::run(&asking, search).await,
             Command::Doc(doc) => doc::run(&asking, doc).await,
+            Command::Conflicts(command) => conflicts::run(&asking, command).await,
             Command::Blob(blob) => blob::run(&asking, blob).await,
             Command::Import(import) => transfer::import(&asking, import).await,
             Command::Export(export) => transfer::export(&asking, export).await,

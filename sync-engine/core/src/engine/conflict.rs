@@ -7,7 +7,7 @@ use node_model::{DocumentId, SpaceId};
 
 use super::{EngineError, SyncEngine, Writer};
 use crate::document::{
-    HistoryItem, blobs_in,
+    HistoryItem, Summary, blobs_in,
     conflicts::{ConflictId, ConflictKind, Conflicts, Resolution, ResolveError, restored_document},
 };
 
@@ -33,6 +33,18 @@ impl SyncEngine {
         document: DocumentId,
     ) -> Result<Vec<HistoryItem>, EngineError> {
         Ok(self.space_mut(space)?.document(document)?.history())
+    }
+
+    /// A line about a document, also about a removed one.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn summary(
+        &mut self,
+        space: SpaceId,
+        document: DocumentId,
+    ) -> Result<Summary, EngineError> {
+        Ok(self.space_mut(space)?.document(document)?.summary(document))
     }
 
     /// All documents that a space holds something of, also removed ones: any of

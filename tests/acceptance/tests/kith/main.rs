@@ -1,6 +1,7 @@
 //! The real `kith` as people and scripts use it; see the crate `acceptance` for the harness.
 
 mod alone;
+mod conflicts;
 mod crash;
 mod devices;
 mod directory;

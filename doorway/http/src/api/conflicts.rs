@@ -1,0 +1,239 @@
+use axum::{Json, extract::State};
+use node_core::{
+    Request,
+    request::{
+        Author, Before, ConflictInfo, ConflictKind, ConflictPage, ConflictsOf, Keep, SideInfo,
+    },
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{Answer, documents::Changed, parse};
+use crate::{
+    ask,
+    config::App,
+    extract::{JsonBody, Params, Search},
+    problem::Problem,
+};
+
+/// An answer ends once it has so many conflicts; more than anybody reads in one go.
+const CONFLICTS_MAX: usize = 1_000;
+
+/// An answer ends once its values have so many bytes of JSON: as much as the sync
+/// engine tells of one document. With one more document it stays below 100 MB.
+const VALUES_BYTES_MAX: usize = 40 * 1024 * 1024;
+
+/// Somebody who wrote.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Writer {
+    agent: String,
+    name: String,
+}
+
+impl From<Author> for Writer {
+    fn from(author: Author) -> Self {
+        Self { agent: author.agent.to_string(), name: author.name }
+    }
+}
+
+/// One of the things that were said.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ConflictSide {
+    /// `null` also for a deletion.
+    value: Option<Value>,
+    /// Whether it is a deletion.
+    deleted: bool,
+    /// Whether one of this person's own devices said it.
+    mine: bool,
+    /// Who said it; empty when it is too long ago to be told.
+    by: Vec<Writer>,
+    /// When it was last said, by its writer's clock, where that is known.
+    at: Option<String>,
+    /// Whether the document shows it.
+    shown: bool,
+}
+
+impl ConflictSide {
+    fn new(at: usize, side: SideInfo) -> Self {
+        Self {
+            deleted: side.value.is_none(),
+            value: side.value,
+            mine: side.is_mine,
+            by: side.by.into_iter().map(Writer::from).collect(),
+            at: side.at.map(|at| at.rfc3339()),
+            shown: at == 0,
+        }
+    }
+}
+
+/// What was there before.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ConflictBefore {
+    /// `value`, `nothing`, or `unknown`: too long ago, or too large.
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Value>,
+}
+
+impl From<Before> for ConflictBefore {
+    fn from(before: Before) -> Self {
+        match before {
+            Before::Value(value) => Self { state: "value", value: Some(value) },
+            Before::Nothing => Self { state: "nothing", value: None },
+            Before::Unknown => Self { state: "unknown", value: None },
+        }
+    }
+}
+
+/// What people said about one place without knowing of each other.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Conflict {
+    space: String,
+    doc: String,
+    /// Its id; another one as soon as more is said.
+    conflict: String,
+    /// A JSON Pointer; the whole document is the empty string.
+    place: String,
+    /// `overwritten`, `deleted-and-changed` or `removed-document`.
+    kind: &'static str,
+    /// Of the document.
+    title: String,
+    /// At least two; the first is what the document shows.
+    sides: Vec<ConflictSide>,
+    before: ConflictBefore,
+}
+
+impl From<ConflictInfo> for Conflict {
+    fn from(info: ConflictInfo) -> Self {
+        let sides = info.sides.into_iter().enumerate();
+        Self {
+            space: info.space.to_string(),
+            doc: info.document.to_string(),
+            conflict: info.conflict.to_string(),
+            place: info.place,
+            kind: word(info.kind),
+            title: info.title,
+            sides: sides.map(|(at, side)| ConflictSide::new(at, side)).collect(),
+            before: info.before.into(),
+        }
+    }
+}
+
+fn word(kind: ConflictKind) -> &'static str {
+    match kind {
+        ConflictKind::Overwritten => "overwritten",
+        ConflictKind::DeletedAndChanged => "deleted-and-changed",
+        ConflictKind::RemovedDocument => "removed-document",
+    }
+}
+
+fn values_bytes(info: &ConflictInfo) -> usize {
+    let values = info.sides.iter().filter_map(|side| side.value.as_ref());
+    let before = match &info.before {
+        Before::Value(value) => Some(value),
+        Before::Nothing | Before::Unknown => None,
+    };
+    values.chain(before).map(|value| value.to_string().len()).sum()
+}
+
+/// Conflicts.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Conflicts {
+    conflicts: Vec<Conflict>,
+    /// Whether these are all of the documents that were looked through; a very long
+    /// history or very large values are not told to the end.
+    complete: bool,
+    /// Where the next answer goes on, as `after`; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+impl From<ConflictPage> for Conflicts {
+    fn from(page: ConflictPage) -> Self {
+        Self {
+            conflicts: page.items.into_iter().map(Conflict::from).collect(),
+            complete: page.is_complete,
+            next: page.next.map(|next| next.to_string()),
+        }
+    }
+}
+
+/// Which conflicts.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Which {
+    /// Only those of documents after this one.
+    after: Option<String>,
+}
+
+/// What in a space waits for a person?
+#[utoipa::path(get, path = "/api/v1/spaces/{space}/conflicts", params(Which), responses((status = 200, body = Conflicts, description = "By document, then by place; also of removed documents")))]
+pub(crate) async fn of_space(
+    State(app): State<App>,
+    Params(space): Params<String>,
+    Search(which): Search<Which>,
+) -> Answer<Conflicts> {
+    let space = ask::space(&app.handle, &space).await?.space;
+    let after = which.after.as_deref().map(|after| parse("after", after)).transpose()?;
+    let mut found = ConflictPage { items: vec![], is_complete: true, next: after };
+    let mut bytes = 0_usize;
+    loop {
+        let page = ask::conflicts(&app.handle, space, ConflictsOf::After(found.next)).await?;
+        bytes = bytes.saturating_add(page.items.iter().map(values_bytes).sum());
+        found.items.extend(page.items);
+        found.is_complete &= page.is_complete;
+        found.next = page.next;
+        let is_enough = found.items.len() >= CONFLICTS_MAX || bytes >= VALUES_BYTES_MAX;
+        if is_enough || found.next.is_none() {
+            return Ok(Json(found.into()));
+        }
+    }
+}
+
+/// What in a document waits for a person?
+#[utoipa::path(get, path = "/api/v1/spaces/{space}/docs/{doc}/conflicts", responses((status = 200, body = Conflicts, description = "By place; also of a removed document")))]
+pub(crate) async fn of_document(
+    State(app): State<App>,
+    Params((space, doc)): Params<(String, String)>,
+) -> Answer<Conflicts> {
+    let space = ask::space(&app.handle, &space).await?.space;
+    let document = ask::find_or_removed(&app.handle, space, &doc).await?;
+    let page = ask::conflicts(&app.handle, space, ConflictsOf::Document(document)).await?;
+    Ok(Json(page.into()))
+}
+
+/// What is to stay.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct Decision {
+    keep: Kept,
+}
+
+/// `shown`, `mine`, `theirs`, `both` (beside each other), `undo` (what was there
+/// before), or a side by its place in the list.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Kept {
+    Side(usize),
+    Word(String),
+}
+
+/// Settle a conflict.
+#[utoipa::path(post, path = "/api/v1/spaces/{space}/docs/{doc}/conflicts/{conflict}", request_body = Decision, responses((status = 200, body = Changed, description = "Settled; `doc` is another one when a removed document was restored")))]
+pub(crate) async fn settle(
+    State(app): State<App>,
+    Params((space, doc, conflict)): Params<(String, String, String)>,
+    JsonBody(decision): JsonBody<Decision>,
+) -> Answer<Changed> {
+    let keep = match decision.keep {
+        Kept::Side(at) => Keep::Side(at),
+        Kept::Word(word) => parse("keep", &word)?,
+    };
+    let space = ask::space(&app.handle, &space).await?.space;
+    let document = ask::find_or_removed(&app.handle, space, &doc).await?;
+    let conflict = conflict.parse().map_err(|error| {
+        Problem::not_found(format!("{conflict:?} is {error}"), "kith conflicts show SPACE DOC")
+    })?;
+    let request = Request::ResolveConflict { space, document, conflict, keep };
+    Ok(Json(ask::write(&app.handle, request).await?.into()))
+}
