@@ -81,7 +81,6 @@ pub(crate) fn table() -> Vec<Route> {
         route(GET,    "/api/v1/why/{id}",                       Programs, people::why),
 
         route(GET,    "/api/v1/search",                         Programs, search::search),
-
         route(GET,    "/api/v1/spaces",                         Programs, spaces::list),
         route(POST,   "/api/v1/spaces",                         Programs, spaces::found),
         route(GET,    "/api/v1/spaces/{space}",                 Programs, spaces::show),

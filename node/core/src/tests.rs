@@ -1,7 +1,10 @@
 //! Whole nodes in memory that hear each other at once: what needs no disk, no
 //! faults and no time is shown here, everything else in the simulator.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use data_plane_core::net::{Lane, NetCommand, NetEvent};
 use node_model::{DeviceId, Now, SpaceId, Timestamp, ticket::Ticket};
@@ -35,6 +38,10 @@ struct Company {
     devices: Vec<DeviceId>,
     answers: Vec<(usize, RequestId, Result<Response, Failure>)>,
     inbox: VecDeque<(usize, Input)>,
+    /// Whom each node lets in beyond pairing.
+    admitted: BTreeSet<(usize, DeviceId)>,
+    /// Frames of closed lanes, which a transport holds back until the peer is let in.
+    parked: Vec<(usize, DeviceId, Input)>,
     next_request: u64,
     wall: u64,
 }
@@ -49,7 +56,16 @@ impl Company {
                 (at, Input::Net(NetEvent::Listening { address }))
             })
             .collect();
-        Self { nodes, devices, answers: vec![], inbox, next_request: 0, wall: 1_000 }
+        Self {
+            nodes,
+            devices,
+            answers: vec![],
+            inbox,
+            admitted: BTreeSet::new(),
+            parked: vec![],
+            next_request: 0,
+            wall: 1_000,
+        }
     }
 
     fn now(&self) -> Now {
@@ -97,14 +113,27 @@ impl Company {
             Effect::Net(NetCommand::Send { device, lane, frame }) => {
                 if let Some(other) = self.find(device) {
                     let device = self.devices[at];
-                    self.inbox
-                        .push_back((other, Input::Net(NetEvent::Frame { device, lane, frame })));
+                    let input = Input::Net(NetEvent::Frame { device, lane, frame });
+                    if lane.is_public() || self.admitted.contains(&(other, device)) {
+                        self.inbox.push_back((other, input));
+                    } else {
+                        self.parked.push((other, device, input));
+                    }
                 }
+            }
+            Effect::Net(NetCommand::Admit { device }) => {
+                self.admitted.insert((at, device));
+                let (now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.parked)
+                    .into_iter()
+                    .partition(|(to, from, _)| (*to, *from) == (at, device));
+                self.parked = later;
+                self.inbox.extend(now.into_iter().map(|(to, _, input)| (to, input)));
+            }
+            Effect::Net(NetCommand::Forbid { device }) => {
+                self.admitted.remove(&(at, device));
             }
             Effect::Net(
                 NetCommand::Disconnect { .. }
-                | NetCommand::Admit { .. }
-                | NetCommand::Forbid { .. }
                 | NetCommand::Fetch { .. }
                 | NetCommand::Answer { .. },
             )

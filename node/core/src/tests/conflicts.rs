@@ -43,10 +43,8 @@ impl Company {
         keep: Keep,
     ) -> Result<DocumentId, Failure> {
         let request = Request::ResolveConflict { space, document, conflict, keep };
-        match self.ask(at, request)? {
-            Response::Written(written) => Ok(written[0].0),
-            other => panic!("another answer: {other:?}"),
-        }
+        let Response::Written(written) = self.ask(at, request)? else { panic!("another answer") };
+        Ok(written[0].0)
     }
 
     fn value(&mut self, at: usize, (space, document): Place) -> Value {

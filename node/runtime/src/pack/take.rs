@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use data_plane_store::{BlobError, Ranges};
 use node_core::{
-    Failure, FailureKind, Request, Response,
+    Failure, Request, Response,
     pack::{PackRequest, PackResponse},
 };
 use node_model::{
@@ -111,16 +111,7 @@ fn read_all(mut pack: PackReader, to: &mpsc::Sender<Result<Frame, Failure>>, tol
 }
 
 fn partly(failure: Failure) -> Failure {
-    match failure.kind {
-        FailureKind::Storage | FailureKind::DiskFull | FailureKind::Unreachable => {
-            Failure { state: "what came before it in the pack is kept".to_owned(), ..failure }
-        }
-        FailureKind::Invalid
-        | FailureKind::NotAllowed
-        | FailureKind::NotFound
-        | FailureKind::Conflict
-        | FailureKind::TooLarge => failure,
-    }
+    Failure { state: "what came before it in the pack is kept".to_owned(), ..failure }
 }
 
 /// A pack that is being taken in.

@@ -145,7 +145,8 @@ async fn a_space_travels_by_pack_and_only_once() {
     let made = apart.pack(ada, "one", None).await;
     assert_eq!((made.entries, made.blobs), (3, 2));
     assert_eq!(made.bytes, std::fs::metadata(&made.file).expect("is there").len());
-    for readable in [SECRET, "Ada", "Ben", "garden", "f.bin"] {
+    // Nothing shorter: megabytes of noise hold every word of three letters.
+    for readable in [SECRET, "garden", "f.bin"] {
         assert!(!holds(&made.file, readable), "{readable}");
     }
     assert_eq!(std::fs::read_dir(apart.stick.path()).expect("lists").count(), 1, "no leftovers");
