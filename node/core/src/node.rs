@@ -17,7 +17,9 @@ use sync_engine_core::{
     entry::{EntryError, VerifiedEntry},
     store::{EntryStore, StoreEpoch, StoreError},
 };
-use trust_core::{Action, Decision, Ledger, Question, Trust, TrustError, keyring::DeviceKeys};
+use trust_core::{
+    Action, Decision, Ledger, Question, Trust, TrustError, graph::WriteLimit, keyring::DeviceKeys,
+};
 
 use crate::{
     failure::Failure,
@@ -187,6 +189,8 @@ pub struct Node {
     pub(crate) journal_at: Option<Duration>,
     /// Spaces in which the right to write has changed.
     pub(crate) unsorted: BTreeSet<SpaceId>,
+    /// The limits by which a space was last sorted.
+    pub(crate) sorted: BTreeMap<SpaceId, BTreeMap<DeviceId, WriteLimit>>,
     pub(crate) effects: VecDeque<Effect>,
 }
 
@@ -230,6 +234,7 @@ impl Node {
             carrying: Carrying::default(),
             sync_waits: Vec::new(),
             unsorted: BTreeSet::new(),
+            sorted: BTreeMap::new(),
             effects: VecDeque::new(),
         };
         for space in node.trust.spaces().collect::<Vec<_>>() {

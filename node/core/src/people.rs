@@ -8,6 +8,7 @@ use sync_engine_core::{entry::VerifiedEntry, store::StoreEpoch};
 use trust_core::{
     Action, Admission, Party, Question, Role, Terms, TrustError,
     attestation::{EntryPin, Prefix},
+    graph::WriteLimit,
 };
 
 use crate::{
@@ -282,28 +283,38 @@ impl Node {
     /// a flush, when nothing is staged.
     pub(crate) fn sort_out(&mut self, now: Now) {
         for space in std::mem::take(&mut self.unsorted) {
-            if !self.has_doubtful_authors(space) {
+            let limits = self.write_limits(space);
+            let is_sorted = self.sorted.get(&space) == Some(&limits);
+            let has_aside = self.sync.aside_count(space).is_ok_and(|count| count > 0);
+            if is_sorted || (limits.is_empty() && !has_aside) {
                 continue;
             }
             let epoch = StoreEpoch(random_bytes(self.entropy.as_mut()));
             let trust = &mut self.trust;
             let mut counts = |entry: &VerifiedEntry| counts(trust, now.wall, entry);
-            if let Err(error) = self.sync.sort_out(space, &mut counts, epoch) {
-                tracing::error!(%space, %error, "could not set entries aside");
+            match self.sync.sort_out(space, &mut counts, epoch) {
+                Ok(()) => {
+                    self.sorted.insert(space, limits);
+                }
+                Err(error) => tracing::error!(%space, %error, "could not set entries aside"),
             }
         }
     }
 
-    /// Whether an author's entries are not all welcome, or some are set aside.
-    fn has_doubtful_authors(&self, space: SpaceId) -> bool {
-        let is_limited = |device: &DeviceId, last: (u64, node_model::EntryId)| {
-            let action = Action::Write(space, Some(last));
-            let is_own = *device == self.trust.device();
-            !is_own && !self.trust.decide(Question { device: *device, action }).is_allowed()
-        };
-        let has_aside = self.sync.aside_count(space).is_ok_and(|count| count > 0);
+    /// Authors whose entries are not all welcome, and how far they are. Of a device whose
+    /// disk was set back there may be two entries of one number: the last one alone
+    /// tells nothing.
+    fn write_limits(&self, space: SpaceId) -> BTreeMap<DeviceId, WriteLimit> {
+        let graph = self.trust.graph();
+        let Some(facts) = graph.spaces.get(&space) else { return BTreeMap::new() };
         let tips = self.sync.tips(space).unwrap_or_default();
-        has_aside || tips.iter().any(|(device, tip)| is_limited(device, (tip.sequence, tip.id)))
+        let others = tips.into_keys().filter(|device| *device != self.trust.device());
+        let limits = others.map(|author| {
+            let device = graph.devices.get(&author);
+            let limit = device.map(|device| facts.write_limit(space, author, device));
+            (author, limit.unwrap_or(WriteLimit::Nothing))
+        });
+        limits.filter(|(_, limit)| *limit != WriteLimit::Everything).collect()
     }
 }
 

@@ -236,13 +236,13 @@ impl World {
         let seed = self.dice.number();
         self.machines[machine].replace_disk(image, seed);
         let lost = self.reference.held.remove(&(machine, self.space)).unwrap_or_default();
-        let held = |id: &EntryId| self.reference.held.values().flatten().any(|other| other == id);
-        let lost: BTreeSet<EntryId> = lost.into_iter().filter(|id| !held(id)).collect();
         self.reference.held.retain(|(number, _), _| *number != machine);
-        self.reference.acknowledged.retain(|id, _| !lost.contains(id));
+        // Whoever is removed gives nothing back.
         let staying = self.staying();
-        let held = self.reference.held.iter().filter(|((number, _), _)| staying.contains(number));
-        let held: BTreeSet<EntryId> = held.flat_map(|(_, ids)| ids).copied().collect();
+        let others = self.reference.held.iter().filter(|((number, _), _)| staying.contains(number));
+        let held: BTreeSet<EntryId> = others.flat_map(|(_, ids)| ids).copied().collect();
+        let lost: BTreeSet<EntryId> = lost.into_iter().filter(|id| !held.contains(id)).collect();
+        self.reference.acknowledged.retain(|id, _| !lost.contains(id));
         self.reference.spread.retain(|id| held.contains(id));
     }
 
