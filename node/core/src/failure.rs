@@ -74,6 +74,9 @@ impl From<StoreError> for Failure {
         let (kind, fix) = match &error {
             StoreError::Full => (FailureKind::DiskFull, "free some space and try again"),
             StoreError::Newer { .. } => (FailureKind::Storage, "install the newest kith"),
+            StoreError::Older { .. } => {
+                (FailureKind::Storage, "kith export, with the version that wrote it")
+            }
             StoreError::Damaged(_) => {
                 (FailureKind::Storage, "restore the data directory from a backup")
             }

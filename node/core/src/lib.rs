@@ -6,6 +6,7 @@
 //!
 //! Invariant: a request is answered only after what it changed is durable.
 
+pub mod compaction;
 pub mod conflicts;
 pub mod failure;
 mod farewell;

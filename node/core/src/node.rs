@@ -22,6 +22,7 @@ use trust_core::{
 };
 
 use crate::{
+    compaction::Compaction,
     failure::Failure,
     pack::Carrying,
     pair::Pairings,
@@ -52,6 +53,9 @@ pub struct Config {
     pub device_name: String,
     /// How often to compare with every connected peer even if nothing was heard.
     pub sync_interval: Duration,
+    /// From how many own changes of a document on they are bundled;
+    /// [`BUNDLE_FROM_CHANGES`](crate::compaction::BUNDLE_FROM_CHANGES) is a good number.
+    pub bundle_from_changes: u64,
 }
 
 /// Names a request until it is answered.
@@ -183,6 +187,7 @@ pub struct Node {
     pub(crate) carrying: Carrying,
     pub(crate) sync_waits: Vec<SyncWait>,
     pub(crate) compare_at: Duration,
+    pub(crate) compaction: Compaction,
     /// What peers were denied and is not noted yet.
     pub(crate) denials: Vec<(Timestamp, Question, Decision)>,
     /// When decisions are to be written down.
@@ -217,6 +222,7 @@ impl Node {
         )?;
         let mut node = Self {
             compare_at: now.monotonic + config.sync_interval,
+            compaction: Compaction::new(config.bundle_from_changes),
             denials: Vec::new(),
             journal_at: None,
             config,
@@ -288,6 +294,7 @@ impl Node {
         if self.journal_at.is_none() && has_unwritten {
             self.journal_at = Some(now.monotonic + JOURNAL_DELAY);
         }
+        self.note_written(now);
         self.note_synced(now);
         self.check_sync_waits(now);
     }
@@ -324,6 +331,7 @@ impl Node {
             .chain(pairing)
             .chain([self.compare_at])
             .chain(self.journal_at)
+            .chain(self.compaction.poll_timeout())
             .min()
     }
 
@@ -341,6 +349,7 @@ impl Node {
     fn on_timeout(&mut self, now: Now) {
         self.data.on_timeout(now.monotonic);
         self.expire_pairings(now);
+        self.compact_one(now);
         if self.journal_at.is_some_and(|at| now.monotonic >= at) {
             self.journal_at = None;
             self.write_down_decisions();

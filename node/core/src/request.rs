@@ -19,6 +19,7 @@ pub use trust_core::{
     Journalled, Layer, Party, Reach, Role, Terms, explain::Explanation, history::AnomalyKind,
 };
 
+pub use crate::compaction::CompactionCounts;
 pub use crate::conflicts::{Author, ConflictInfo, ConflictPage, ConflictsOf, Keep, SideInfo};
 
 /// A request.
@@ -411,6 +412,8 @@ pub struct Status {
     pub attestations: usize,
     /// Histories that contradict themselves: what is wrong, and with whose device.
     pub anomalies: Vec<(AnomalyKind, DeviceId)>,
+    /// What was bundled since the node started.
+    pub compaction: CompactionCounts,
 }
 
 /// A space in a list.

@@ -272,6 +272,7 @@ impl Node {
             blobs_wanted: self.data.wanted_count(),
             attestations: self.trust.attestation_count(),
             anomalies: anomalies.map(|it| (it.kind, it.signer)).collect(),
+            compaction: self.compaction.counts(),
         })
     }
 

@@ -19,6 +19,7 @@ use trust_core::{Reach, Role, keyring::DeviceKeys, ledger::MemoryLedger};
 
 use crate::{
     Config, Effect, Failure, FailureKind, Input, Node, Request, RequestId, Response, SpaceStorage,
+    compaction::BUNDLE_FROM_CHANGES,
     request::{Changes, Meta, PeerSyncState, WriteDocument},
 };
 
@@ -213,6 +214,7 @@ fn node(index: u8) -> Node {
         agent_name: format!("person {index}"),
         device_name: "device".into(),
         sync_interval: Duration::from_secs(1_800),
+        bundle_from_changes: BUNDLE_FROM_CHANGES,
     };
     let now = Now { monotonic: Duration::ZERO, wall: Timestamp(1_000) };
     let ledger = Box::new(MemoryLedger::default());

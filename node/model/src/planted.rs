@@ -24,6 +24,8 @@ pub enum Bug {
     ReusedNonce,
     /// Whoever leaves tells nobody.
     SilentLeave,
+    /// A bundle stands for a change that it does not hold.
+    ShortBundle,
 }
 
 thread_local! {

@@ -3,7 +3,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use data_plane_store::{BlobError, Blobs};
-use node_core::{Config, Failure, FailureKind, Input, Node, OpenError};
+use node_core::{
+    Config, Failure, FailureKind, Input, Node, OpenError, compaction::BUNDLE_FROM_CHANGES,
+};
 use tokio::{sync::broadcast, sync::mpsc, sync::oneshot, task::JoinHandle};
 use trust_core::{keyring::DeviceKeys, ledger::LedgerError};
 use trust_embedded::EmbeddedLedger;
@@ -229,6 +231,7 @@ fn open(config: StartConfig, clock: Clock) -> Result<Node, StartError> {
         agent_name: config.agent_name,
         device_name: config.device_name,
         sync_interval: config.sync_interval,
+        bundle_from_changes: BUNDLE_FROM_CHANGES,
     };
     let entropy = Box::new(OsEntropy);
     let opened =

@@ -5,6 +5,7 @@
 //! from JSON.
 
 mod budget;
+pub mod bundle;
 pub mod conflicts;
 mod edit;
 mod graph;
@@ -23,9 +24,12 @@ use automerge::{
     ActorId, AutoCommit, AutomergeError, ChangeHash, ObjType, ROOT, ReadDoc,
     Value as AutomergeValue, transaction::CommitOptions,
 };
-use node_model::{BlobId, DeviceId, DocumentId, EntryId, SpaceId, Timestamp};
+use node_model::{
+    BlobId, DeviceId, DocumentId, EntryId, SpaceId, Timestamp, limit::ENTRY_DEPS_MAX,
+};
 use serde_json::Value;
 
+pub use self::bundle::{Body, Bundled};
 pub use self::refusal::{Measure, Refusal, TooHeavy};
 
 use self::intake::Intake;
@@ -115,8 +119,8 @@ pub struct HistoryItem {
 pub struct Document {
     auto: AutoCommit,
     intake: Intake,
-    /// Tombstones, and the entries that each one knew of.
-    tombstones: BTreeMap<EntryId, Vec<EntryId>>,
+    /// Tombstones, and what each one knew of.
+    tombstones: BTreeMap<EntryId, Vec<ChangeHash>>,
 }
 
 impl Document {
@@ -135,26 +139,43 @@ impl Document {
         }
     }
 
-    /// Takes in changes, all in one call (one by one costs 500 times as much).
+    /// Takes in changes and bundles, all in one call (one by one costs 500 times as much).
     /// Those that came too early wait; those that are malformed or too heavy, or
     /// for which the document has no room, are left out and named by
     /// [`Document::refused`]. Takes them one by one from the iterator and keeps
     /// of them what the document may be, 30 MiB, whatever they are.
-    pub fn apply(&mut self, changes: impl IntoIterator<Item = (EntryId, Vec<u8>)>) {
-        self.intake.take_in(&mut self.auto, changes);
+    pub fn apply<B: Into<Body>>(&mut self, bodies: impl IntoIterator<Item = (EntryId, B)>) {
+        self.intake.take_in(&mut self.auto, bodies);
     }
 
     /// Takes in changes that arrive while the document is in use. `false`: they are
     /// so much that to load the whole document again is faster; it is unfit now.
     #[must_use]
-    pub fn catch_up(&mut self, changes: impl IntoIterator<Item = (EntryId, Vec<u8>)>) -> bool {
-        self.intake.catch_up(&mut self.auto, changes)
+    pub fn catch_up<B: Into<Body>>(
+        &mut self,
+        bodies: impl IntoIterator<Item = (EntryId, B)>,
+    ) -> bool {
+        self.intake.catch_up(&mut self.auto, bodies)
     }
 
-    /// Takes in a tombstone and the heads that it knew; from then on the document
-    /// is removed, in whatever order edits arrive.
-    pub fn bury(&mut self, entry: EntryId, known: &[EntryId]) {
-        self.tombstones.insert(entry, known.to_vec());
+    /// Whether changes are kept back because others that they build on have not come.
+    #[must_use]
+    pub fn lacks_changes(&self) -> bool {
+        self.intake.lacks_changes()
+    }
+
+    /// Takes in a tombstone and its body, which [`Self::known`] made where it was written;
+    /// from then on the document is removed, in whatever order edits arrive.
+    pub fn bury(&mut self, entry: EntryId, known: &[u8]) {
+        let hashes = known.chunks_exact(32).filter_map(|hash| ChangeHash::try_from(hash).ok());
+        self.tombstones.insert(entry, hashes.collect());
+    }
+
+    /// What a tombstone that is written now knows of: the hashes of Automerge's heads, as
+    /// many as an entry names. Entries would not do: bundles take their place.
+    pub fn known(&mut self) -> Vec<u8> {
+        let heads = self.auto.get_heads();
+        heads.iter().take(ENTRY_DEPS_MAX).flat_map(|hash| hash.0).collect()
     }
 
     /// Whether it was removed.
@@ -268,6 +289,23 @@ impl Document {
     /// Notes which entry carries a change that was made here.
     pub fn note_entry(&mut self, change: ChangeHash, entry: EntryId) {
         self.intake.note_entry(&change, entry);
+    }
+
+    /// The entries that carry its changes.
+    #[must_use]
+    pub fn carriers(&self) -> BTreeSet<EntryId> {
+        self.intake.entries().map(|(_, entry)| entry).collect()
+    }
+
+    /// How many changes it has.
+    #[must_use]
+    pub fn changes_count(&self) -> u64 {
+        self.intake.changes_count()
+    }
+
+    /// Notes which bundle carries these changes now.
+    pub fn note_bundle(&mut self, changes: &BTreeSet<ChangeHash>, bundle: EntryId) {
+        self.intake.note_bundle(changes, bundle);
     }
 
     /// All changes, oldest first.

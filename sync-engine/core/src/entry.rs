@@ -1,18 +1,22 @@
 //! Entries: sealed, signed units of a document's history.
 //!
 //! Bytes: `[header, body, signature]`, three byte strings in an array. The header
-//! is the array `[1, space, document, kind, author, sequence, prev, deps, epoch,
-//! plain_bytes, body_hash, blobs]`; its BLAKE3 hash is the entry's id and the
+//! is the array `[2, space, document, kind, author, run, sequence, prev, deps, covers,
+//! epoch, plain_bytes, body_hash, blobs]`; its BLAKE3 hash is the entry's id and the
 //! signature covers it. `body_hash` is the BLAKE3 hash of the sealed body, whose
 //! associated data are the header's fields before `plain_bytes`.
 //!
 //! Invariant: a [`VerifiedEntry`] exists only for bytes whose author signed them.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, btree_map},
-};
+pub mod covers;
+mod packed;
 
+use std::collections::{BTreeMap, btree_map};
+
+use self::{
+    covers::{COVERS_BYTES_MAX, Covers, Run},
+    packed::{pack, unpack},
+};
 use node_model::{
     BlobId, DeviceId, DocumentId, Entropy, EntryId, Epoch, SpaceId,
     cbor::{self, DecodeError},
@@ -22,10 +26,11 @@ use node_model::{
 };
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteBuf, Bytes};
-use zstd::bulk::{Compressor, Decompressor};
 
-/// Largest header: all fields, with as many deps and blobs as are allowed.
-pub const HEADER_BYTES_MAX: usize = 512 + (ENTRY_DEPS_MAX + ENTRY_BLOBS_MAX) * 34;
+/// Largest header: all fields, with as many deps, blobs and covered entries as are
+/// allowed.
+pub const HEADER_BYTES_MAX: usize =
+    512 + (ENTRY_DEPS_MAX + ENTRY_BLOBS_MAX) * 34 + COVERS_BYTES_MAX;
 
 /// Largest entry on the wire.
 pub const ENTRY_BYTES_MAX: usize = HEADER_BYTES_MAX + ENTRY_BODY_BYTES_MAX + 128;
@@ -36,6 +41,9 @@ pub const ENTRY_BYTES_MAX: usize = HEADER_BYTES_MAX + ENTRY_BODY_BYTES_MAX + 128
 pub enum EntryKind {
     /// One Automerge change.
     Change,
+    /// Changes that the author sent before, each in an entry of its own: it stands for
+    /// these entries.
+    Bundle,
     /// Removes the document.
     Tombstone,
 }
@@ -44,6 +52,7 @@ impl From<EntryKind> for u8 {
     fn from(kind: EntryKind) -> Self {
         match kind {
             EntryKind::Change => 1,
+            EntryKind::Bundle => 2,
             EntryKind::Tombstone => 3,
         }
     }
@@ -55,6 +64,7 @@ impl TryFrom<u8> for EntryKind {
     fn try_from(code: u8) -> Result<Self, Self::Error> {
         match code {
             1 => Ok(Self::Change),
+            2 => Ok(Self::Bundle),
             3 => Ok(Self::Tombstone),
             _ => Err("unknown kind of entry"),
         }
@@ -72,12 +82,16 @@ pub struct Header {
     pub kind: EntryKind,
     /// The device that wrote it.
     pub author: DeviceId,
+    /// In which run of its node.
+    pub run: Run,
     /// How many entries the author wrote in this space before.
     pub sequence: u64,
     /// The author's entry before this one in this space.
     pub prev: Option<EntryId>,
     /// The document's heads when it was written.
     pub deps: Vec<EntryId>,
+    /// The author's entries of the same document that it stands for; of a bundle only.
+    pub covers: Covers,
     /// Which key seals the body.
     pub epoch: Epoch,
     /// Length of the unsealed body in bytes.
@@ -89,7 +103,7 @@ pub struct Header {
     pub blobs: Vec<BlobId>,
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct HeaderWire(
@@ -98,9 +112,11 @@ struct HeaderWire(
     DocumentId,
     EntryKind,
     DeviceId,
+    Run,
     u64,
     Option<EntryId>,
     Vec<EntryId>,
+    Covers,
     Epoch,
     u32,
     #[serde(with = "serde_bytes")] [u8; 32],
@@ -121,9 +137,11 @@ impl Header {
             self.document,
             self.kind,
             self.author,
+            self.run,
             self.sequence,
             self.prev,
             self.deps.clone(),
+            self.covers.clone(),
             self.epoch,
             self.plain_bytes,
             self.body_hash,
@@ -139,16 +157,18 @@ impl Header {
             document,
             kind,
             author,
+            run,
             sequence,
             prev,
             deps,
+            covers,
             epoch,
             plain_bytes,
             body_hash,
             blobs,
         ) = wire;
         if version != VERSION {
-            return Err(EntryError::Newer);
+            return Err(EntryError::OtherVersion(version));
         }
         let bounded = deps.len() <= ENTRY_DEPS_MAX
             && blobs.len() <= ENTRY_BLOBS_MAX
@@ -156,14 +176,19 @@ impl Header {
         if !bounded {
             return Err(EntryError::OverLimit);
         }
+        if covers.is_empty() == (kind == EntryKind::Bundle) {
+            return Err(EntryError::Covers);
+        }
         Ok(Self {
             space,
             document,
             kind,
             author,
+            run,
             sequence,
             prev,
             deps,
+            covers,
             epoch,
             plain_bytes,
             body_hash,
@@ -179,9 +204,11 @@ impl Header {
             self.document,
             self.kind,
             self.author,
+            self.run,
             self.sequence,
             self.prev,
             &self.deps,
+            &self.covers,
             self.epoch,
         ))
     }
@@ -193,12 +220,15 @@ pub enum EntryError {
     /// Not the byte format.
     #[error("not an entry: {0}")]
     Decode(#[from] DecodeError),
-    /// A later format.
-    #[error("the entry was made by a newer version")]
-    Newer,
+    /// Another format.
+    #[error("the entry has version {0} of the format, this node reads {VERSION}")]
+    OtherVersion(u8),
     /// More of something than is allowed.
     #[error("the entry exceeds a limit")]
     OverLimit,
+    /// A bundle that stands for nothing, or something else that stands for entries.
+    #[error("only a bundle stands for other entries, and for at least one")]
+    Covers,
     /// The body is not the one that the header names.
     #[error("the entry's body does not match its header")]
     Body,
@@ -246,6 +276,15 @@ impl VerifiedEntry {
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// Whether this bundle stands for `other`, which its author wrote before it.
+    #[must_use]
+    pub fn covers(&self, other: &Header) -> bool {
+        let own = &self.header;
+        (own.author, own.document) == (other.author, other.document)
+            && other.sequence < own.sequence
+            && own.covers.contain(other.run, other.sequence)
     }
 
     /// The bytes to store and to pass on.
@@ -307,12 +346,16 @@ pub struct Draft {
     pub document: DocumentId,
     /// What it is.
     pub kind: EntryKind,
+    /// The run of this node.
+    pub run: Run,
     /// How many entries this device wrote in the space before.
     pub sequence: u64,
     /// The last of them.
     pub prev: Option<EntryId>,
     /// The document's heads.
     pub deps: Vec<EntryId>,
+    /// What a bundle stands for.
+    pub covers: Covers,
     /// Blobs that the body refers to.
     pub blobs: Vec<BlobId>,
 }
@@ -340,9 +383,11 @@ impl Draft {
             document: self.document,
             kind: self.kind,
             author: signer.device(),
+            run: self.run,
             sequence: self.sequence,
             prev: self.prev,
             deps: self.deps,
+            covers: self.covers,
             epoch,
             plain_bytes: u32::try_from(plain.len()).map_err(|_| EntryError::OverLimit)?,
             body_hash: [0; 32],
@@ -356,54 +401,6 @@ impl Draft {
         let wire = EntryWireRef(Bytes::new(&header_bytes), Bytes::new(&body), &signature);
         Ok(VerifiedEntry { id, header, bytes: cbor::encode(&wire) })
     }
-}
-
-const PACKED_RAW: u8 = 0;
-const PACKED_ZSTD: u8 = 1;
-
-/// Below this, compression gains nothing.
-const ZSTD_FROM_BYTES: usize = 128;
-const ZSTD_LEVEL: i32 = 3;
-
-// A context has tables of some hundred KiB: made anew for each entry it costs as
-// much as the compression of a page.
-thread_local! {
-    static COMPRESSOR: RefCell<Option<Compressor<'static>>> =
-        RefCell::new(Compressor::new(ZSTD_LEVEL).ok());
-    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> =
-        RefCell::new(Decompressor::new().ok());
-}
-
-fn compress(plain: &[u8]) -> Option<Vec<u8>> {
-    COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut()?.compress(plain).ok())
-}
-
-fn decompress(compressed: &[u8], plain_bytes: usize) -> Option<Vec<u8>> {
-    DECOMPRESSOR.with_borrow_mut(|decompressor| {
-        decompressor.as_mut()?.decompress(compressed, plain_bytes).ok()
-    })
-}
-
-fn pack(plain: &[u8]) -> Vec<u8> {
-    if plain.len() >= ZSTD_FROM_BYTES
-        && let Some(compressed) = compress(plain)
-        && compressed.len() < plain.len()
-    {
-        return [&[PACKED_ZSTD], compressed.as_slice()].concat();
-    }
-    [&[PACKED_RAW], plain].concat()
-}
-
-fn unpack(packed: &[u8], plain_bytes: usize) -> Result<Vec<u8>, EntryError> {
-    let plain = match packed.split_first() {
-        Some((&PACKED_RAW, plain)) => plain.to_vec(),
-        // Allocates what the header says, which `Header::decode` capped.
-        Some((&PACKED_ZSTD, compressed)) => {
-            decompress(compressed, plain_bytes).ok_or(EntryError::OverLimit)?
-        }
-        Some(_) | None => return Err(EntryError::Sealed),
-    };
-    if plain.len() == plain_bytes { Ok(plain) } else { Err(EntryError::OverLimit) }
 }
 
 #[cfg(test)]

@@ -21,6 +21,6 @@ pub mod store;
 pub mod text;
 
 pub use engine::{
-    Carried, Changes, EngineError, Flushed, JobId, Output, PeerSync, SpaceCounts, SyncEngine,
-    Writer, conflict::DecisionError, content_document, path_document,
+    Carried, Changes, Compacted, EngineError, Flushed, JobId, Output, PeerSync, SpaceCounts,
+    SyncEngine, Writer, conflict::DecisionError, content_document, path_document,
 };

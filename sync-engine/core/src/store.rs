@@ -1,17 +1,22 @@
 //! Where the entries of one space are kept.
 //!
+//! A bundle takes the entries that it stands for out of the set, whichever of them come
+//! before it or after it; they are *superseded*, and kept. So the set is a function of
+//! all entries that ever arrived, and two stores that saw the same ones are equal.
+//!
 //! Invariant: what [`EntryStore::append`] accepted is there after any crash, and
 //! its place in the arrival order changes only with the store's epoch.
 
 pub mod conformance;
+mod memory;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use node_model::{BlobId, DeviceId, DocumentId, EntryId};
 use serde::{Deserialize, Serialize};
 
+pub use self::memory::MemoryStore;
 use crate::{
-    digest::SetDigest,
     entry::VerifiedEntry,
     sketch::{ShortId, Sketch},
 };
@@ -27,8 +32,11 @@ pub struct StoreEpoch(#[serde(with = "serde_bytes")] pub [u8; 16]);
 pub struct StoreHead {
     /// Which copy.
     pub epoch: StoreEpoch,
-    /// How many entries have arrived; also the place of the newest one.
+    /// Place of the newest entry: how many have arrived, with those that are superseded
+    /// by now.
     pub arrivals: u64,
+    /// How many entries are in the set.
+    pub entries: u64,
     /// [`SetDigest`] of all ids.
     pub digest: [u8; 32],
 }
@@ -93,6 +101,16 @@ pub enum StoreError {
         /// Newest format that we read.
         known: u32,
     },
+    /// Made by a development version whose format is not read any more.
+    #[error(
+        "the space's database has format {found} of a development version; the oldest that this version reads is {oldest}; export the space with the version that wrote it"
+    )]
+    Older {
+        /// Format of the file.
+        found: u32,
+        /// Oldest format that we read.
+        oldest: u32,
+    },
     /// The file is damaged.
     #[error(
         "the space's database is damaged: {0}; restore the data directory from a backup, or remove the space's folder and sync it again from a peer"
@@ -110,7 +128,8 @@ pub trait EntryStore: Send {
     fn head(&self) -> StoreHead;
 
     /// Appends batches in one transaction; durable when it returns. Returns the
-    /// ids that were new, in order.
+    /// ids that were new in the set, in order. What a bundle in the set stands for is kept
+    /// as superseded, and is not new.
     ///
     /// # Errors
     /// [`StoreError`]; none of the batches was kept.
@@ -140,19 +159,19 @@ pub trait EntryStore: Send {
     /// [`StoreError`].
     fn sketch(&self) -> Result<Sketch, StoreError>;
 
-    /// The entry whose id begins like this, with its place.
+    /// The entry whose id begins like this, with its place; 0 when it is superseded.
     ///
     /// # Errors
     /// [`StoreError`].
     fn find(&self, short: ShortId) -> Result<Option<(u64, EntryId)>, StoreError>;
 
-    /// Whether an entry is here.
+    /// Whether an entry is here, superseded or not.
     ///
     /// # Errors
     /// [`StoreError`].
     fn contains(&self, id: EntryId) -> Result<bool, StoreError>;
 
-    /// The bytes of an entry.
+    /// The bytes of an entry, superseded or not.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -163,6 +182,12 @@ pub trait EntryStore: Send {
     /// # Errors
     /// [`StoreError`].
     fn document(&self, document: DocumentId) -> Result<Vec<Vec<u8>>, StoreError>;
+
+    /// The superseded entries of a document, by id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn superseded(&self, document: DocumentId) -> Result<Vec<Vec<u8>>, StoreError>;
 
     /// All documents that have entries, by id.
     ///
@@ -178,7 +203,8 @@ pub trait EntryStore: Send {
 
     /// Takes entries out of the set, in one transaction, and keeps them aside. What
     /// peers know of the order is worth nothing afterwards, so the store gets a new
-    /// epoch. Appending one of them again takes it back.
+    /// epoch. What only they stood for comes back into the set. Appending one of them
+    /// again takes it back.
     ///
     /// # Errors
     /// [`StoreError`]; nothing was taken out.
@@ -209,41 +235,8 @@ pub trait EntryStore: Send {
     /// [`StoreError`].
     fn cursor(&self, peer: DeviceId) -> Result<Option<Cursor>, StoreError>;
 
-    /// Bytes of all entries.
+    /// Bytes of all entries, superseded ones among them.
     fn stored_bytes(&self) -> u64;
-}
-
-/// A store that lives as long as the process.
-#[derive(Debug)]
-pub struct MemoryStore {
-    epoch: StoreEpoch,
-    arrivals: Vec<(VerifiedEntry, Option<DeviceId>)>,
-    places: BTreeMap<EntryId, usize>,
-    tips: BTreeMap<DeviceId, Tip>,
-    cursors: BTreeMap<DeviceId, Cursor>,
-    aside: BTreeMap<EntryId, Vec<u8>>,
-    digest: SetDigest,
-}
-
-impl MemoryStore {
-    /// An empty store.
-    #[must_use]
-    pub fn new(epoch: StoreEpoch) -> Self {
-        Self {
-            epoch,
-            arrivals: Vec::new(),
-            places: BTreeMap::new(),
-            tips: BTreeMap::new(),
-            cursors: BTreeMap::new(),
-            aside: BTreeMap::new(),
-            digest: SetDigest::default(),
-        }
-    }
-
-    fn after(&self, place: u64) -> impl Iterator<Item = (u64, &(VerifiedEntry, Option<DeviceId>))> {
-        let skipped = usize::try_from(place).unwrap_or(usize::MAX);
-        (1u64..).zip(&self.arrivals).skip(skipped)
-    }
 }
 
 /// Notes an entry as its author's last one, if it is.
@@ -252,143 +245,5 @@ pub fn raise_tip(tips: &mut BTreeMap<DeviceId, Tip>, entry: &VerifiedEntry) {
     let known = tips.entry(entry.header().author).or_insert(tip);
     if tip.sequence > known.sequence {
         *known = tip;
-    }
-}
-
-impl EntryStore for MemoryStore {
-    fn head(&self) -> StoreHead {
-        let digest = self.digest.finish();
-        StoreHead { epoch: self.epoch, arrivals: self.arrivals.len() as u64, digest }
-    }
-
-    fn append(&mut self, batches: &[Batch]) -> Result<Vec<EntryId>, StoreError> {
-        let mut new = Vec::new();
-        for batch in batches {
-            for entry in &batch.entries {
-                if self.places.contains_key(&entry.id()) {
-                    continue;
-                }
-                self.places.insert(entry.id(), self.arrivals.len());
-                self.digest.add(entry.id());
-                self.aside.remove(&entry.id());
-                raise_tip(&mut self.tips, entry);
-                self.arrivals.push((entry.clone(), batch.source));
-                new.push(entry.id());
-            }
-            if let (Some(peer), Some(cursor)) = (batch.source, batch.cursor) {
-                self.cursors.insert(peer, cursor);
-            }
-        }
-        Ok(new)
-    }
-
-    fn arrivals(
-        &self,
-        place: u64,
-        count_max: usize,
-        bytes_max: usize,
-    ) -> Result<Vec<Arrival>, StoreError> {
-        let mut bytes = 0;
-        let mut page = Vec::new();
-        for (place, (entry, source)) in self.after(place).take(count_max) {
-            bytes += entry.bytes().len();
-            page.push(Arrival { place, source: *source, bytes: entry.bytes().to_vec() });
-            if bytes >= bytes_max {
-                break;
-            }
-        }
-        Ok(page)
-    }
-
-    fn ids(&self, place: u64, count_max: usize) -> Result<Vec<(u64, EntryId)>, StoreError> {
-        Ok(self
-            .after(place)
-            .take(count_max)
-            .map(|(place, (entry, _))| (place, entry.id()))
-            .collect())
-    }
-
-    fn sketch(&self) -> Result<Sketch, StoreError> {
-        Ok(self.places.keys().copied().collect())
-    }
-
-    fn find(&self, short: ShortId) -> Result<Option<(u64, EntryId)>, StoreError> {
-        let mut found = self.places.range(short.first()..=short.last());
-        Ok(found.next().map(|(id, at)| (*at as u64 + 1, *id)))
-    }
-
-    fn contains(&self, id: EntryId) -> Result<bool, StoreError> {
-        Ok(self.places.contains_key(&id))
-    }
-
-    fn entry(&self, id: EntryId) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.places.get(&id).map(|at| self.arrivals[*at].0.bytes().to_vec()))
-    }
-
-    fn document(&self, document: DocumentId) -> Result<Vec<Vec<u8>>, StoreError> {
-        let own = self.arrivals.iter().filter(|(entry, _)| entry.header().document == document);
-        Ok(own.map(|(entry, _)| entry.bytes().to_vec()).collect())
-    }
-
-    fn documents(&self) -> Result<Vec<DocumentId>, StoreError> {
-        let all: BTreeSet<_> =
-            self.arrivals.iter().map(|(entry, _)| entry.header().document).collect();
-        Ok(all.into_iter().collect())
-    }
-
-    fn blobs(&self) -> Result<Vec<BlobId>, StoreError> {
-        let all: BTreeSet<_> =
-            self.arrivals.iter().flat_map(|(entry, _)| entry.header().blobs.clone()).collect();
-        Ok(all.into_iter().collect())
-    }
-
-    fn set_aside(
-        &mut self,
-        entries: &[VerifiedEntry],
-        epoch: StoreEpoch,
-    ) -> Result<(), StoreError> {
-        for entry in entries {
-            if self.places.contains_key(&entry.id()) {
-                self.digest.remove(entry.id());
-                self.aside.insert(entry.id(), entry.bytes().to_vec());
-            }
-        }
-        self.arrivals.retain(|(entry, _)| !self.aside.contains_key(&entry.id()));
-        self.places = (0..).zip(&self.arrivals).map(|(at, (entry, _))| (entry.id(), at)).collect();
-        self.tips.clear();
-        self.arrivals.iter().for_each(|(entry, _)| raise_tip(&mut self.tips, entry));
-        self.epoch = epoch;
-        Ok(())
-    }
-
-    fn aside(&self) -> Result<Vec<Vec<u8>>, StoreError> {
-        Ok(self.aside.values().cloned().collect())
-    }
-
-    fn tips(&self) -> Result<BTreeMap<DeviceId, Tip>, StoreError> {
-        Ok(self.tips.clone())
-    }
-
-    fn tip(&self, author: DeviceId) -> Result<Option<Tip>, StoreError> {
-        Ok(self.tips.get(&author).copied())
-    }
-
-    fn cursor(&self, peer: DeviceId) -> Result<Option<Cursor>, StoreError> {
-        Ok(self.cursors.get(&peer).copied())
-    }
-
-    fn stored_bytes(&self) -> u64 {
-        self.arrivals.iter().map(|(entry, _)| entry.bytes().len() as u64).sum()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_conforms() {
-        let store = MemoryStore::new(StoreEpoch([1; 16]));
-        conformance::check(store, Ok).expect("memory does not fail");
     }
 }

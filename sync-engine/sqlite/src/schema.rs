@@ -5,7 +5,11 @@ use std::path::Path;
 use sync_engine_core::store::StoreError;
 
 /// Version of the file's layout (`PRAGMA user_version`).
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
+
+/// The oldest layout that is read. Before it entries were of another form, which nobody
+/// reads any more; no release wrote it.
+const OLDEST: u32 = 4;
 
 /// Marks the file as ours (`PRAGMA application_id`): "KITH".
 const APPLICATION_ID: u32 = 0x4b49_5448;
@@ -36,20 +40,32 @@ CREATE TABLE head (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     epoch BLOB NOT NULL,
     digest BLOB NOT NULL,
+    arrivals INTEGER NOT NULL,
+    entries INTEGER NOT NULL,
     stored_bytes INTEGER NOT NULL
 ) STRICT;
-";
-
-/// What was set aside: since format 2.
-const CREATE_ASIDE: &str = "CREATE TABLE aside (id BLOB PRIMARY KEY, bytes BLOB NOT NULL) STRICT";
-
-/// The sketch of the ids up to a place: since format 3.
-const CREATE_SKETCH: &str = "
+CREATE TABLE aside (id BLOB PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
 CREATE TABLE sketch (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     place INTEGER NOT NULL,
     state BLOB NOT NULL
-) STRICT";
+) STRICT;
+CREATE TABLE bundles (
+    document BLOB NOT NULL,
+    author BLOB NOT NULL,
+    id BLOB NOT NULL,
+    sequence INTEGER NOT NULL,
+    covers BLOB NOT NULL,
+    PRIMARY KEY (document, author, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE superseded (
+    id BLOB PRIMARY KEY,
+    document BLOB NOT NULL,
+    source BLOB,
+    bytes BLOB NOT NULL
+) STRICT;
+CREATE INDEX superseded_by_document ON superseded (document);
+";
 
 pub(crate) fn open(
     path: &Path,
@@ -78,6 +94,9 @@ pub(crate) fn open(
     if found > FORMAT {
         return Err(StoreError::Newer { found, known: FORMAT });
     }
+    if (1..OLDEST).contains(&found) {
+        return Err(StoreError::Older { found, oldest: OLDEST });
+    }
     if !use_wal(&connection).map_err(failure)? {
         return Err(StoreError::Storage("it cannot have a write-ahead log".to_owned()));
     }
@@ -93,11 +112,8 @@ pub(crate) fn open(
     // Pages of 4 KiB: 4 MiB of cache, so that many spaces stay small.
     connection.pragma_update(None, "cache_size", -4096).map_err(failure)?;
     connection.set_prepared_statement_cache_capacity(16);
-    match found {
-        0 => create(&connection, epoch, digest).map_err(failure)?,
-        1 => migrate(&connection, &[CREATE_ASIDE, CREATE_SKETCH]).map_err(failure)?,
-        2 => migrate(&connection, &[CREATE_SKETCH]).map_err(failure)?,
-        _ => {}
+    if found == 0 {
+        create(&connection, epoch, digest).map_err(failure)?;
     }
     Ok(connection)
 }
@@ -117,24 +133,12 @@ fn use_wal(connection: &Connection) -> rusqlite::Result<bool> {
 fn create(connection: &Connection, epoch: &[u8], digest: &[u8]) -> rusqlite::Result<()> {
     let transaction = connection.unchecked_transaction()?;
     transaction.execute_batch(CREATE)?;
-    transaction.execute_batch(CREATE_ASIDE)?;
-    transaction.execute_batch(CREATE_SKETCH)?;
     transaction.execute(
-        "INSERT INTO head (one, epoch, digest, stored_bytes) VALUES (1, ?1, ?2, 0)",
+        "INSERT INTO head (one, epoch, digest, arrivals, entries, stored_bytes)
+         VALUES (1, ?1, ?2, 0, 0, 0)",
         (epoch, digest),
     )?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", FORMAT)?;
-    transaction.commit()
-}
-
-/// Adds tables that older formats had not. It changes nothing that is there, so it
-/// needs no backup.
-fn migrate(connection: &Connection, tables: &[&str]) -> rusqlite::Result<()> {
-    let transaction = connection.unchecked_transaction()?;
-    for table in tables {
-        transaction.execute_batch(table)?;
-    }
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()
 }

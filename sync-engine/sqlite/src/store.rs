@@ -1,20 +1,17 @@
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+mod write;
+
+use std::{cell::RefCell, collections::BTreeMap, path::Path};
 
 use node_model::{BlobId, DeviceId, DocumentId, EntryId};
 use rusqlite::{Connection, OptionalExtension, Row};
 use sync_engine_core::{
     digest::SetDigest,
-    entry::VerifiedEntry,
+    entry::{EntryKind, VerifiedEntry},
     sketch::{ShortId, Sketch},
-    store::{
-        Arrival, Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip, raise_tip,
-    },
+    store::{Arrival, Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip},
 };
 
+use self::write::Tally;
 use crate::schema::{failure, open};
 
 /// How to open a store.
@@ -37,14 +34,10 @@ const SKETCH_PAGE: usize = 16_384;
 pub struct SqliteStore {
     connection: Connection,
     epoch: StoreEpoch,
-    arrivals: u64,
-    stored_bytes: u64,
-    digest: SetDigest,
+    tally: Tally,
     has_aside: bool,
     /// Made when it is first asked for, and kept from then on.
     sketch: RefCell<Option<Sketch>>,
-    /// Up to which place the stored sketch goes.
-    sketched: u64,
 }
 
 impl SqliteStore {
@@ -55,35 +48,29 @@ impl SqliteStore {
     pub fn open(path: &Path, options: OpenOptions<'_>) -> Result<Self, StoreError> {
         let empty = SetDigest::default().to_bytes();
         let connection = open(path, options.vfs, &options.epoch_if_new.0, &empty)?;
-        let (epoch, digest, stored_bytes) = connection
-            .query_row("SELECT epoch, digest, stored_bytes FROM head", [], |row| {
-                Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?))
+        let one = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let arrivals = one("SELECT arrivals FROM head").map_err(failure)?;
+        let has_aside = one("SELECT EXISTS (SELECT 1 FROM aside)").map_err(failure)? != 0;
+        let has_bundles = one("SELECT EXISTS (SELECT 1 FROM bundles)").map_err(failure)? != 0;
+        let sketched = one("SELECT place FROM sketch").optional().map_err(failure)?;
+        let (epoch, digest, entries, stored_bytes) = connection
+            .query_row("SELECT epoch, digest, entries, stored_bytes FROM head", [], |row| {
+                let (entries, bytes) = (row.get::<_, i64>(2)?, row.get::<_, i64>(3)?);
+                Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, Vec<u8>>(1)?, entries, bytes))
             })
-            .map_err(failure)?;
-        let arrivals: i64 = connection
-            .query_row("SELECT coalesce(max(place), 0) FROM entries", [], |row| row.get(0))
             .map_err(failure)?;
         let digest = SetDigest::from_bytes(&digest)
             .ok_or_else(|| StoreError::Damaged("the digest has a wrong length".into()))?;
-        let epoch = StoreEpoch(epoch);
-        let (arrivals, stored_bytes) = (arrivals.unsigned_abs(), stored_bytes.unsigned_abs());
-        let has_aside: bool = connection
-            .query_row("SELECT EXISTS (SELECT 1 FROM aside)", [], |row| row.get(0))
-            .map_err(failure)?;
-        let sketched: Option<i64> = connection
-            .query_row("SELECT place FROM sketch", [], |row| row.get(0))
-            .optional()
-            .map_err(failure)?;
-        Ok(Self {
-            connection,
-            epoch,
-            arrivals,
-            stored_bytes,
+        let tally = Tally {
+            arrivals: arrivals.unsigned_abs(),
+            entries: entries.unsigned_abs(),
+            stored_bytes: stored_bytes.unsigned_abs(),
             digest,
-            has_aside,
-            sketch: RefCell::default(),
+            has_bundles,
             sketched: sketched.unwrap_or_default().unsigned_abs(),
-        })
+        };
+        let epoch = StoreEpoch(epoch);
+        Ok(Self { connection, epoch, tally, has_aside, sketch: RefCell::default() })
     }
 
     /// Asks SQLite to check the whole file.
@@ -96,140 +83,6 @@ impl SqliteStore {
             .pragma_query_value(None, "integrity_check", |row| row.get(0))
             .map_err(failure)?;
         if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged(verdict)) }
-    }
-
-    fn append_in(&self, batches: &[Batch], tally: &mut Tally) -> rusqlite::Result<Vec<EntryId>> {
-        let transaction = self.connection.unchecked_transaction()?;
-        let mut insert = transaction.prepare_cached(
-            "INSERT INTO entries (place, id, document, source, bytes) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (id) DO NOTHING",
-        )?;
-        let mut new = Vec::new();
-        let mut tips: BTreeMap<DeviceId, Tip> = BTreeMap::new();
-        for batch in batches {
-            for entry in &batch.entries {
-                let header = entry.header();
-                let inserted = insert.execute((
-                    signed(tally.arrivals + 1),
-                    entry.id().0,
-                    header.document.0,
-                    batch.source.map(|source| source.0),
-                    entry.bytes(),
-                ))?;
-                if inserted == 1 {
-                    tally.arrivals += 1;
-                    tally.stored_bytes += entry.bytes().len() as u64;
-                    tally.digest.add(entry.id());
-                    raise_tip(&mut tips, entry);
-                    if tally.has_aside {
-                        transaction
-                            .prepare_cached("DELETE FROM aside WHERE id = ?1")?
-                            .execute([entry.id().0])?;
-                    }
-                    for blob in &header.blobs {
-                        transaction
-                            .prepare_cached("INSERT OR IGNORE INTO blobs (id) VALUES (?1)")?
-                            .execute([blob.0])?;
-                    }
-                    new.push(entry.id());
-                }
-            }
-            if let (Some(peer), Some(cursor)) = (batch.source, batch.cursor) {
-                write_cursor(&transaction, peer, cursor)?;
-            }
-        }
-        write_tips(&transaction, &tips)?;
-        let sketch = self.sketch.borrow();
-        let is_due = tally.arrivals >= self.sketched + SKETCH_EVERY;
-        if let Some(mut sketch) = sketch.clone().filter(|_| is_due) {
-            new.iter().for_each(|id| sketch.insert(*id));
-            tally.sketched = tally.arrivals;
-            transaction
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO sketch (one, place, state) VALUES (1, ?1, ?2)",
-                )?
-                .execute((signed(tally.arrivals), sketch.to_bytes()))?;
-        }
-        drop(sketch);
-        if !new.is_empty() {
-            transaction
-                .prepare_cached("UPDATE head SET digest = ?1, stored_bytes = ?2")?
-                .execute((tally.digest.to_bytes(), signed(tally.stored_bytes)))?;
-        }
-        drop(insert);
-        transaction.commit()?;
-        Ok(new)
-    }
-
-    fn set_aside_in(
-        &self,
-        entries: &[VerifiedEntry],
-        epoch: StoreEpoch,
-        tally: &mut Tally,
-    ) -> rusqlite::Result<()> {
-        let transaction = self.connection.unchecked_transaction()?;
-        let mut authors = BTreeSet::new();
-        for entry in entries {
-            let removed = transaction
-                .prepare_cached("DELETE FROM entries WHERE id = ?1")?
-                .execute([entry.id().0])?;
-            if removed == 1 {
-                transaction
-                    .prepare_cached("INSERT OR IGNORE INTO aside (id, bytes) VALUES (?1, ?2)")?
-                    .execute((entry.id().0, entry.bytes()))?;
-                tally.arrivals -= 1;
-                tally.stored_bytes -= entry.bytes().len() as u64;
-                tally.digest.remove(entry.id());
-                authors.insert(entry.header().author);
-            }
-        }
-        transaction.execute_batch(
-            "UPDATE entries SET place = -place;
-             UPDATE entries SET place = numbered.place
-             FROM (SELECT id, row_number() OVER (ORDER BY place DESC) AS place FROM entries)
-             AS numbered WHERE entries.id = numbered.id;",
-        )?;
-        let mut tips = BTreeMap::new();
-        let mut statement = transaction.prepare("SELECT bytes FROM entries")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            if let Ok(entry) = VerifiedEntry::from_storage(row.get(0)?)
-                && authors.contains(&entry.header().author)
-            {
-                raise_tip(&mut tips, &entry);
-            }
-        }
-        drop(rows);
-        drop(statement);
-        for author in authors {
-            transaction.execute("DELETE FROM tips WHERE author = ?1", [author.0])?;
-        }
-        write_tips(&transaction, &tips)?;
-        // Its place means nothing in the new order.
-        transaction.execute("DELETE FROM sketch", [])?;
-        tally.sketched = 0;
-        transaction.execute(
-            "UPDATE head SET epoch = ?1, digest = ?2, stored_bytes = ?3",
-            (epoch.0, tally.digest.to_bytes(), signed(tally.stored_bytes)),
-        )?;
-        transaction.commit()
-    }
-
-    fn tally(&self) -> Tally {
-        Tally {
-            arrivals: self.arrivals,
-            stored_bytes: self.stored_bytes,
-            digest: self.digest.clone(),
-            has_aside: self.has_aside,
-            sketched: self.sketched,
-        }
-    }
-
-    fn take_over(&mut self, tally: Tally) {
-        self.arrivals = tally.arrivals;
-        self.stored_bytes = tally.stored_bytes;
-        self.digest = tally.digest;
-        self.sketched = tally.sketched;
     }
 
     /// The stored sketch, with what arrived since.
@@ -275,62 +128,34 @@ impl SqliteStore {
     }
 }
 
-/// What a transaction changes beside rows; taken over once it is committed.
-struct Tally {
-    arrivals: u64,
-    stored_bytes: u64,
-    digest: SetDigest,
-    has_aside: bool,
-    sketched: u64,
-}
-
 /// SQLite's integers are signed; ours count things and never reach the sign.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn write_tips(connection: &Connection, tips: &BTreeMap<DeviceId, Tip>) -> rusqlite::Result<()> {
-    for (author, tip) in tips {
-        connection
-            .prepare_cached(
-                "INSERT INTO tips (author, sequence, id) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (author) DO UPDATE SET sequence = excluded.sequence, id = excluded.id
-                 WHERE excluded.sequence > tips.sequence",
-            )?
-            .execute((author.0, signed(tip.sequence), tip.id.0))?;
-    }
-    Ok(())
-}
-
-fn write_cursor(connection: &Connection, peer: DeviceId, cursor: Cursor) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO cursors (peer, epoch, after, has_refused) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (peer) DO UPDATE SET
-             epoch = excluded.epoch, after = excluded.after, has_refused = excluded.has_refused",
-        )?
-        .execute((peer.0, cursor.epoch.0, signed(cursor.after), cursor.has_refused))
-        .map(|_| ())
-}
-
 impl EntryStore for SqliteStore {
     fn head(&self) -> StoreHead {
-        let digest = self.digest.finish();
-        StoreHead { epoch: self.epoch, arrivals: self.arrivals, digest }
+        let Tally { arrivals, entries, digest, .. } = &self.tally;
+        let digest = digest.finish();
+        StoreHead { epoch: self.epoch, arrivals: *arrivals, entries: *entries, digest }
     }
 
     fn append(&mut self, batches: &[Batch]) -> Result<Vec<EntryId>, StoreError> {
+        let mut all = batches.iter().flat_map(|batch| &batch.entries);
+        let has_bundle = all.any(|entry| entry.header().kind == EntryKind::Bundle);
         let count: usize = batches.iter().map(|batch| batch.entries.len()).sum();
-        if self.arrivals + count as u64 >= self.sketched + SKETCH_EVERY {
+        let is_due = self.tally.arrivals + count as u64 >= self.tally.sketched + SKETCH_EVERY;
+        // A bundle may take out what is in the stored sketch.
+        if is_due || (has_bundle && self.tally.sketched > 0) {
             self.sketch()?;
         }
-        let mut tally = self.tally();
-        let new = self.append_in(batches, &mut tally).map_err(failure)?;
-        self.take_over(tally);
+        let appended = self.append_in(batches).map_err(failure)?;
+        self.tally = appended.tally;
         if let Some(sketch) = self.sketch.get_mut() {
-            new.iter().for_each(|id| sketch.insert(*id));
+            appended.new.iter().for_each(|id| sketch.insert(*id));
+            appended.gone.iter().for_each(|id| sketch.remove(*id));
         }
-        Ok(new)
+        Ok(appended.new)
     }
 
     fn set_aside(
@@ -338,9 +163,7 @@ impl EntryStore for SqliteStore {
         entries: &[VerifiedEntry],
         epoch: StoreEpoch,
     ) -> Result<(), StoreError> {
-        let mut tally = self.tally();
-        self.set_aside_in(entries, epoch, &mut tally).map_err(failure)?;
-        self.take_over(tally);
+        self.tally = self.set_aside_in(entries, epoch).map_err(failure)?;
         *self.sketch.get_mut() = None;
         self.epoch = epoch;
         self.has_aside = true;
@@ -405,24 +228,42 @@ impl EntryStore for SqliteStore {
 
     fn find(&self, short: ShortId) -> Result<Option<(u64, EntryId)>, StoreError> {
         self.read_one(
-            "SELECT place, id FROM entries WHERE id BETWEEN ?1 AND ?2 LIMIT 1",
+            "SELECT place, id FROM entries WHERE id BETWEEN ?1 AND ?2
+             UNION ALL SELECT 0, id FROM superseded WHERE id BETWEEN ?1 AND ?2 LIMIT 1",
             (short.first().0, short.last().0),
             |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), EntryId(row.get(1)?))),
         )
     }
 
     fn contains(&self, id: EntryId) -> Result<bool, StoreError> {
-        let found = self.read_one("SELECT 1 FROM entries WHERE id = ?1", [id.0], |_| Ok(()))?;
+        let found = self.read_one(
+            "SELECT 1 FROM entries WHERE id = ?1 UNION ALL SELECT 1 FROM superseded WHERE id = ?1",
+            [id.0],
+            |_| Ok(()),
+        )?;
         Ok(found.is_some())
     }
 
     fn entry(&self, id: EntryId) -> Result<Option<Vec<u8>>, StoreError> {
-        self.read_one("SELECT bytes FROM entries WHERE id = ?1", [id.0], |row| row.get(0))
+        self.read_one(
+            "SELECT bytes FROM entries WHERE id = ?1
+             UNION ALL SELECT bytes FROM superseded WHERE id = ?1",
+            [id.0],
+            |row| row.get(0),
+        )
     }
 
     fn document(&self, document: DocumentId) -> Result<Vec<Vec<u8>>, StoreError> {
         self.read(
             "SELECT bytes FROM entries WHERE document = ?1 ORDER BY place",
+            [document.0],
+            |row| row.get(0),
+        )
+    }
+
+    fn superseded(&self, document: DocumentId) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.read(
+            "SELECT bytes FROM superseded WHERE document = ?1 ORDER BY id",
             [document.0],
             |row| row.get(0),
         )
@@ -459,7 +300,7 @@ impl EntryStore for SqliteStore {
     }
 
     fn stored_bytes(&self) -> u64 {
-        self.stored_bytes
+        self.tally.stored_bytes
     }
 }
 

@@ -1,6 +1,9 @@
 use std::path::Path;
 
-use sync_engine_core::store::{Batch, EntryStore, StoreEpoch, StoreError, conformance};
+use sync_engine_core::{
+    sketch::Sketch,
+    store::{Batch, EntryStore, StoreEpoch, StoreError, conformance},
+};
 
 use crate::{FORMAT, OpenOptions, SqliteStore};
 
@@ -32,6 +35,42 @@ fn a_database_of_a_newer_version_is_left_alone() {
     let error = open(&path).err().expect("is refused");
     assert_eq!(error, StoreError::Newer { found: FORMAT + 1, known: FORMAT });
     assert_eq!(std::fs::read(&path).expect("is there"), before);
+}
+
+#[test]
+fn a_database_of_a_development_version_is_named_and_left_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("entries.db");
+    drop(open(&path).expect("creates"));
+    let connection = rusqlite::Connection::open(&path).expect("opens");
+    connection.pragma_update(None, "user_version", FORMAT - 1).expect("writes");
+    drop(connection);
+    let before = std::fs::read(&path).expect("is there");
+    let error = open(&path).err().expect("is refused");
+    assert_eq!(error, StoreError::Older { found: FORMAT - 1, oldest: FORMAT });
+    assert_eq!(std::fs::read(&path).expect("is there"), before);
+}
+
+#[test]
+fn a_stored_sketch_goes_without_what_is_superseded() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("entries.db");
+    let mut store = open(&path).expect("creates");
+    let entries = conformance::entries(1, 20_000);
+    let singles: Vec<_> = entries.iter().step_by(2).take(4_000).collect();
+    let bundle = conformance::bundle(1, 20_000, &singles);
+    store.append(&[Batch { entries: entries.clone(), ..Batch::default() }]).expect("writes");
+    let mut store = open_again(store, &path);
+    store.append(&[Batch { entries: vec![bundle], ..Batch::default() }]).expect("writes");
+    let store = open_again(store, &path);
+    let left: Sketch = store.ids(0, usize::MAX).expect("reads").iter().map(|(_, id)| *id).collect();
+    assert_eq!(left.size(), 16_001);
+    assert_eq!(store.sketch().expect("reads"), left);
+}
+
+fn open_again(store: SqliteStore, path: &Path) -> SqliteStore {
+    drop(store);
+    open(path).expect("opens")
 }
 
 #[test]

@@ -8,7 +8,10 @@ use std::{
 };
 
 use data_plane_core::net::{Lane, NetCommand, NetEvent};
-use node_core::{Config, Effect, Input, Node, Request, RequestId, Response, SpaceStorage};
+use node_core::{
+    Config, Effect, Input, Node, Request, RequestId, Response, SpaceStorage,
+    compaction::BUNDLE_FROM_CHANGES,
+};
 use node_model::{DeviceId, Now, SpaceId, Timestamp};
 use node_runtime::OsEntropy;
 use serde_json::{Value, json};
@@ -109,6 +112,7 @@ fn acquainted() -> (Node, DeviceId) {
         agent_name: "ada".to_owned(),
         device_name: "laptop".to_owned(),
         sync_interval: Duration::from_secs(1_800),
+        bundle_from_changes: BUNDLE_FROM_CHANGES,
     };
     let storage = Box::new(InMemory);
     let entropy = Box::new(OsEntropy);

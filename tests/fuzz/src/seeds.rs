@@ -16,7 +16,10 @@ use sync_engine_core::{
     blob::{BlobCipher, BlobInfo},
     digest::SetDigest,
     document::{Document, Meta},
-    entry::{Draft, EntryKind},
+    entry::{
+        Draft, EntryKind,
+        covers::{Covers, Run},
+    },
     json::Pointer,
     reconcile::{self, Head},
     sketch::Sketch,
@@ -283,13 +286,19 @@ pub(crate) fn entries() -> Vec<Vec<u8>> {
         space: SPACE,
         document: DOCUMENT,
         kind: EntryKind::Change,
+        run: Run([3; 8]),
         sequence: 300,
         prev: Some(EntryId([4; 32])),
         deps: vec![EntryId([5; 32]), EntryId([6; 32])],
+        covers: Covers::default(),
         blobs: vec![BlobId([7; 32])],
     };
     let grave = Draft { kind: EntryKind::Tombstone, prev: None, deps: vec![], ..draft.clone() };
-    let sealed = [(draft.clone(), &b"short"[..]), (draft, &[0; 5_000]), (grave, b"")];
+    let numbers = [1, 2, 3, 7, 9].map(|number| (Run([2; 8]), number));
+    let covers = Covers::of(&numbers.into()).expect("few");
+    let bundle = Draft { kind: EntryKind::Bundle, covers, ..draft.clone() };
+    let sealed =
+        [(draft.clone(), &b"short"[..]), (draft, &[0; 5_000]), (grave, b""), (bundle, b"many")];
     let sealed = sealed.map(|(draft, plain)| {
         let key = wire::key();
         let entry = draft.seal(&mut entropy(), &wire::device(), (Epoch(1), &key), plain);
@@ -450,6 +459,31 @@ pub(crate) fn changes() -> Vec<Vec<u8>> {
         wire::chunk(2, &[0x4b, 0x04, 0x00]),
         wire::chunk(0, &[0; 8]),
     ]
+}
+
+fn bundle() -> Vec<u8> {
+    let mut document = document();
+    for number in 0..6 {
+        let pointer = Pointer::parse("/list/-").expect("it is one");
+        document.set(&pointer, &json!(number)).expect("it is there");
+        let (hash, _) = document.commit(Timestamp(2_000)).expect("room").expect("a change");
+        document.note_entry(hash, EntryId([number; 32]));
+    }
+    let all = document.carriers();
+    document.bundle(&all).expect("there is something").body
+}
+
+pub(crate) fn bundles() -> Vec<Vec<u8>> {
+    let one_by_one = changes().into_iter().take(2).map(ByteBuf::from).collect::<Vec<_>>();
+    vec![bundle(), cbor::encode(&(None::<ByteBuf>, one_by_one))]
+}
+
+/// Of the stored document in [`bundle`], what comes after the checksum and the length.
+pub(crate) fn history_contents() -> Vec<Vec<u8>> {
+    let (history, _): (Option<ByteBuf>, Vec<ByteBuf>) =
+        cbor::decode(&bundle(), 1 << 20).expect("ours");
+    let history = history.expect("it has one");
+    vec![wire::contents(&history)]
 }
 
 pub(crate) fn change_contents() -> Vec<Vec<u8>> {

@@ -1,5 +1,9 @@
 //! The targets: what each does with bytes, and how much memory it may use for it.
 
+mod bundles;
+
+pub use self::bundles::{bundles, history_contents};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{
@@ -108,6 +112,8 @@ targets! {
     patches: DOCUMENT_MAX, DECODER;
     changes: CHANGE_MAX, DOCUMENT_INPUTS;
     change_contents: CHANGE_MAX, DOCUMENT_INPUTS;
+    bundles: CHANGE_MAX, DOCUMENT_INPUTS;
+    history_contents: CHANGE_MAX, DOCUMENT_INPUTS;
 }
 
 /// Counts and symbols of a peer's sketch, and what a decoder makes of them.

@@ -41,6 +41,8 @@ drive! {
     trust_messages, pairing_messages, sync_messages, entries, signed_headers, entry_bodies,
     blob_headers, blob_infos, packs, pack_frames, digests, sketch_parts, pointers, patches, changes,
     change_contents,
+    bundles,
+    history_contents,
 }
 
 #[test]

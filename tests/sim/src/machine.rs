@@ -134,6 +134,7 @@ impl Machine {
             agent_name: name(self.number),
             device_name: "simulated".to_owned(),
             sync_interval: self.sync_interval,
+            bundle_from_changes: 2 + self.seed % 4,
         };
         let [device, root, hpke] = &self.secrets;
         let keys = DeviceKeys::from_secrets(device, root, hpke);

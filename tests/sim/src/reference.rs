@@ -11,7 +11,7 @@ use node_model::{
 use serde_bytes::ByteBuf;
 use serde_json::Value;
 use sync_engine_core::{
-    document::Document,
+    document::{Body, Document},
     entry::{EntryKind, VerifiedEntry},
     store::StoreEpoch,
 };
@@ -27,6 +27,8 @@ pub(crate) struct Reference {
     pub(crate) held: BTreeMap<(usize, SpaceId), Vec<EntryId>>,
     /// Who wrote what was held somewhere, as their how manieth entry.
     pub(crate) written: BTreeMap<EntryId, (DeviceId, u64)>,
+    /// The bytes of what was held somewhere.
+    pub(crate) bytes: BTreeMap<EntryId, Vec<u8>>,
     /// Entries of whoever is removed that came to somebody who stays.
     pub(crate) spread: BTreeSet<EntryId>,
     /// Entries by who knew of the removal: nothing for whoever was removed.
@@ -35,6 +37,34 @@ pub(crate) struct Reference {
     pub(crate) nonces: BTreeMap<Vec<u8>, EntryId>,
     /// Which copy each store is.
     pub(crate) epochs: BTreeMap<(usize, SpaceId), StoreEpoch>,
+}
+
+impl Reference {
+    /// Notes an entry that somebody holds.
+    pub(crate) fn note(&mut self, entry: &VerifiedEntry) {
+        let header = entry.header();
+        self.written.insert(entry.id(), (header.author, header.sequence));
+        self.bytes.entry(entry.id()).or_insert_with(|| entry.bytes().to_vec());
+    }
+
+    /// These entries, and those that the bundles among them stand for.
+    pub(crate) fn with_covered(&self, ids: &BTreeSet<EntryId>) -> BTreeSet<EntryId> {
+        let read = |bytes: &Vec<u8>| VerifiedEntry::from_storage(bytes.clone()).ok();
+        let known = |id: &EntryId| self.bytes.get(id).and_then(read);
+        let mut all = ids.clone();
+        let bundles: Vec<VerifiedEntry> = ids
+            .iter()
+            .filter_map(known)
+            .filter(|entry| entry.header().kind == EntryKind::Bundle)
+            .collect();
+        if !bundles.is_empty() {
+            let others = self.bytes.values().filter_map(read);
+            let covered =
+                others.filter(|other| bundles.iter().any(|bundle| bundle.covers(other.header())));
+            all.extend(covered.map(|entry| entry.id()));
+        }
+        all
+    }
 }
 
 /// What an acknowledgement promised.
@@ -61,10 +91,15 @@ pub(crate) fn rebuild(
     for (id, entries) in documents {
         let is_removed = entries.values().any(|entry| entry.header().kind == EntryKind::Tombstone);
         let mut changes = Vec::new();
-        for entry in entries.values().filter(|entry| entry.header().kind == EntryKind::Change) {
+        for entry in entries.values() {
+            let body = match entry.header().kind {
+                EntryKind::Change => Body::Change,
+                EntryKind::Bundle => Body::Bundle,
+                EntryKind::Tombstone => continue,
+            };
             let keys = keys.get(&entry.header().epoch).into_iter().flatten();
             let opened = keys.filter_map(|key| entry.open(key).ok()).next();
-            changes.push((entry.id(), opened.ok_or("no key opens an entry")?));
+            changes.push((entry.id(), body(opened.ok_or("no key opens an entry")?)));
         }
         let mut document = Document::new((DeviceId([0; 32]), [0; 16]), space, id);
         document.apply(changes);

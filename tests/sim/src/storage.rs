@@ -133,6 +133,10 @@ impl EntryStore for Window {
         lock(&self.0).store.document(document)
     }
 
+    fn superseded(&self, document: DocumentId) -> Result<Vec<Vec<u8>>, StoreError> {
+        lock(&self.0).store.superseded(document)
+    }
+
     fn documents(&self) -> Result<Vec<DocumentId>, StoreError> {
         lock(&self.0).store.documents()
     }

@@ -241,6 +241,8 @@ impl World {
         let staying = self.staying();
         let others = self.reference.held.iter().filter(|((number, _), _)| staying.contains(number));
         let held: BTreeSet<EntryId> = others.flat_map(|(_, ids)| ids).copied().collect();
+        let lost = self.reference.with_covered(&lost.into_iter().collect());
+        let held = self.reference.with_covered(&held);
         let lost: BTreeSet<EntryId> = lost.into_iter().filter(|id| !held.contains(id)).collect();
         self.reference.acknowledged.retain(|id, _| !lost.contains(id));
         self.reference.spread.retain(|id| held.contains(id));

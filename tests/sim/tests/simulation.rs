@@ -155,6 +155,11 @@ mod planted {
     }
 
     #[test]
+    fn a_short_bundle_is_found() {
+        is_found(Bug::ShortBundle);
+    }
+
+    #[test]
     fn a_lost_last_frame_is_found() {
         is_found(Bug::LostLastFrame);
     }

@@ -181,6 +181,21 @@ pub(crate) struct Storage {
     attestations: usize,
 }
 
+/// What was bundled since the node started: many changes of a document in one entry.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Compaction {
+    /// Bundles made.
+    bundles: u64,
+    /// Entries that they took the place of.
+    entries: u64,
+    /// Bytes of these.
+    entry_bytes: u64,
+    /// Bytes of the bundles.
+    bundle_bytes: u64,
+    /// Documents that wait until nobody writes for a moment, or for more changes.
+    waiting: u64,
+}
+
 /// A history that contradicts itself: worth a look by a person.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Alarm {
@@ -205,6 +220,7 @@ pub(crate) struct Overview {
     spaces: Vec<SpaceNumbers>,
     storage: Storage,
     alarms: Vec<Alarm>,
+    compaction: Compaction,
 }
 
 /// How does everything stand?
@@ -212,6 +228,14 @@ pub(crate) struct Overview {
 pub(crate) async fn status(State(app): State<App>) -> Answer<Overview> {
     let status = ask::status(&app.handle).await?;
     let storage = storage(&status);
+    let counts = status.compaction;
+    let compaction = Compaction {
+        bundles: counts.bundles,
+        entries: counts.entries,
+        entry_bytes: counts.entry_bytes,
+        bundle_bytes: counts.bundle_bytes,
+        waiting: counts.waiting,
+    };
     let alarms = status.anomalies.iter().map(|(kind, device)| Alarm {
         kind: kind.word(),
         device: device.to_string(),
@@ -231,6 +255,7 @@ pub(crate) async fn status(State(app): State<App>) -> Answer<Overview> {
         spaces: status.spaces.into_iter().map(SpaceNumbers::from).collect(),
         storage,
         alarms,
+        compaction,
     }))
 }
 

@@ -58,12 +58,12 @@ pub(super) struct Budget {
     actors: u64,
 }
 
-/// What one change adds.
+/// What a change adds, or many of them together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Share {
     pub(super) weight: Weight,
-    /// Whether it is the first change of its actor.
-    pub(super) is_first: bool,
+    /// Actors that write to the document for the first time with it.
+    pub(super) new_actors: u64,
 }
 
 impl Budget {
@@ -82,7 +82,7 @@ impl Budget {
     }
 
     /// Takes a share whether there is room or not: it exists already.
-    pub(super) fn add(&mut self, Share { weight, is_first }: &Share) {
+    pub(super) fn add(&mut self, Share { weight, new_actors }: &Share) {
         // Each summand is capped, and the sums before it were: no overflow.
         self.bytes += weight.bytes;
         self.changes += weight.changes;
@@ -90,18 +90,18 @@ impl Budget {
         self.predecessors += weight.predecessors;
         self.name_bytes += weight.name_bytes;
         self.marks += weight.marks;
-        self.actors += u64::from(*is_first);
+        self.actors += new_actors;
     }
 
     /// Gives a share back.
-    pub(super) fn release(&mut self, Share { weight, is_first }: &Share) {
+    pub(super) fn release(&mut self, Share { weight, new_actors }: &Share) {
         self.bytes -= weight.bytes;
         self.changes -= weight.changes;
         self.operations -= weight.operations;
         self.predecessors -= weight.predecessors;
         self.name_bytes -= weight.name_bytes;
         self.marks -= weight.marks;
-        self.actors -= u64::from(*is_first);
+        self.actors -= new_actors;
     }
 
     /// Whether it is within all limits.

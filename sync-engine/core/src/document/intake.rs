@@ -10,13 +10,18 @@
 //! Invariants: whatever comes, in whatever order, everybody's good changes count,
 //! as long as the document has room; and each change that does not is named.
 
+mod turn;
+mod whole;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{ActorId, AutoCommit, Change, ChangeHash};
 use node_model::EntryId;
 
+use self::turn::{Ahead, Turn};
 use super::{
     budget::{Budget, Share},
+    bundle::{self, Body},
     graph::Graph,
     guarded,
     refusal::Refusal,
@@ -62,13 +67,6 @@ struct Applied {
     operation_max: u64,
 }
 
-/// How far an actor has come.
-#[derive(Clone, Copy, Default)]
-struct Turn {
-    sequence: u64,
-    operation_max: u64,
-}
-
 /// What a document has taken in, and what not.
 #[derive(Default)]
 pub(super) struct Intake {
@@ -95,6 +93,15 @@ impl Intake {
         &self.refused
     }
 
+    pub(super) fn changes_count(&self) -> u64 {
+        self.applied.len() as u64
+    }
+
+    /// Whether changes wait for others that have not come.
+    pub(super) fn lacks_changes(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     pub(super) fn memory_bytes(&self) -> u64 {
         self.budget.memory_bytes()
     }
@@ -119,6 +126,11 @@ impl Intake {
         }
     }
 
+    /// Notes which bundle carries these changes now.
+    pub(super) fn note_bundle(&mut self, changes: &BTreeSet<ChangeHash>, bundle: EntryId) {
+        changes.iter().for_each(|hash| self.note_entry(hash, bundle));
+    }
+
     /// Notes a change that was made here.
     ///
     /// # Errors
@@ -135,37 +147,36 @@ impl Intake {
     }
 
     /// Takes in changes; those that came too early wait.
-    pub(super) fn take_in(
+    pub(super) fn take_in<B: Into<Body>>(
         &mut self,
         auto: &mut AutoCommit,
-        changes: impl IntoIterator<Item = (EntryId, Vec<u8>)>,
+        bodies: impl IntoIterator<Item = (EntryId, B)>,
     ) {
         self.search = Search::default();
-        self.read_all(changes, |intake| {
-            let is_full =
-                intake.ready.len() >= BATCH_CHANGES_MAX || intake.ready_bytes >= BATCH_BYTES_MAX;
-            if is_full {
-                intake.settle_ready(auto);
+        for (entry, body) in bodies {
+            self.refused.remove(&entry);
+            match body.into() {
+                Body::Change(bytes) => self.read_change(entry, bytes),
+                Body::Bundle(bytes) => self.read_bundle(auto, entry, &bytes),
             }
-        });
+            self.settle_if_full(auto);
+        }
         self.settle_ready(auto);
         self.shed();
     }
 
-    fn read_all(
-        &mut self,
-        changes: impl IntoIterator<Item = (EntryId, Vec<u8>)>,
-        mut after_each: impl FnMut(&mut Self),
-    ) {
-        for (entry, bytes) in changes {
-            self.refused.remove(&entry);
-            match read(bytes) {
-                Ok((change, share)) => self.place(Brought { entry, change, share }),
-                Err(refusal) => {
-                    self.refused.insert(entry, refusal);
-                }
+    fn read_change(&mut self, entry: EntryId, bytes: Vec<u8>) {
+        match read(bytes) {
+            Ok((change, share)) => self.place(Brought { entry, change, share }),
+            Err(refusal) => {
+                self.refused.insert(entry, refusal);
             }
-            after_each(self);
+        }
+    }
+
+    fn settle_if_full(&mut self, auto: &mut AutoCommit) {
+        if self.ready.len() >= BATCH_CHANGES_MAX || self.ready_bytes >= BATCH_BYTES_MAX {
+            self.settle_ready(auto);
         }
     }
 
@@ -178,17 +189,24 @@ impl Intake {
 
     /// The same for a document in use, unless what came is so much that to take in
     /// all of the document at once is faster. Then the document is unfit.
-    pub(super) fn catch_up(
+    pub(super) fn catch_up<B: Into<Body>>(
         &mut self,
         auto: &mut AutoCommit,
-        changes: impl IntoIterator<Item = (EntryId, Vec<u8>)>,
+        bodies: impl IntoIterator<Item = (EntryId, B)>,
     ) -> bool {
         self.search = Search::default();
         let operations = self.operations;
-        self.read_all(changes, |_| ());
+        for (entry, body) in bodies {
+            self.refused.remove(&entry);
+            match body.into() {
+                Body::Change(bytes) => self.read_change(entry, bytes),
+                Body::Bundle(bytes) if bundle::is_heavy(&bytes, CATCH_UP_MAX) => return false,
+                Body::Bundle(bytes) => self.read_bundle(auto, entry, &bytes),
+            }
+        }
         let cost = |brought: &Brought| {
-            let Share { weight, is_first } = &brought.share;
-            let actors = u64::from(*is_first) * (operations / OPERATIONS_AN_ACTOR);
+            let Share { weight, new_actors } = &brought.share;
+            let actors = new_actors * (operations / OPERATIONS_AN_ACTOR);
             weight.operations + weight.predecessors + actors
         };
         if self.ready.iter().map(cost).sum::<u64>() > CATCH_UP_MAX {
@@ -324,30 +342,6 @@ impl Intake {
         self.settle(auto, right, true);
     }
 
-    /// Checks what Automerge takes for granted, and says how far the change brings
-    /// its actor.
-    fn turn(&self, change: &Change, ahead: &Ahead) -> Result<Turn, Refusal> {
-        let mut below = 0;
-        for dep in change.deps() {
-            let applied = self.applied.get(dep).map(|applied| applied.operation_max);
-            let ahead = ahead.changes.get(dep).map(|applied| applied.operation_max);
-            below = below.max(applied.or(ahead).ok_or(Refusal::NotTaken)?);
-        }
-        let of = |actor| ahead.actors.get(actor).or_else(|| self.actors.get(actor)).copied();
-        let last = of(change.actor_id()).unwrap_or_default();
-        if change.seq().checked_sub(1) != Some(last.sequence) {
-            return Err(Refusal::OutOfTurn);
-        }
-        let start = change.start_op().get();
-        if start > below.saturating_add(1) || start <= last.operation_max {
-            return Err(Refusal::Misnumbered);
-        }
-        if change.other_actor_ids().iter().any(|actor| of(actor).is_none()) {
-            return Err(Refusal::NotTaken);
-        }
-        Ok(Turn { sequence: change.seq(), operation_max: below.max(change.max_op()) })
-    }
-
     fn keep(&mut self, ahead: Ahead) {
         ahead.changes.keys().for_each(|hash| {
             self.left_out.remove(hash);
@@ -360,41 +354,25 @@ impl Intake {
     }
 }
 
-/// What would be in the document as well.
-#[derive(Default)]
-struct Ahead {
-    changes: BTreeMap<ChangeHash, Applied>,
-    actors: BTreeMap<ActorId, Turn>,
-    /// Each one after those that it depends on: its hash, these, its operations.
-    order: Vec<(ChangeHash, Vec<ChangeHash>, usize)>,
-}
-
-impl Ahead {
-    fn note(&mut self, change: &Change, entry: Option<EntryId>, turn: Turn) {
-        let operation_max = turn.operation_max;
-        self.changes.insert(change.hash(), Applied { entry, operation_max });
-        self.order.push((change.hash(), change.deps().to_vec(), change.len()));
-        let own = Turn { operation_max: change.max_op(), ..turn };
-        self.actors.insert(change.actor_id().clone(), own);
-    }
-}
-
 /// Weighs a change and reads it.
 fn read(bytes: Vec<u8>) -> Result<(Change, Share), Refusal> {
     let weight = weighed(&bytes)?;
     let change = guarded(|| Change::from_bytes(bytes).ok()).flatten().ok_or(Refusal::Malformed)?;
-    let is_first = change.seq() == 1;
-    Ok((change, Share { weight, is_first }))
+    let new_actors = u64::from(change.seq() == 1);
+    Ok((change, Share { weight, new_actors }))
 }
 
 fn share_of(bytes: &[u8], change: &Change) -> Result<Share, Refusal> {
-    Ok(Share { weight: weighed(bytes)?, is_first: change.seq() == 1 })
+    Ok(Share { weight: weighed(bytes)?, new_actors: u64::from(change.seq() == 1) })
 }
 
 fn weighed(bytes: &[u8]) -> Result<weigh::Weight, Refusal> {
+    weighed_as(ChunkKind::Change, bytes)
+}
+
+fn weighed_as(kind: ChunkKind, bytes: &[u8]) -> Result<weigh::Weight, Refusal> {
     match weigh::weigh(bytes) {
-        // Entries hold plain changes and nothing else.
-        Ok(weight) if weight.kind == ChunkKind::Change => Ok(weight),
+        Ok(weight) if weight.kind == kind => Ok(weight),
         Ok(_) | Err(Flaw::Malformed) => Err(Refusal::Malformed),
         Err(Flaw::TooHeavy(reason)) => Err(Refusal::TooHeavy(reason)),
     }

@@ -32,7 +32,7 @@ impl Search {
     /// must leave enough for their parts.
     pub(super) fn affords(&mut self, changes: &[Brought], document: u64) -> bool {
         let operations: u64 = changes.iter().map(Brought::operations).sum();
-        let actors = changes.iter().filter(|brought| brought.share.is_first).count() as u64;
+        let actors = changes.iter().map(|brought| brought.share.new_actors).sum::<u64>();
         let of_actors = actors * (document / ACTORS_A_DOCUMENT);
         let cost = TRY_COST + document + APPLY_COST * operations + of_actors;
         let share = if changes.len() == 1 { 1 } else { 4 };

@@ -31,6 +31,10 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
     pub(super) fn contains(&self, hash: &ChangeHash) -> bool {
         self.held.contains_key(hash)
     }

@@ -3,6 +3,7 @@
 //! Writes are staged and become durable together in [`SyncEngine::flush`] (group
 //! commit); the caller acknowledges after it.
 
+mod bundling;
 mod carried;
 pub(crate) mod conflict;
 mod exchange;
@@ -17,12 +18,12 @@ use node_model::{
 };
 use serde_json::Value;
 
-pub use self::{carried::Carried, views::Changes};
+pub use self::{carried::Carried, space::Compacted, views::Changes};
 
 use self::space::Space;
 use crate::{
     document::{Document, DocumentError, Meta, Summary, blobs_in},
-    entry::{EntryError, VerifiedEntry},
+    entry::{EntryError, EntryKind, VerifiedEntry},
     json::Pointer,
     patch::PatchOp,
     reconcile::{PeerState, Session},
@@ -396,7 +397,7 @@ impl SyncEngine {
     /// [`EngineError`].
     pub fn counts(&mut self, space: SpaceId) -> Result<SpaceCounts, EngineError> {
         let space = self.space_mut(space)?;
-        let entries = space.store.head().arrivals;
+        let entries = space.store.head().entries;
         let bytes = space.store.stored_bytes();
         let documents =
             if space.is_readable() { space.index()?.len() } else { space.store.documents()?.len() };
@@ -499,9 +500,14 @@ impl SyncEngine {
     fn tell(&mut self, space: SpaceId, batches: &[Batch], new: &BTreeSet<EntryId>) {
         let mut documents = BTreeSet::new();
         let mut blobs = BTreeSet::new();
-        for entry in batches.iter().flat_map(|batch| &batch.entries) {
+        for (batch, entry) in
+            batches.iter().flat_map(|batch| batch.entries.iter().map(move |entry| (batch, entry)))
+        {
             if new.contains(&entry.id()) {
-                documents.insert(entry.header().document);
+                // A bundle that was made here says nothing that was not said.
+                if batch.source.is_some() || entry.header().kind != EntryKind::Bundle {
+                    documents.insert(entry.header().document);
+                }
                 blobs.extend(entry.header().blobs.iter().copied());
             }
         }

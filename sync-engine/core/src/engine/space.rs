@@ -1,6 +1,8 @@
 //! One space: its store, its keys, the documents that are loaded.
 
+mod compact;
 mod loaded;
+mod sort;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,16 +10,18 @@ use node_model::{
     BlobId, DeviceId, DocumentId, EntryId, Epoch, SpaceId, limit::ENTRY_DEPS_MAX, seal::SealKey,
 };
 
+pub use self::compact::Compacted;
+
 use self::loaded::Loaded;
 use super::{EngineError, Writer};
 use crate::{
-    document::{Document, DocumentError, Summary},
-    entry::{Draft, EntryError, EntryKind, VerifiedEntry},
-    store::{Batch, EntryStore, StoreEpoch, StoreError, Tip},
+    document::{Body, Document, DocumentError, Summary},
+    entry::{
+        Draft, EntryError, EntryKind, VerifiedEntry,
+        covers::{Covers, Run},
+    },
+    store::{Batch, EntryStore, StoreError, Tip},
 };
-
-/// Entries looked at in one go when the right to write has changed.
-const SORTED_AT_ONCE: usize = 256;
 
 /// A state of what is staged.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +42,8 @@ pub(super) struct Space {
     /// Written here, waiting for the next flush.
     staged: Vec<VerifiedEntry>,
     touched: BTreeSet<DocumentId>,
+    /// Changes written here that are durable since [`Self::take_written`].
+    written: BTreeMap<DocumentId, u64>,
     tip: Option<Tip>,
     index: Option<BTreeMap<DocumentId, Summary>>,
     stale: BTreeSet<DocumentId>,
@@ -61,6 +67,7 @@ impl Space {
             loaded: Loaded::default(),
             staged: Vec::new(),
             touched: BTreeSet::new(),
+            written: BTreeMap::new(),
             tip,
             index: None,
             stale: BTreeSet::new(),
@@ -90,49 +97,6 @@ impl Space {
     fn forget_loaded(&mut self) {
         self.loaded.clear();
         self.index = None;
-    }
-
-    /// Takes out of the set what does not count, and brings back what does again.
-    /// Says which documents changed. Nothing may be staged: a document that is
-    /// loaded again would number its next change like the staged one.
-    pub(super) fn sort_out(
-        &mut self,
-        counts: &mut dyn FnMut(&VerifiedEntry) -> bool,
-        new_epoch: StoreEpoch,
-    ) -> Result<BTreeSet<DocumentId>, StoreError> {
-        let mut changed = BTreeSet::new();
-        let mut welcome = Vec::new();
-        for bytes in self.store.aside()? {
-            let entry = stored(bytes)?;
-            if counts(&entry) {
-                changed.insert(entry.header().document);
-                welcome.push(entry);
-            }
-        }
-        if !welcome.is_empty() {
-            self.store.append(&[Batch { entries: welcome, source: None, cursor: None }])?;
-        }
-        let mut unwelcome = Vec::new();
-        let mut place = 0;
-        loop {
-            let page = self.store.arrivals(place, SORTED_AT_ONCE, usize::MAX)?;
-            let Some(last) = page.last() else { break };
-            place = last.place;
-            for arrival in page {
-                let entry = stored(arrival.bytes)?;
-                if !counts(&entry) {
-                    changed.insert(entry.header().document);
-                    unwelcome.push(entry);
-                }
-            }
-        }
-        if !unwelcome.is_empty() {
-            self.store.set_aside(&unwelcome, new_epoch)?;
-        }
-        if !changed.is_empty() {
-            self.forget_loaded();
-        }
-        Ok(changed)
     }
 
     pub(super) fn is_readable(&self) -> bool {
@@ -179,20 +143,25 @@ impl Space {
             return Err(EngineError::NoKey);
         }
         let mut document = Document::new((self.device, self.run), self.id, id);
-        let mut entries = Vec::with_capacity(bytes.len());
-        for bytes in bytes {
-            entries.push(stored(bytes)?);
-        }
-        Self::bury_if_told(&mut document, &entries);
+        let mut entries = all_stored(bytes)?;
+        // An empty document takes over a bundle as it is.
+        entries.sort_by_key(|entry| entry.header().kind != EntryKind::Bundle);
+        self.bury_if_told(&mut document, &entries);
         document.apply(self.opened(&entries));
+        if document.lacks_changes() {
+            // A bundle left out what its author had sent before.
+            document.apply(self.opened(&all_stored(self.store.superseded(id)?)?));
+        }
         Ok(Some(document))
     }
 
-    fn bury_if_told(document: &mut Document, entries: &[VerifiedEntry]) {
+    fn bury_if_told(&self, document: &mut Document, entries: &[VerifiedEntry]) {
         for entry in entries {
             match entry.header().kind {
-                EntryKind::Tombstone => document.bury(entry.id(), &entry.header().deps),
-                EntryKind::Change => {
+                EntryKind::Tombstone => {
+                    document.bury(entry.id(), &self.open(entry).unwrap_or_default());
+                }
+                EntryKind::Change | EntryKind::Bundle => {
                     #[cfg(feature = "planted-bugs")]
                     if node_model::planted::active(node_model::planted::Bug::ReorderedTombstone) {
                         document.unbury();
@@ -202,18 +171,25 @@ impl Space {
         }
     }
 
+    fn open(&self, entry: &VerifiedEntry) -> Option<Vec<u8>> {
+        let mut keys = self.keys.get(&entry.header().epoch).into_iter().flatten();
+        // What we cannot open stays sealed; it is not lost.
+        keys.find_map(|key| entry.open(key).ok())
+    }
+
     /// The changes in entries. Each is opened when the document is ready for it:
     /// together they may unpack to any size.
     fn opened<'a>(
         &'a self,
         entries: &'a [VerifiedEntry],
-    ) -> impl Iterator<Item = (EntryId, Vec<u8>)> + 'a {
-        let changes = entries.iter().filter(|entry| entry.header().kind == EntryKind::Change);
-        changes.filter_map(|entry| {
-            let mut keys = self.keys.get(&entry.header().epoch).into_iter().flatten();
-            // What we cannot open stays sealed; it is not lost.
-            let opened = keys.find_map(|key| entry.open(key).ok());
-            opened.map(|change| (entry.id(), change))
+    ) -> impl Iterator<Item = (EntryId, Body)> + 'a {
+        entries.iter().filter_map(|entry| {
+            let body = match entry.header().kind {
+                EntryKind::Tombstone => return None,
+                EntryKind::Change => Body::Change(self.open(entry)?),
+                EntryKind::Bundle => Body::Bundle(self.open(entry)?),
+            };
+            Some((entry.id(), body))
         })
     }
 
@@ -271,10 +247,11 @@ impl Space {
         writer: &mut Writer<'_>,
         id: DocumentId,
     ) -> Result<(), EngineError> {
-        let deps = named_heads(self.document(id)?);
-        let draft = self.draft(id, EntryKind::Tombstone, deps.clone(), vec![]);
-        let entry = self.seal(writer, draft, &[])?;
-        self.document(id)?.bury(entry, &deps);
+        let document = self.document(id)?;
+        let (deps, known) = (named_heads(document), document.known());
+        let draft = self.draft(id, EntryKind::Tombstone, deps, vec![]);
+        let entry = self.seal(writer, draft, &known)?;
+        self.document(id)?.bury(entry, &known);
         Ok(())
     }
 
@@ -289,9 +266,11 @@ impl Space {
             space: self.id,
             document,
             kind,
+            run: named_run(self.run),
             sequence: self.tip.map_or(0, |tip| tip.sequence + 1),
             prev: self.tip.map(|tip| tip.id),
             deps,
+            covers: Covers::default(),
             blobs,
         }
     }
@@ -309,7 +288,8 @@ impl Space {
                 match error {
                     EntryError::OverLimit => EngineError::TooLarge,
                     EntryError::Decode(_)
-                    | EntryError::Newer
+                    | EntryError::OtherVersion(_)
+                    | EntryError::Covers
                     | EntryError::Body
                     | EntryError::Signature(_)
                     | EntryError::Sealed => EngineError::Entry(error),
@@ -345,6 +325,12 @@ impl Space {
     /// Batches are durable: brings what is loaded up to date.
     pub(super) fn committed(&mut self, batches: &[Batch], new: &BTreeSet<EntryId>) {
         self.stale.append(&mut self.touched);
+        let own = batches.iter().filter(|batch| batch.source.is_none());
+        for entry in own.flat_map(|batch| &batch.entries) {
+            if entry.header().kind == EntryKind::Change {
+                *self.written.entry(entry.header().document).or_default() += 1;
+            }
+        }
         for batch in batches.iter().filter(|batch| batch.source.is_some()) {
             let mut arrived: BTreeMap<DocumentId, Vec<VerifiedEntry>> = BTreeMap::new();
             for entry in batch.entries.iter().filter(|entry| new.contains(&entry.id())) {
@@ -353,7 +339,7 @@ impl Space {
             for (id, entries) in arrived {
                 self.stale.insert(id);
                 let Some(mut document) = self.loaded.take(id) else { continue };
-                Self::bury_if_told(&mut document, &entries);
+                self.bury_if_told(&mut document, &entries);
                 if document.catch_up(self.opened(&entries)) {
                     self.remember(id, document);
                 }
@@ -393,6 +379,16 @@ impl Space {
         }
         Ok(self.index.insert(index))
     }
+}
+
+fn all_stored(all: Vec<Vec<u8>>) -> Result<Vec<VerifiedEntry>, StoreError> {
+    all.into_iter().map(stored).collect()
+}
+
+/// What entries say of the run: enough to tell it from the device's others.
+fn named_run(run: [u8; 16]) -> Run {
+    let [a, b, c, d, e, f, g, h, ..] = run;
+    Run([a, b, c, d, e, f, g, h])
 }
 
 fn stored(bytes: Vec<u8>) -> Result<VerifiedEntry, StoreError> {

@@ -25,7 +25,8 @@ pub fn answer_pull(
         expect(unused_mut, reason = "changed by a planted bug")
     )]
     let mut page = store.arrivals(after, PAGE_ENTRIES_MAX, PAGE_BYTES_MAX)?;
-    let upto = page.last().map_or(after.min(head.arrivals), |last| last.place);
+    // Nothing more: what was at the places up to the head is superseded.
+    let upto = page.last().map_or(head.arrivals, |last| last.place);
     #[cfg(feature = "planted-bugs")]
     if node_model::planted::active(node_model::planted::Bug::LostLastFrame) {
         page.pop();
@@ -50,7 +51,7 @@ pub fn answer_list(
 ) -> Result<Message, StoreError> {
     let head = store.head();
     let page = store.ids(after, PAGE_IDS_MAX)?;
-    let upto = page.last().map_or(after.min(head.arrivals), |(place, _)| *place);
+    let upto = page.last().map_or(head.arrivals, |(place, _)| *place);
     let ids = page.iter().flat_map(|(_, id)| id.0).collect::<Vec<u8>>();
     let more = upto < head.arrivals;
     Ok(Message::Ids { space, store: head.epoch, after, upto, more, ids: ByteBuf::from(ids) })

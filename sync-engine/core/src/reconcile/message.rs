@@ -11,7 +11,7 @@ use serde_bytes::ByteBuf;
 use crate::{sketch::SYMBOLS_MAX, store::StoreEpoch};
 
 /// Version of the messages below; frames with another one are refused.
-pub const PROTOCOL: u16 = 2;
+pub const PROTOCOL: u16 = 3;
 
 /// Most entries in a page.
 pub const PAGE_ENTRIES_MAX: usize = 1_000;

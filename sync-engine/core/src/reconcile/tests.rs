@@ -1,6 +1,9 @@
 use super::*;
 use crate::entry::VerifiedEntry;
-use crate::store::{Batch, MemoryStore, conformance::entries};
+use crate::store::{
+    Batch, MemoryStore,
+    conformance::{bundle, entries},
+};
 
 const SPACE: SpaceId = SpaceId([1; 32]);
 const PEER: DeviceId = DeviceId([2; 32]);
@@ -175,6 +178,38 @@ fn any_two_stores_become_equal() {
         pair.run();
         pair.assert_equal();
     }
+}
+
+#[test]
+fn any_two_stores_become_equal_whatever_their_bundles() {
+    let singles: Vec<Vec<VerifiedEntry>> = (1..=3).map(|author| entries(author, 60)).collect();
+    let mut all: Vec<VerifiedEntry> = singles.concat();
+    for (author, own) in (1..).zip(&singles) {
+        let even: Vec<&VerifiedEntry> = own.iter().step_by(2).collect();
+        let small = bundle(author, 60, &even[..10]);
+        let large = bundle(author, 61, &[&[&small], &even[10..]].concat());
+        all.extend([small, large]);
+    }
+    let union = store(9, &all).head();
+    assert_eq!(union.entries, 3 * 31);
+    // Bits of the round say who has which part at the beginning.
+    for round in (0..256_usize).step_by(5) {
+        let part = |which: usize| {
+            let has = |at: &usize| (round >> (which * 4 + at % 4)) & 1 == 1;
+            let kept: Vec<_> = (0..all.len()).filter(has).map(|at| all[at].clone()).collect();
+            kept
+        };
+        let both = store(9, &[part(0), part(1)].concat()).head();
+        let mut pair = Pair::new([store(1, &part(0)), store(2, &part(1))]);
+        pair.run();
+        pair.assert_equal();
+        assert_eq!(pair.stores[0].head().digest, both.digest, "{round}");
+    }
+    // Whoever has nothing gets what counts, and nothing that it stands for.
+    let mut pair = Pair::new([store(1, &all), store(2, &[])]);
+    pair.run();
+    pair.assert_equal();
+    assert_eq!(pair.entries, 3 * 31);
 }
 
 #[test]

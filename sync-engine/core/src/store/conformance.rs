@@ -1,5 +1,7 @@
 //! What every [`EntryStore`] must do; each implementation's tests call it.
 
+use std::collections::BTreeSet;
+
 use node_model::{
     BlobId, DeviceId, DocumentId, EntryId, Epoch, SpaceId, limit::ENTRY_BLOBS_MAX, seal::SealKey,
     sign::Signer,
@@ -7,7 +9,10 @@ use node_model::{
 
 use super::{Batch, Cursor, EntryStore, StoreEpoch, StoreError, Tip};
 use crate::{
-    entry::{Draft, EntryKind, VerifiedEntry},
+    entry::{
+        Draft, EntryKind, VerifiedEntry,
+        covers::{Covers, Run},
+    },
     sketch::{ShortId, Sketch},
 };
 
@@ -17,8 +22,6 @@ use crate::{
 /// Never, for any `count` that fits into memory.
 #[must_use]
 pub fn entries(author: u8, count: u64) -> Vec<VerifiedEntry> {
-    let signer = Signer::from_secret(&[author; 32]);
-    let key = SealKey::from_bytes([9; 32]);
     let mut prev: Option<EntryId> = None;
     (0..count)
         .map(|sequence| {
@@ -26,19 +29,53 @@ pub fn entries(author: u8, count: u64) -> Vec<VerifiedEntry> {
                 space: SpaceId([1; 32]),
                 document: DocumentId([(sequence % 2) as u8; 16]),
                 kind: EntryKind::Change,
+                run: Run([author; 8]),
                 sequence,
                 prev,
                 deps: prev.into_iter().collect(),
+                covers: Covers::default(),
                 blobs: vec![BlobId([author; 32])],
             };
-            let mut entropy = Counting(u64::from(author) << 32 | sequence);
-            let plain = sequence.to_be_bytes();
-            let sealed = draft.seal(&mut entropy, &signer, (Epoch(1), &key), &plain);
-            let entry = sealed.expect("a small entry is within all limits");
+            let entry = seal(draft, author);
             prev = Some(entry.id());
             entry
         })
         .collect()
+}
+
+fn seal(draft: Draft, author: u8) -> VerifiedEntry {
+    let signer = Signer::from_secret(&[author; 32]);
+    let key = SealKey::from_bytes([9; 32]);
+    let mut entropy = Counting(u64::from(author) << 32 | draft.sequence);
+    let plain = draft.sequence.to_be_bytes();
+    let sealed = draft.seal(&mut entropy, &signer, (Epoch(1), &key), &plain);
+    sealed.expect("a small entry is within all limits")
+}
+
+/// A bundle of `author` that stands for `covered`, which are of one document.
+///
+/// # Panics
+/// When there are more than a bundle may stand for.
+#[must_use]
+pub fn bundle(author: u8, sequence: u64, covered: &[&VerifiedEntry]) -> VerifiedEntry {
+    let mut numbers = BTreeSet::new();
+    for entry in covered {
+        let header = entry.header();
+        numbers.insert((header.run, header.sequence));
+        numbers.extend(header.covers.iter());
+    }
+    let draft = Draft {
+        space: SpaceId([1; 32]),
+        document: covered[0].header().document,
+        kind: EntryKind::Bundle,
+        run: Run([author; 8]),
+        sequence,
+        prev: None,
+        deps: vec![],
+        covers: Covers::of(&numbers).expect("they are few"),
+        blobs: vec![BlobId([author; 32])],
+    };
+    seal(draft, author)
 }
 
 /// Numbers instead of randomness: the same entries every time.
@@ -91,7 +128,7 @@ pub fn check<S: EntryStore>(
     let expected: Vec<EntryId> = ours.iter().chain(&theirs).map(VerifiedEntry::id).collect();
     assert_eq!(new, expected, "new ids, in order");
     let head = store.head();
-    assert_eq!((head.arrivals, head.epoch), (12, empty.epoch));
+    assert_eq!((head.arrivals, head.entries, head.epoch), (12, 12, empty.epoch));
     assert_ne!(head.digest, empty.digest);
 
     assert_eq!(store.append(&[own])?, [], "known entries are passed over");
@@ -142,6 +179,70 @@ fn check_setting_aside<S: EntryStore>(
     let everything: Sketch = ours.iter().chain(theirs).map(VerifiedEntry::id).collect();
     assert_eq!(store.sketch()?, everything);
     assert_eq!(store.tips()?.get(&author), Some(&Tip { sequence: 4, id: ours[4].id() }));
+    check_bundles(store, reopen)
+}
+
+/// Bundles and what they stand for, in any order, and set aside again.
+fn check_bundles<S: EntryStore>(
+    mut store: S,
+    reopen: &impl Fn(S) -> Result<S, StoreError>,
+) -> Result<(), StoreError> {
+    let before = store.head();
+    let singles = entries(3, 6);
+    let even: Vec<&VerifiedEntry> = singles.iter().step_by(2).collect();
+    let small = bundle(3, 6, &even[..2]);
+    let large = bundle(3, 7, &[&small, even[2]]);
+    let append = |store: &mut S, entries: &[&VerifiedEntry]| {
+        let entries = entries.iter().copied().cloned().collect();
+        store.append(&[Batch { entries, ..Batch::default() }])
+    };
+
+    let (first, late) = (even[0], even[1]);
+    assert_eq!(append(&mut store, &[first, &singles[1], &singles[3]])?.len(), 3);
+    assert_eq!(append(&mut store, &[&small])?, [small.id()]);
+    assert_eq!(append(&mut store, &[late])?, [], "a bundle stands for what comes after it");
+    let mut store = reopen(store)?;
+    let head = store.head();
+    assert_eq!((head.entries, head.arrivals), (before.entries + 3, before.arrivals + 4));
+    assert!(store.contains(late.id())? && store.contains(first.id())?, "they are kept");
+    assert_eq!(store.entry(late.id())?.as_deref(), Some(late.bytes()));
+    assert_eq!(store.find(ShortId::of(first.id()))?, Some((0, first.id())));
+    let mut kept = vec![first.bytes().to_vec(), late.bytes().to_vec()];
+    kept.sort_by_key(|bytes| {
+        VerifiedEntry::from_storage(bytes.clone()).map(|entry| entry.id()).ok()
+    });
+    assert_eq!(store.superseded(DocumentId([0; 16]))?, kept);
+    let of_document = store.document(DocumentId([0; 16]))?;
+    assert!(of_document.contains(&small.bytes().to_vec()));
+    assert!(!of_document.contains(&first.bytes().to_vec()));
+    let places = store.arrivals(before.arrivals, 100, usize::MAX)?;
+    assert_eq!(
+        places.iter().map(|arrival| arrival.place - before.arrivals).collect::<Vec<_>>(),
+        [2, 3, 4]
+    );
+
+    assert_eq!(append(&mut store, &[even[2], &large])?.len(), 2);
+    let ids: BTreeSet<EntryId> =
+        store.ids(before.arrivals, 100)?.into_iter().map(|(_, id)| id).collect();
+    let expected = BTreeSet::from([singles[1].id(), singles[3].id(), large.id()]);
+    assert_eq!(ids, expected, "a bundle stands for bundles");
+    let all: Sketch = store.ids(0, 100)?.into_iter().map(|(_, id)| id).collect();
+    assert_eq!(store.sketch()?, all);
+
+    store.set_aside(std::slice::from_ref(&large), StoreEpoch([78; 16]))?;
+    let mut store = reopen(store)?;
+    let ids: BTreeSet<EntryId> =
+        store.ids(before.entries, 100)?.into_iter().map(|(_, id)| id).collect();
+    let expected = BTreeSet::from([singles[1].id(), singles[3].id(), small.id(), even[2].id()]);
+    assert_eq!(ids, expected, "what only it stood for is back");
+    assert_eq!(store.aside()?, [large.bytes().to_vec()]);
+    let all: Sketch = store.ids(0, 100)?.into_iter().map(|(_, id)| id).collect();
+    assert_eq!(store.sketch()?, all);
+    let tip = Tip { sequence: 6, id: small.id() };
+    assert_eq!(store.tip(small.header().author)?, Some(tip));
+
+    assert_eq!(append(&mut store, &[&large])?, [large.id()]);
+    assert_eq!(store.head().entries, before.entries + 3);
     Ok(())
 }
 

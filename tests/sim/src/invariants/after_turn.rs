@@ -9,7 +9,7 @@ use sync_engine_core::{
     store::{Arrival, EntryStore as _},
 };
 
-use super::{Verdict, all_ids, read, store};
+use super::{Verdict, all_ids, at_start::held_still, read, store};
 use crate::{
     reference::{self, Promise},
     turn::Turn,
@@ -114,7 +114,12 @@ pub(super) fn changes_are_told(_: &mut World, turn: &Turn) -> Verdict {
     for (space, arrivals) in &turn.stored.arrivals {
         let told = turn.changed.get(space);
         for arrival in arrivals {
-            let document = read(&arrival.bytes)?.header().document;
+            let entry = read(&arrival.bytes)?;
+            let document = entry.header().document;
+            if entry.header().kind == EntryKind::Bundle && arrival.source.is_none() {
+                // It says nothing new.
+                continue;
+            }
             if !told.is_some_and(|told| told.contains(&document)) {
                 return Err(format!("machine {} kept quiet about {document}", turn.machine));
             }
@@ -134,7 +139,10 @@ pub(super) fn store_only_grows(world: &mut World, turn: &Turn) -> Verdict {
     for (space, ids) in &turn.stored.reordered {
         let held = world.reference.held.get(&(turn.machine, *space)).cloned().unwrap_or_default();
         let now: BTreeSet<EntryId> = ids.iter().copied().collect();
-        let mut lost = held.iter().filter(|id| !now.contains(*id));
+        let process = world.machines[turn.machine].process.as_ref();
+        let window = process.and_then(|process| process.stores.get(*space)).ok_or("no store")?;
+        let still = held_still(&window, &held, ids)?;
+        let mut lost = still.iter().filter(|id| !now.contains(*id));
         if let Some(id) = lost.find(|id| !world.is_by_leaving(**id)) {
             return Err(format!("machine {} set {id} aside", turn.machine));
         }
@@ -148,16 +156,24 @@ pub(super) fn store_only_grows(world: &mut World, turn: &Turn) -> Verdict {
         if turn.stored.reordered.contains_key(space) {
             continue;
         }
+        if !arrivals.is_sorted_by(|a, b| a.place < b.place) {
+            return Err(format!("machine {}: places are not in order", turn.machine));
+        }
+        let process = world.machines[turn.machine].process.as_ref();
+        let Some(window) = process.and_then(|process| process.stores.get(*space)) else { continue };
         let held = world.reference.held.entry((turn.machine, *space)).or_default();
-        for Arrival { place, bytes, .. } in arrivals {
-            if *place != held.len() as u64 + 1 {
-                return Err(format!(
-                    "machine {}: place {place} after {}",
-                    turn.machine,
-                    held.len()
-                ));
-            }
+        for Arrival { bytes, .. } in arrivals {
             held.push(read(bytes)?.id());
+        }
+        let now = all_ids(&window)?;
+        *held = held_still(&window, held, &now)?;
+        if *held != now {
+            return Err(format!(
+                "machine {}: {} entries were stored, now others are there: {}",
+                turn.machine,
+                held.len(),
+                now.len()
+            ));
         }
     }
     Ok(())
@@ -174,9 +190,10 @@ pub(super) fn cursor_tells_the_truth(world: &mut World, turn: &Turn) -> Verdict 
         if cursor.epoch != theirs.head().epoch || cursor.has_refused || is_excused {
             continue;
         }
-        let here: BTreeSet<EntryId> = all_ids(&own)?.into_iter().collect();
-        for (id, place) in all_ids(&theirs)?.into_iter().zip(1..=cursor.after) {
-            if !here.contains(&id) && !world.is_by_leaving(id) {
+        let read = theirs.ids(0, usize::MAX).map_err(|error| error.to_string())?;
+        for (place, id) in read.into_iter().take_while(|(place, _)| *place <= cursor.after) {
+            let is_here = own.contains(id).map_err(|error| error.to_string())?;
+            if !is_here && !world.is_by_leaving(id) {
                 return Err(format!(
                     "machine {} read {number} up to {}, but lacks {id} at {place}",
                     turn.machine, cursor.after
@@ -190,8 +207,7 @@ pub(super) fn cursor_tells_the_truth(world: &mut World, turn: &Turn) -> Verdict 
 pub(super) fn nonces_are_used_once(world: &mut World, turn: &Turn) -> Verdict {
     for Arrival { bytes, .. } in turn.stored.arrivals.values().flatten() {
         let entry = read(bytes)?;
-        let header = entry.header();
-        world.reference.written.insert(entry.id(), (header.author, header.sequence));
+        world.reference.note(&entry);
         let is_by_leaving = world.is_by_leaving(entry.id());
         if is_by_leaving && !world.machines[turn.machine].is_leaving {
             world.reference.spread.insert(entry.id());

@@ -6,7 +6,7 @@ use node_core::request::Role;
 use node_model::{DocumentId, EntryId, Epoch, seal::SealKey};
 use trust_core::{attestation::Prefix, history::AnomalyKind};
 
-use super::{Verdict, entries, forks, head, ids, read, readers};
+use super::{Verdict, entries, forks, head, held, ids, read, readers};
 use crate::{
     reference::{self, Promise},
     world::World,
@@ -14,9 +14,9 @@ use crate::{
 
 pub(super) fn nothing_acknowledged_is_lost(world: &mut World) -> Verdict {
     for machine in world.staying() {
-        let ids: BTreeSet<_> = ids(world, machine)?.into_iter().collect();
+        let held = held(world, machine)?;
         for (id, promise) in counting(world)? {
-            if !ids.contains(&id) {
+            if !held.contains(&id) {
                 let writer = promise.machine;
                 return Err(format!("machine {machine} lacks {id}, acknowledged at {writer}"));
             }
@@ -161,7 +161,10 @@ pub(super) fn removed_stays_removed(world: &mut World) -> Verdict {
 
 pub(super) fn documents_are_their_entries(world: &mut World) -> Verdict {
     let space = world.space;
-    let entries: Vec<_> = entries(world, 0)?.into_iter().map(|(_, bytes)| bytes).collect();
+    let mut entries: Vec<_> = entries(world, 0)?.into_iter().map(|(_, bytes)| bytes).collect();
+    // A bundle must not leave out what it stands for.
+    let promised = counting(world)?.into_iter();
+    entries.extend(promised.filter_map(|(id, _)| world.reference.bytes.get(&id).cloned()));
     let Some(founder) = &world.machines[0].process else { return Ok(()) };
     let keyring = founder.node.trust().keyring();
     // Two nodes may have made an epoch of the same number.

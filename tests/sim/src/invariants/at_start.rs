@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use node_model::EntryId;
 use sync_engine_core::store::EntryStore as _;
 
 use super::{Verdict, all_ids, read};
-use crate::{machine::name, world::World};
+use crate::{machine::name, storage::Window, world::World};
 
 pub(super) fn stored_survives(world: &mut World, machine: usize) -> Verdict {
     let Some(process) = &world.machines[machine].process else { return Ok(()) };
@@ -20,11 +21,13 @@ pub(super) fn stored_survives(world: &mut World, machine: usize) -> Verdict {
         if is_reordered {
             // Something was set aside, and then the power went.
             let now: BTreeSet<_> = ids.iter().copied().collect();
-            let mut lost = held.iter().filter(|id| !now.contains(*id)).peekable();
+            let superseded = |id: &EntryId| window.contains(*id).unwrap_or(false);
+            let mut lost =
+                held.iter().filter(|id| !now.contains(*id) && !superseded(id)).peekable();
             if lost.peek().is_none() || !lost.all(|id| world.is_by_leaving(*id)) {
                 return Err(format!("machine {machine}, space {space}: it is another copy now"));
             }
-        } else if !ids.starts_with(&held) {
+        } else if !ids.starts_with(&held_still(&window, &held, &ids)?) {
             return Err(format!(
                 "machine {machine}, space {space}: {} entries were stored, now {} are there",
                 held.len(),
@@ -34,12 +37,29 @@ pub(super) fn stored_survives(world: &mut World, machine: usize) -> Verdict {
         // A write that failed may be there after a power cut.
         for arrival in window.arrivals_after(0).map_err(|error| error.to_string())? {
             let entry = read(&arrival.bytes)?;
-            let header = entry.header();
-            world.reference.written.insert(entry.id(), (header.author, header.sequence));
+            world.reference.note(&entry);
         }
         world.reference.held.insert((machine, space), ids);
     }
     Ok(())
+}
+
+/// Of what was in a set, what no bundle stands for by now.
+pub(super) fn held_still(
+    window: &Window,
+    held: &[EntryId],
+    now: &[EntryId],
+) -> Result<Vec<EntryId>, String> {
+    let now: BTreeSet<_> = now.iter().collect();
+    let mut still = Vec::with_capacity(held.len());
+    for id in held {
+        let is_superseded =
+            !now.contains(id) && window.contains(*id).map_err(|error| error.to_string())?;
+        if !is_superseded {
+            still.push(*id);
+        }
+    }
+    Ok(still)
 }
 
 pub(super) fn node_is_introduced(world: &mut World, machine: usize) -> Verdict {

@@ -136,10 +136,16 @@ fn entries(world: &World, machine: usize) -> Result<Vec<(EntryId, Vec<u8>)>, Str
     arrivals.into_iter().map(|a| Ok((read(&a.bytes)?.id(), a.bytes))).collect()
 }
 
+/// What a machine holds, as entries of their own or in bundles.
+fn held(world: &World, machine: usize) -> Result<BTreeSet<EntryId>, String> {
+    let ids = ids(world, machine)?.into_iter().collect();
+    Ok(world.reference.with_covered(&ids))
+}
+
 /// How many entries a machine holds, and their digest.
 fn head(world: &World, machine: usize) -> Option<(u64, [u8; 32])> {
     let head = store(world, machine)?.head();
-    Some((head.arrivals, head.digest))
+    Some((head.entries, head.digest))
 }
 
 fn readers(world: &World) -> Vec<usize> {

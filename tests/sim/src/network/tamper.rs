@@ -3,7 +3,10 @@
 use node_model::{DocumentId, EntryId, Epoch, SpaceId, seal::SealKey, sign::Signer};
 use serde_bytes::ByteBuf;
 use sync_engine_core::{
-    entry::{Draft, EntryKind, VerifiedEntry},
+    entry::{
+        Draft, EntryKind, VerifiedEntry,
+        covers::{Covers, Run},
+    },
     reconcile::Message,
 };
 
@@ -53,5 +56,6 @@ fn foreign(entry: &[u8], dice: &mut Dice) -> Option<Vec<u8>> {
 fn draft(space: SpaceId, document: DocumentId, dice: &mut Dice) -> Draft {
     let kind = if dice.chance(500) { EntryKind::Change } else { EntryKind::Tombstone };
     let prev = Some(EntryId(dice.bytes()));
-    Draft { space, document, kind, sequence: 1, prev, deps: vec![], blobs: vec![] }
+    let (run, covers) = (Run(dice.bytes()), Covers::default());
+    Draft { space, document, kind, run, sequence: 1, prev, deps: vec![], covers, blobs: vec![] }
 }

@@ -1,14 +1,14 @@
 //! A document that was removed while somebody else changed it.
 //!
-//! A tombstone names the entries that it knew of. What it did not know of is the
+//! A tombstone names the changes that it knew of. What it did not know of is the
 //! conflict. To keep it removed is to write another tombstone, which knows them;
 //! so nothing else needs to be noted. A tombstone is never undone: a peer that
 //! comes late would not know. To restore is to write the content into a new
 //! document.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use node_model::{DocumentId, EntryId};
+use node_model::DocumentId;
 
 use super::{Before, Conflict, ConflictId, ConflictKind, Conflicts, Side, View, id_of};
 use crate::document::{
@@ -19,14 +19,9 @@ use crate::document::{
 impl Document {
     pub(super) fn removal_conflicts(&mut self) -> Conflicts {
         let graph = self.intake.graph();
-        let nodes: BTreeMap<EntryId, Node> = self
-            .intake
-            .entries()
-            .filter_map(|(hash, entry)| Some((entry, graph.node(hash)?)))
-            .collect();
-        let deps = self.tombstones.values().flatten();
-        let known: Vec<Node> = deps.clone().filter_map(|entry| nodes.get(entry).copied()).collect();
-        let is_complete = deps.clone().all(|entry| nodes.contains_key(entry));
+        let said = self.tombstones.values().flatten();
+        let known: Vec<Node> = said.clone().filter_map(|hash| graph.node(hash)).collect();
+        let is_complete = said.clone().all(|hash| graph.node(hash).is_some());
         let unknown = graph.unknown_to(&known);
         let mut conflicts = Conflicts { items: vec![], is_complete, changes_read: unknown.len() };
         if unknown.is_empty() {

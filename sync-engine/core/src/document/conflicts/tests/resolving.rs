@@ -203,7 +203,7 @@ fn what_does_not_exist_is_not_resolved() {
 #[test]
 fn a_removal_is_a_conflict_until_a_removal_knows_all() {
     let (mut ada, mut ben) = pair(&json!({"n": 1}));
-    let known = ada.document.head_entries();
+    let known = ada.document.known();
     let bens = ben.set("n", json!(2));
     let tombstone = EntryId([7; 32]);
     ada.document.bury(tombstone, &known);
@@ -217,7 +217,7 @@ fn a_removal_is_a_conflict_until_a_removal_knows_all() {
     assert_eq!(conflict.others[0].entries, BTreeSet::from([bens]));
     assert_eq!(conflict.others[0].value, Some(json!({"n": 2})));
     assert!(matches!(ada.document.plan(conflict.id, KeepShown), Err(ResolveError::Removed)));
-    let known = ada.document.head_entries();
+    let known = ada.document.known();
     ada.document.bury(EntryId([8; 32]), &known);
     ada.assert_none();
     assert!(ada.document.is_removed());

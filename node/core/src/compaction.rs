@@ -1,0 +1,188 @@
+//! When own changes of a document are bundled.
+//!
+//! After some calm, once there are enough of them; while somebody writes on and on, once
+//! there are many. How many that is grows with the document, so that a change is bundled
+//! a few times in its life and not again with each one that follows.
+//!
+//! Invariant: one document at a time, so that nobody waits longer than for one.
+//! Non-goal: what is bundled; the sync engine chooses.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use node_model::{DocumentId, Now, SpaceId};
+use sync_engine_core::Compacted;
+
+use crate::node::Node;
+
+/// How long nobody writes to a document before it is bundled: longer than people stop to
+/// think, shorter than they stay connected.
+const CALM: Duration = Duration::from_secs(3);
+
+/// Changes that are worth a bundle: below, it is no smaller than they are.
+pub const BUNDLE_FROM_CHANGES: u64 = 8;
+
+/// Changes that are bundled without waiting for calm.
+const CHANGES_BUSY: u64 = 512;
+
+/// After calm, bundle once there is one change for so many in the document: to bundle
+/// costs a look at all of them.
+const SHARE_CALM: u64 = 1_024;
+
+/// The same while somebody writes.
+const SHARE_BUSY: u64 = 64;
+
+/// Documents that wait at most; what is not remembered is bundled when it is next written.
+const WAITING_MAX: usize = 65_536;
+
+/// What was bundled since the node started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CompactionCounts {
+    /// Bundles made.
+    pub bundles: u64,
+    /// Entries that they took the place of.
+    pub entries: u64,
+    /// Bytes of these.
+    pub entry_bytes: u64,
+    /// Bytes of the bundles.
+    pub bundle_bytes: u64,
+    /// Documents that wait for calm or for more changes.
+    pub waiting: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Tail {
+    /// Changes that are in no bundle.
+    changes: u64,
+    /// Of the whole document, when it was last bundled.
+    document: u64,
+    due: Duration,
+}
+
+/// Documents with changes of this node that are in no bundle.
+#[derive(Debug)]
+pub(crate) struct Compaction {
+    from_changes: u64,
+    tails: BTreeMap<(SpaceId, DocumentId), Tail>,
+    counts: CompactionCounts,
+}
+
+impl Compaction {
+    pub(crate) fn new(from_changes: u64) -> Self {
+        Self { from_changes, tails: BTreeMap::new(), counts: CompactionCounts::default() }
+    }
+
+    fn is_worth_it(&self, tail: &Tail) -> bool {
+        tail.changes >= self.from_changes.max(tail.document / SHARE_CALM)
+    }
+
+    fn note(&mut self, now: Now, document: (SpaceId, DocumentId), changes: u64) {
+        if self.tails.len() >= WAITING_MAX && !self.tails.contains_key(&document) {
+            return;
+        }
+        let new = Tail { changes: 0, document: 0, due: Duration::ZERO };
+        let tail = self.tails.entry(document).or_insert(new);
+        tail.changes += changes;
+        let is_busy = tail.changes >= CHANGES_BUSY.max(tail.document / SHARE_BUSY);
+        tail.due = if is_busy { now.monotonic } else { now.monotonic + CALM };
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Duration> {
+        self.tails.values().filter(|tail| self.is_worth_it(tail)).map(|tail| tail.due).min()
+    }
+
+    fn next_due(&self, now: Now) -> Option<(SpaceId, DocumentId)> {
+        let due = |tail: &Tail| self.is_worth_it(tail) && tail.due <= now.monotonic;
+        self.tails.iter().find(|(_, tail)| due(tail)).map(|(document, _)| *document)
+    }
+
+    fn done(&mut self, document: (SpaceId, DocumentId), compacted: Option<Compacted>) {
+        match (compacted, self.tails.get_mut(&document)) {
+            (Some(done), Some(tail)) => {
+                self.counts.bundles += 1;
+                self.counts.entries += done.entries;
+                self.counts.entry_bytes += done.entry_bytes;
+                self.counts.bundle_bytes += done.bundle_bytes;
+                tail.changes = 0;
+                tail.document = done.changes;
+            }
+            (None | Some(_), _) => {
+                self.tails.remove(&document);
+            }
+        }
+    }
+
+    pub(crate) fn counts(&self) -> CompactionCounts {
+        let waiting = self.tails.values().filter(|tail| tail.changes > 0).count() as u64;
+        CompactionCounts { waiting, ..self.counts }
+    }
+}
+
+impl Node {
+    /// Notes what was written here and is durable now.
+    pub(crate) fn note_written(&mut self, now: Now) {
+        for (space, document, changes) in self.sync.take_written() {
+            self.compaction.note(now, (space, document), changes);
+        }
+    }
+
+    /// Bundles the changes of one document whose time has come.
+    pub(crate) fn compact_one(&mut self, now: Now) {
+        let Some((space, document)) = self.compaction.next_due(now) else { return };
+        let one_epoch =
+            !self.trust.graph().spaces.get(&space).is_some_and(|facts| facts.has_open_history);
+        let (sync, mut writer) = self.writer(now);
+        let compacted = sync.compact(&mut writer, space, document, one_epoch);
+        if let Err(error) = &compacted {
+            tracing::warn!(%space, %document, %error, "could not bundle");
+        }
+        self.compaction.done((space, document), compacted.ok().flatten());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use node_model::Timestamp;
+
+    use super::*;
+
+    const ONE: (SpaceId, DocumentId) = (SpaceId([1; 32]), DocumentId([1; 16]));
+    const TWO: (SpaceId, DocumentId) = (SpaceId([1; 32]), DocumentId([2; 16]));
+
+    fn at(seconds: u64) -> Now {
+        Now { monotonic: Duration::from_secs(seconds), wall: Timestamp(0) }
+    }
+
+    fn done(changes: u64) -> Option<Compacted> {
+        Some(Compacted { entries: 9, entry_bytes: 900, bundle_bytes: 90, changes })
+    }
+
+    #[test]
+    fn a_document_waits_for_calm_and_for_enough() {
+        let mut compaction = Compaction::new(BUNDLE_FROM_CHANGES);
+        compaction.note(at(10), ONE, BUNDLE_FROM_CHANGES - 1);
+        assert_eq!((compaction.poll_timeout(), compaction.next_due(at(99))), (None, None));
+        compaction.note(at(11), ONE, 1);
+        assert_eq!(compaction.poll_timeout(), Some(Duration::from_secs(11) + CALM));
+        assert_eq!(compaction.next_due(at(12)), None);
+        compaction.note(at(13), ONE, 1);
+        assert_eq!(compaction.next_due(at(15)), None, "somebody writes");
+        assert_eq!(compaction.next_due(at(16)), Some(ONE));
+        compaction.done(ONE, done(9));
+        assert_eq!((compaction.poll_timeout(), compaction.next_due(at(99))), (None, None));
+        assert_eq!(compaction.counts().bundles, 1);
+    }
+
+    #[test]
+    fn who_writes_on_and_on_is_bundled_all_the_same_but_seldom() {
+        let mut compaction = Compaction::new(BUNDLE_FROM_CHANGES);
+        compaction.note(at(1), ONE, CHANGES_BUSY);
+        compaction.note(at(1), TWO, 1);
+        assert_eq!(compaction.next_due(at(1)), Some(ONE));
+        compaction.done(ONE, done(260_000));
+        compaction.note(at(2), ONE, CHANGES_BUSY);
+        assert_eq!(compaction.next_due(at(2)), None, "the document is large");
+        assert_eq!(compaction.next_due(at(5)), Some(ONE));
+        compaction.done(ONE, None);
+        assert_eq!(compaction.counts().waiting, 1, "what cannot be bundled waits for a write");
+    }
+}

@@ -1,0 +1,256 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use node_model::{BlobId, DeviceId, DocumentId, EntryId};
+
+use super::{
+    Arrival, Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip, raise_tip,
+};
+use crate::{
+    digest::SetDigest,
+    entry::{EntryKind, VerifiedEntry},
+    sketch::{ShortId, Sketch},
+};
+
+type Sourced = (VerifiedEntry, Option<DeviceId>);
+
+/// A store that lives as long as the process.
+#[derive(Debug)]
+pub struct MemoryStore {
+    epoch: StoreEpoch,
+    /// By place.
+    arrivals: BTreeMap<u64, Sourced>,
+    last_place: u64,
+    places: BTreeMap<EntryId, u64>,
+    superseded: BTreeMap<EntryId, Sourced>,
+    /// Those that are here, superseded or not.
+    bundles: BTreeMap<EntryId, VerifiedEntry>,
+    tips: BTreeMap<DeviceId, Tip>,
+    cursors: BTreeMap<DeviceId, Cursor>,
+    aside: BTreeMap<EntryId, Vec<u8>>,
+    digest: SetDigest,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new(epoch: StoreEpoch) -> Self {
+        Self {
+            epoch,
+            arrivals: BTreeMap::new(),
+            last_place: 0,
+            places: BTreeMap::new(),
+            superseded: BTreeMap::new(),
+            bundles: BTreeMap::new(),
+            tips: BTreeMap::new(),
+            cursors: BTreeMap::new(),
+            aside: BTreeMap::new(),
+            digest: SetDigest::default(),
+        }
+    }
+
+    fn after(&self, place: u64) -> impl Iterator<Item = (u64, &Sourced)> {
+        self.arrivals.range(place.saturating_add(1)..).map(|(place, sourced)| (*place, sourced))
+    }
+
+    fn is_superseded(&self, entry: &VerifiedEntry) -> bool {
+        self.bundles.values().any(|bundle| bundle.covers(entry.header()))
+    }
+
+    /// Says whether it is new in the set.
+    fn take_in(&mut self, entry: &VerifiedEntry, source: Option<DeviceId>) -> bool {
+        let id = entry.id();
+        if self.places.contains_key(&id) || self.superseded.contains_key(&id) {
+            return false;
+        }
+        self.aside.remove(&id);
+        if entry.header().kind == EntryKind::Bundle {
+            self.bundles.insert(id, entry.clone());
+            self.supersede(entry);
+        }
+        let is_new = !self.is_superseded(entry);
+        if is_new {
+            self.put(entry.clone(), source);
+        } else {
+            self.superseded.insert(id, (entry.clone(), source));
+        }
+        is_new
+    }
+
+    fn supersede(&mut self, bundle: &VerifiedEntry) {
+        let all = self.arrivals.iter();
+        let covered = all.filter(|(_, (other, _))| bundle.covers(other.header()));
+        for place in covered.map(|(place, _)| *place).collect::<Vec<_>>() {
+            let Some(sourced) = self.arrivals.remove(&place) else { continue };
+            self.places.remove(&sourced.0.id());
+            self.digest.remove(sourced.0.id());
+            self.superseded.insert(sourced.0.id(), sourced);
+        }
+    }
+
+    fn put(&mut self, entry: VerifiedEntry, source: Option<DeviceId>) {
+        self.last_place += 1;
+        self.places.insert(entry.id(), self.last_place);
+        self.digest.add(entry.id());
+        raise_tip(&mut self.tips, &entry);
+        self.arrivals.insert(self.last_place, (entry, source));
+    }
+
+    fn any(&self, id: EntryId) -> Option<&VerifiedEntry> {
+        let in_set = self.places.get(&id).and_then(|place| self.arrivals.get(place));
+        in_set.or_else(|| self.superseded.get(&id)).map(|(entry, _)| entry)
+    }
+}
+
+impl EntryStore for MemoryStore {
+    fn head(&self) -> StoreHead {
+        StoreHead {
+            epoch: self.epoch,
+            arrivals: self.last_place,
+            entries: self.arrivals.len() as u64,
+            digest: self.digest.finish(),
+        }
+    }
+
+    fn append(&mut self, batches: &[Batch]) -> Result<Vec<EntryId>, StoreError> {
+        let mut new = Vec::new();
+        for batch in batches {
+            for entry in &batch.entries {
+                if self.take_in(entry, batch.source) {
+                    new.push(entry.id());
+                }
+            }
+            if let (Some(peer), Some(cursor)) = (batch.source, batch.cursor) {
+                self.cursors.insert(peer, cursor);
+            }
+        }
+        Ok(new)
+    }
+
+    fn arrivals(
+        &self,
+        place: u64,
+        count_max: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<Arrival>, StoreError> {
+        let mut bytes = 0;
+        let mut page = Vec::new();
+        for (place, (entry, source)) in self.after(place).take(count_max) {
+            bytes += entry.bytes().len();
+            page.push(Arrival { place, source: *source, bytes: entry.bytes().to_vec() });
+            if bytes >= bytes_max {
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    fn ids(&self, place: u64, count_max: usize) -> Result<Vec<(u64, EntryId)>, StoreError> {
+        let page = self.after(place).take(count_max);
+        Ok(page.map(|(place, (entry, _))| (place, entry.id())).collect())
+    }
+
+    fn sketch(&self) -> Result<Sketch, StoreError> {
+        Ok(self.places.keys().copied().collect())
+    }
+
+    fn find(&self, short: ShortId) -> Result<Option<(u64, EntryId)>, StoreError> {
+        let wanted = short.first()..=short.last();
+        let in_set = self.places.range(wanted.clone()).map(|(id, place)| (*place, *id));
+        let superseded = self.superseded.range(wanted).map(|(id, _)| (0, *id));
+        Ok(in_set.chain(superseded).next())
+    }
+
+    fn contains(&self, id: EntryId) -> Result<bool, StoreError> {
+        Ok(self.any(id).is_some())
+    }
+
+    fn entry(&self, id: EntryId) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.any(id).map(|entry| entry.bytes().to_vec()))
+    }
+
+    fn document(&self, document: DocumentId) -> Result<Vec<Vec<u8>>, StoreError> {
+        let own = self.arrivals.values().filter(|(entry, _)| entry.header().document == document);
+        Ok(own.map(|(entry, _)| entry.bytes().to_vec()).collect())
+    }
+
+    fn superseded(&self, document: DocumentId) -> Result<Vec<Vec<u8>>, StoreError> {
+        let all = self.superseded.values();
+        let own = all.filter(|(entry, _)| entry.header().document == document);
+        Ok(own.map(|(entry, _)| entry.bytes().to_vec()).collect())
+    }
+
+    fn documents(&self) -> Result<Vec<DocumentId>, StoreError> {
+        let all = self.arrivals.values().map(|(entry, _)| entry.header().document);
+        Ok(all.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    fn blobs(&self) -> Result<Vec<BlobId>, StoreError> {
+        let all = self.arrivals.values().chain(self.superseded.values());
+        let blobs = all.flat_map(|(entry, _)| entry.header().blobs.clone());
+        Ok(blobs.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    fn set_aside(
+        &mut self,
+        entries: &[VerifiedEntry],
+        epoch: StoreEpoch,
+    ) -> Result<(), StoreError> {
+        for entry in entries {
+            if let Some(place) = self.places.remove(&entry.id()) {
+                self.arrivals.remove(&place);
+                self.digest.remove(entry.id());
+                self.bundles.remove(&entry.id());
+                self.aside.insert(entry.id(), entry.bytes().to_vec());
+            }
+        }
+        for (id, (entry, source)) in std::mem::take(&mut self.superseded) {
+            if self.is_superseded(&entry) {
+                self.superseded.insert(id, (entry, source));
+            } else {
+                self.put(entry, source);
+            }
+        }
+        let kept = std::mem::take(&mut self.arrivals).into_values();
+        self.arrivals = (1..).zip(kept).collect();
+        self.last_place = self.arrivals.len() as u64;
+        self.places =
+            self.arrivals.iter().map(|(place, (entry, _))| (entry.id(), *place)).collect();
+        self.tips.clear();
+        self.arrivals.values().for_each(|(entry, _)| raise_tip(&mut self.tips, entry));
+        self.epoch = epoch;
+        Ok(())
+    }
+
+    fn aside(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        Ok(self.aside.values().cloned().collect())
+    }
+
+    fn tips(&self) -> Result<BTreeMap<DeviceId, Tip>, StoreError> {
+        Ok(self.tips.clone())
+    }
+
+    fn tip(&self, author: DeviceId) -> Result<Option<Tip>, StoreError> {
+        Ok(self.tips.get(&author).copied())
+    }
+
+    fn cursor(&self, peer: DeviceId) -> Result<Option<Cursor>, StoreError> {
+        Ok(self.cursors.get(&peer).copied())
+    }
+
+    fn stored_bytes(&self) -> u64 {
+        let all = self.arrivals.values().chain(self.superseded.values());
+        all.map(|(entry, _)| entry.bytes().len() as u64).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance;
+
+    #[test]
+    fn memory_conforms() {
+        let store = MemoryStore::new(StoreEpoch([1; 16]));
+        conformance::check(store, Ok).expect("memory does not fail");
+    }
+}
