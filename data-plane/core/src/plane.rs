@@ -6,6 +6,8 @@
 //! Non-goals: moving bytes (the transport does) and deciding who may (the trust
 //! plane did, in what [`Command::Share`] says).
 
+mod command;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
@@ -13,6 +15,7 @@ use std::{
 
 use node_model::{BlobId, DeviceId, SpaceId};
 
+pub use self::command::{Command, Event, Nearness};
 use crate::net::{NetCommand, NetEvent};
 
 /// First wait before a failed dial is tried again; doubles up to [`REDIAL_MAX`].
@@ -27,82 +30,6 @@ const JOB_BLOBS_MAX: usize = 2_048;
 
 /// Most addresses remembered for a peer.
 pub const ADDRESSES_MAX: usize = 16;
-
-/// What the node tells the data plane.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Where a device may be found; remembered beside what is known.
-    Know {
-        /// The device.
-        device: DeviceId,
-        /// Multiaddrs without a peer id.
-        addresses: Vec<String>,
-    },
-    /// The devices to be connected with, whenever they can be reached.
-    Seek {
-        /// All of them.
-        devices: BTreeSet<DeviceId>,
-    },
-    /// The spaces that a device may hold; none admits it to nothing but pairing.
-    Share {
-        /// The device.
-        device: DeviceId,
-        /// All of its spaces.
-        spaces: BTreeSet<SpaceId>,
-        /// Whether lanes other than pairing are open to it.
-        is_admitted: bool,
-    },
-    /// Entries of a space refer to these blobs.
-    Refer {
-        /// The space.
-        space: SpaceId,
-        /// The blobs.
-        blobs: BTreeSet<BlobId>,
-    },
-    /// These blobs are complete here.
-    Hold {
-        /// The blobs.
-        blobs: Vec<BlobId>,
-    },
-    /// Ask peers again for what they did not have: it may have reached them since.
-    FetchAgain,
-    /// Try every peer now, whatever the last failure.
-    DialNow,
-    /// Dial one device once, for pairing.
-    Dial {
-        /// The device.
-        device: DeviceId,
-        /// Multiaddrs without a peer id.
-        addresses: Vec<String>,
-    },
-}
-
-/// What the data plane tells the node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A connection to the device exists now.
-    Connected {
-        /// The device.
-        device: DeviceId,
-    },
-    /// The last connection to the device is gone.
-    Disconnected {
-        /// The device.
-        device: DeviceId,
-    },
-    /// A dial failed.
-    Unreachable {
-        /// The device.
-        device: DeviceId,
-        /// Why.
-        reason: String,
-    },
-    /// A blob that an entry refers to is here now.
-    BlobArrived {
-        /// The blob.
-        blob: BlobId,
-    },
-}
 
 /// What is known of a peer's connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,6 +46,7 @@ pub struct PeerFacts {
 struct Peer {
     facts: PeerFacts,
     spaces: BTreeSet<SpaceId>,
+    nearness: Nearness,
     is_sought: bool,
     is_dialling: bool,
     /// Addresses became known since the dial began.
@@ -154,7 +82,7 @@ impl DataPlane {
         match command {
             Command::Know { device, addresses } => self.know(now, device, addresses),
             Command::Seek { devices } => self.seek(now, &devices),
-            Command::Share { device, spaces, is_admitted } => {
+            Command::Share { device, spaces, is_admitted, nearness } => {
                 let net = if is_admitted {
                     NetCommand::Admit { device }
                 } else {
@@ -163,6 +91,7 @@ impl DataPlane {
                 self.effects.push_back(net);
                 let peer = self.peers.entry(device).or_default();
                 peer.spaces = spaces;
+                peer.nearness = nearness;
                 peer.lacks.clear();
                 self.fetch(device);
             }
@@ -177,7 +106,7 @@ impl DataPlane {
                 for peer in self.peers.values_mut() {
                     peer.lacks.clear();
                 }
-                self.connected().collect::<Vec<_>>().into_iter().for_each(|d| self.fetch(d));
+                self.fetch_from_all();
             }
             Command::DialNow => {
                 for peer in self.peers.values_mut().filter(|peer| peer.is_sought) {
@@ -342,11 +271,11 @@ impl DataPlane {
     }
 
     fn dial_due(&mut self, now: Duration) {
-        for (device, peer) in &mut self.peers {
-            if peer.wants_dial() && peer.dial_at <= now {
+        for device in self.nearest_first(|peer| peer.wants_dial() && peer.dial_at <= now) {
+            if let Some(peer) = self.peers.get_mut(&device) {
                 peer.is_dialling = true;
                 let addresses = peer.facts.addresses.clone();
-                self.effects.push_back(NetCommand::Dial { device: *device, addresses });
+                self.effects.push_back(NetCommand::Dial { device, addresses });
             }
         }
     }
@@ -358,15 +287,22 @@ impl DataPlane {
                 self.wanted.insert(blob);
             }
         }
-        let sharing: Vec<DeviceId> = self
-            .peers
-            .iter()
-            .filter(|(_, peer)| peer.spaces.contains(&space))
-            .map(|(device, _)| *device)
-            .collect();
-        for device in sharing {
-            self.fetch(device);
-        }
+        let sharing = self.nearest_first(|peer| peer.spaces.contains(&space));
+        sharing.into_iter().for_each(|device| self.fetch(device));
+    }
+
+    /// Of what several peers could send, the nearest is asked.
+    fn fetch_from_all(&mut self) {
+        let connected = self.nearest_first(|peer| peer.facts.is_connected);
+        connected.into_iter().for_each(|device| self.fetch(device));
+    }
+
+    fn nearest_first(&self, is_meant: impl Fn(&Peer) -> bool) -> Vec<DeviceId> {
+        let meant = self.peers.iter().filter(|(_, peer)| is_meant(peer));
+        let mut devices: Vec<(Nearness, DeviceId)> =
+            meant.map(|(device, peer)| (peer.nearness, *device)).collect();
+        devices.sort_unstable();
+        devices.into_iter().map(|(_, device)| device).collect()
     }
 
     /// Asks a peer for what is wanted and nobody else is being asked for.
@@ -422,8 +358,7 @@ impl DataPlane {
             let missing = ended.blobs.intersection(&self.wanted).copied();
             peer.lacks.extend(missing);
         }
-        let all: Vec<DeviceId> = self.peers.keys().copied().collect();
-        all.into_iter().for_each(|device| self.fetch(device));
+        self.fetch_from_all();
     }
 
     fn peer_of_job(&mut self, job: u64) -> Option<&mut Peer> {

@@ -3,8 +3,9 @@
 use node_core::{
     Failure, FailureKind, Request, Response,
     request::{
-        ConflictPage, ConflictsOf, DeviceInfo, DocumentView, HistoryItem, Identity, MemberInfo,
-        Pairing, Party, PeerInfo, RelationInfo, SpaceInfo, Status, Summary, WhyInfo, WriteDocument,
+        ClusterInfo, ConflictPage, ConflictsOf, DeviceInfo, DocumentView, HistoryItem, Identity,
+        MemberInfo, Pairing, Party, PeerInfo, RelationInfo, SpaceInfo, Status, Summary, WhyInfo,
+        WriteDocument,
     },
 };
 use node_model::{AgentId, DocumentId, SpaceId};
@@ -91,6 +92,10 @@ pub(crate) async fn relations(node: &Handle) -> Result<Vec<RelationInfo>, Failur
 
 pub(crate) async fn devices(node: &Handle) -> Result<Vec<DeviceInfo>, Failure> {
     answer!(node, Request::Devices, Response::Devices(devices) => devices)
+}
+
+pub(crate) async fn clusters(node: &Handle) -> Result<Vec<ClusterInfo>, Failure> {
+    answer!(node, Request::Clusters, Response::Clusters(clusters) => clusters)
 }
 
 /// The decisions about a thing, and whether the journal is whole.

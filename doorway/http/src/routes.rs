@@ -20,7 +20,8 @@ use crate::{
         Guard,
     },
     api::{
-        blobs, conflicts, documents, events, node, packs, pairing, people, search, spaces, transfer,
+        blobs, conflicts, devices, documents, events, node, packs, pairing, people, search, spaces,
+        transfer,
     },
     config::{Access, App, DoorwayConfig},
     extract::FORM_BYTES_MAX,
@@ -46,8 +47,14 @@ where
 }
 
 /// All routes.
-#[rustfmt::skip] // It is a table.
 pub(crate) fn table() -> Vec<Route> {
+    let mut all = for_programs();
+    all.extend(for_people());
+    all
+}
+
+#[rustfmt::skip] // It is a table.
+fn for_programs() -> Vec<Route> {
     const GET: Method = Method::GET;
     const HEAD: Method = Method::HEAD;
     const POST: Method = Method::POST;
@@ -76,8 +83,10 @@ pub(crate) fn table() -> Vec<Route> {
         route(POST,   "/api/v1/relations",                      Programs, people::relate),
         route(DELETE, "/api/v1/relations/{agent}",              Programs, people::part),
         route(POST,   "/api/v1/relations/{agent}/vouches",      Programs, people::vouch),
-        route(GET,    "/api/v1/devices",                        Programs, people::devices),
-        route(DELETE, "/api/v1/devices/{device}",               Programs, people::revoke_device),
+        route(GET,    "/api/v1/devices",                        Programs, devices::list),
+        route(PATCH,  "/api/v1/devices/{device}",               Programs, devices::describe),
+        route(DELETE, "/api/v1/devices/{device}",               Programs, devices::revoke),
+        route(GET,    "/api/v1/clusters",                       Programs, devices::clusters),
         route(GET,    "/api/v1/why/{id}",                       Programs, people::why),
 
         route(GET,    "/api/v1/search",                         Programs, search::search),
@@ -107,7 +116,14 @@ pub(crate) fn table() -> Vec<Route> {
         route(POST,   "/api/v1/spaces/{space}/export",          Socket,   transfer::export),
         route(POST,   "/api/v1/spaces/{space}/pack",            Socket,   packs::pack),
         route(POST,   "/api/v1/unpack",                         Socket,   packs::unpack),
+    ]
+}
 
+#[rustfmt::skip] // It is a table.
+fn for_people() -> Vec<Route> {
+    const GET: Method = Method::GET;
+    const POST: Method = Method::POST;
+    vec![
         route(GET,    "/assets/kith.css",                       Anyone,   pages::layout::stylesheet),
         route(GET,    "/assets/kith.svg",                       Anyone,   pages::layout::icon),
         route(GET,    "/enter/{code}",                          Visitors, pages::enter::by_code),

@@ -27,6 +27,7 @@ use crate::{
     pack::Carrying,
     pair::Pairings,
     request::{Request, Response},
+    route::Share,
     serve::PendingWrite,
     sync_now::SyncWait,
 };
@@ -161,13 +162,6 @@ pub(crate) struct Acquaintance {
     pub(crate) was_told: bool,
     /// Where we said that others may be found.
     pub(crate) told_of: BTreeMap<DeviceId, Vec<String>>,
-}
-
-/// What a device may, by the trust plane.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Share {
-    pub(crate) is_admitted: bool,
-    pub(crate) spaces: BTreeSet<SpaceId>,
 }
 
 /// A whole node without I/O.

@@ -13,8 +13,9 @@ use trust_core::{
 
 use crate::{
     failure::{Failure, FailureKind},
-    node::{Node, Share},
+    node::Node,
     request::{DeviceInfo, MemberInfo, RelationInfo, Response, VouchInfo},
+    route::Share,
 };
 
 /// Longest relationship that ends by itself.
@@ -138,7 +139,10 @@ impl Node {
             RelationInfo {
                 agent,
                 name: self.trust.name_of(agent),
-                devices: graph.devices_of(agent).map(|(device, _)| device).collect(),
+                devices: graph
+                    .devices_of(agent)
+                    .map(|(device, facts)| (device, facts.description.clone()))
+                    .collect(),
                 mine: mine.map(|side| side.terms),
                 theirs: theirs.map(|side| side.terms),
                 layer: graph.closeness(me, agent),
@@ -212,6 +216,7 @@ impl Node {
             .map(|(device, facts)| DeviceInfo {
                 device: *device,
                 name: facts.name.clone(),
+                description: facts.description.clone(),
                 is_this: *device == self.trust.device(),
                 is_revoked: facts.revoked.is_some(),
             })

@@ -1,11 +1,11 @@
 //! What people and programs ask of a node, and what it answers.
 
+mod people;
+
 use std::time::Duration;
 
 use crate::pack::{PackRequest, PackResponse};
-use node_model::{
-    AgentId, BlobId, DeviceId, DocumentId, SpaceId, Timestamp, seal::SealKey, ticket::Ticket,
-};
+use node_model::{AgentId, BlobId, DeviceId, DocumentId, SpaceId, seal::SealKey, ticket::Ticket};
 use serde_json::Value;
 
 pub use sync_engine_core::{
@@ -16,9 +16,14 @@ pub use sync_engine_core::{
     path_document,
 };
 pub use trust_core::{
-    Journalled, Layer, Party, Reach, Role, Terms, explain::Explanation, history::AnomalyKind,
+    Description, DeviceClass, Journalled, Layer, Nearness, Party, Reach, Role, Terms,
+    explain::Explanation, history::AnomalyKind,
 };
 
+pub use self::people::{
+    ClusterDevice, ClusterInfo, DescriptionChange, DeviceInfo, MemberInfo, PeerInfo, RelationInfo,
+    VouchInfo, WhyInfo,
+};
 pub use crate::compaction::CompactionCounts;
 pub use crate::conflicts::{Author, ConflictInfo, ConflictPage, ConflictsOf, Keep, SideInfo};
 
@@ -126,6 +131,15 @@ pub enum Request {
     },
     /// Our own devices. → [`Response::Devices`]
     Devices,
+    /// Says what one of our devices is, and where. → [`Response::Done`]
+    DescribeDevice {
+        /// Which.
+        device: DeviceId,
+        /// What becomes another.
+        change: DescriptionChange,
+    },
+    /// Who is in which place. → [`Response::Clusters`]
+    Clusters,
     /// Takes back one of our devices. → [`Response::Done`]
     RevokeDevice {
         /// Which.
@@ -347,6 +361,8 @@ pub enum Response {
     Relations(Vec<RelationInfo>),
     /// To [`Request::Devices`].
     Devices(Vec<DeviceInfo>),
+    /// To [`Request::Clusters`].
+    Clusters(Vec<ClusterInfo>),
     /// To [`Request::Why`].
     Why {
         /// The decisions: those written down, then those of now.
@@ -480,104 +496,6 @@ impl SpaceState {
             Self::Offline => "offline",
         }
     }
-}
-
-/// A member of a space.
-#[derive(Clone, Debug)]
-pub struct MemberInfo {
-    /// Who.
-    pub agent: AgentId,
-    /// What they want to be called.
-    pub name: String,
-    /// What they may do.
-    pub role: Role,
-    /// The group that they are in by.
-    pub via: Option<SpaceId>,
-    /// Whether they founded the space.
-    pub is_founder: bool,
-    /// How many bytes of it a device of theirs says that it holds.
-    pub holds: Option<u64>,
-}
-
-/// A relationship, or one side of it.
-#[derive(Clone, Debug)]
-pub struct RelationInfo {
-    /// With whom.
-    pub agent: AgentId,
-    /// What they want to be called.
-    pub name: String,
-    /// Their devices.
-    pub devices: Vec<DeviceId>,
-    /// What we say.
-    pub mine: Option<Terms>,
-    /// What they say.
-    pub theirs: Option<Terms>,
-    /// How close, once both said so.
-    pub layer: Option<Layer>,
-    /// When it ends by itself.
-    pub expires_at: Option<Timestamp>,
-    /// Who stands for what about them.
-    pub vouches: Vec<VouchInfo>,
-}
-
-/// Somebody stands for something.
-#[derive(Clone, Debug)]
-pub struct VouchInfo {
-    /// Who.
-    pub by: AgentId,
-    /// What they want to be called.
-    pub name: String,
-    /// What, in their words.
-    pub text: String,
-}
-
-/// One of our devices.
-#[derive(Clone, Debug)]
-pub struct DeviceInfo {
-    /// Which.
-    pub device: DeviceId,
-    /// What it is called.
-    pub name: String,
-    /// Whether it is this one.
-    pub is_this: bool,
-    /// Whether it was taken back.
-    pub is_revoked: bool,
-}
-
-/// A decision, explained.
-#[derive(Clone, Debug)]
-pub struct WhyInfo {
-    /// What was decided.
-    pub line: Journalled,
-    /// In words.
-    pub explanation: Explanation,
-    /// Whether it was written down before; else it is the answer of now.
-    pub is_past: bool,
-    /// Whether its statements give the same answer again, or why not.
-    pub replay: Result<(), String>,
-}
-
-/// Another node.
-#[derive(Clone, Debug)]
-pub struct PeerInfo {
-    /// The device.
-    pub device: DeviceId,
-    /// Whose it is.
-    pub agent: Option<AgentId>,
-    /// What they want to be called.
-    pub name: String,
-    /// How close, if related.
-    pub layer: Option<Layer>,
-    /// Whether a connection exists.
-    pub is_connected: bool,
-    /// How it stands.
-    pub state: PeerSyncState,
-    /// When both last confirmed that all shared spaces are equal.
-    pub last_sync: Option<Timestamp>,
-    /// Where it may be found.
-    pub addresses: Vec<String>,
-    /// Why the last dial failed.
-    pub last_failure: Option<String>,
 }
 
 /// How it stands with a peer, over all shared spaces.

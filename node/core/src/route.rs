@@ -4,9 +4,9 @@ use std::{cell::RefCell, collections::BTreeSet};
 
 use data_plane_core::{
     net::Lane,
-    plane::{Command, Event},
+    plane::{Command, Event, Nearness},
 };
-use node_model::{AgentId, DeviceId, Now};
+use node_model::{AgentId, DeviceId, Now, SpaceId};
 use serde_bytes::ByteBuf;
 use sync_engine_core::{
     JobId, Output,
@@ -17,7 +17,15 @@ use trust_core::{
     exchange::{self, ATTESTATIONS_PER_MESSAGE_MAX, Message},
 };
 
-use crate::node::{Acquaintance, Effect, Node, Share};
+use crate::node::{Acquaintance, Effect, Node};
+
+/// What a device may, and how near it is, by the trust plane.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) is_admitted: bool,
+    pub(crate) spaces: BTreeSet<SpaceId>,
+    pub(crate) nearness: Nearness,
+}
 
 impl Node {
     /// Carries events across until none is left.
@@ -138,9 +146,10 @@ impl Node {
                     self.bid_farewell(device);
                     self.sync.disconnect(device);
                 }
-                let Share { is_admitted, spaces } = share.clone();
+                let Share { is_admitted, spaces, nearness } = share.clone();
                 self.shares.insert(device, share);
-                self.data.command(now.monotonic, Command::Share { device, spaces, is_admitted });
+                let share = Command::Share { device, spaces, is_admitted, nearness };
+                self.data.command(now.monotonic, share);
             }
         }
         sought.extend(self.owed_farewells());
@@ -159,7 +168,16 @@ impl Node {
             return Share::default();
         }
         let spaces = self.trust.spaces().filter(|space| self.may(device, Action::Hold(*space)));
-        Share { is_admitted: true, spaces: spaces.collect() }
+        let spaces = spaces.collect();
+        Share { is_admitted: true, spaces, nearness: self.nearness_of(device) }
+    }
+
+    fn nearness_of(&self, device: DeviceId) -> Nearness {
+        match self.trust.graph().nearness(self.trust.device(), device) {
+            trust_core::Nearness::SameSite => Nearness::SameSite,
+            trust_core::Nearness::SameRegion => Nearness::SameRegion,
+            trust_core::Nearness::Elsewhere => Nearness::Elsewhere,
+        }
     }
 
     /// Tells a connected, admitted device what concerns it, as far as it was not

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use data_plane_core::plane::Command;
-use node_model::{BlobId, DeviceId, DocumentId, Now, SpaceId, limit::NAME_BYTES_MAX};
+use node_model::{BlobId, DocumentId, Now, SpaceId, limit::NAME_BYTES_MAX};
 use sync_engine_core::{
     EngineError, Flushed, SyncEngine, Writer, content_document, json::Pointer,
     patch::PATCH_OPS_MAX, path_document,
@@ -17,8 +17,7 @@ use crate::{
     failure::{Failure, FailureKind},
     node::{Node, RequestId},
     request::{
-        DocumentView, Identity, PeerInfo, Request, Response, SpaceInfo, SpaceStatus, Status,
-        WriteDocument,
+        DocumentView, Identity, Request, Response, SpaceInfo, SpaceStatus, Status, WriteDocument,
     },
 };
 
@@ -91,6 +90,8 @@ impl Node {
             Request::Part { agent } => self.part(now, agent),
             Request::Vouch { agent, text } => self.vouch(now, agent, &text),
             Request::Devices => Ok(Response::Devices(self.devices())),
+            Request::DescribeDevice { device, change } => self.describe(now, device, &change),
+            Request::Clusters => Ok(Response::Clusters(self.clusters())),
             Request::RevokeDevice { device } => self.revoke_device(now, device),
             Request::Why { text } => self.why(now, &text),
             Request::AddPeer { device, addresses } => {
@@ -110,13 +111,11 @@ impl Node {
             Request::Members { space } => self.members(space),
             Request::Peers => Ok(Response::Peers(self.peers())),
             Request::ReadDocument { space, document } => self.read_document(space, document),
-            Request::FindDocument { space, text, includes_removed } => {
-                let found = if includes_removed {
-                    self.find_document_or_removed(space, &text)
-                } else {
-                    self.find_document(space, &text)
-                };
-                found.map(Response::Found)
+            Request::FindDocument { space, text, includes_removed: false } => {
+                self.find_document(space, &text).map(Response::Found)
+            }
+            Request::FindDocument { space, text, includes_removed: true } => {
+                self.find_document_or_removed(space, &text).map(Response::Found)
             }
             Request::Conflicts { space, of } => self.conflicts(space, of).map(Response::Conflicts),
             Request::History { space, document } => self.history(space, document),
@@ -332,29 +331,6 @@ impl Node {
                 let message = format!("{} spaces are called {text:?}; use the id", found.len());
                 Err(Failure::new(FailureKind::Invalid, message, "kith space list"))
             }
-        }
-    }
-
-    fn peers(&self) -> Vec<PeerInfo> {
-        let admitted = self.shares.iter().filter(|(_, share)| share.is_admitted);
-        admitted.map(|(device, _)| self.peer_info(*device)).collect()
-    }
-
-    fn peer_info(&self, device: DeviceId) -> PeerInfo {
-        let agent = self.trust.graph().agent_of(device);
-        let facts = self.data.peer(device).cloned().unwrap_or_default();
-        let relationship =
-            agent.and_then(|agent| self.trust.graph().relationship(self.trust.agent(), agent));
-        PeerInfo {
-            device,
-            agent,
-            name: agent.map(|agent| self.trust.name_of(agent)).unwrap_or_default(),
-            layer: relationship.map(|(mine, _)| mine.terms.layer),
-            is_connected: facts.is_connected,
-            state: self.peer_sync_state(device),
-            last_sync: self.last_sync.get(&device).copied(),
-            addresses: facts.addresses,
-            last_failure: facts.last_failure,
         }
     }
 

@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod conflicts;
+mod sites;
 
 struct InMemory;
 

@@ -1,8 +1,12 @@
 //! The command line.
 
+mod devices;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use self::devices::{Device, Peer, Phrase};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -283,47 +287,6 @@ pub enum Relation {
     },
 }
 
-/// `kith device`.
-#[derive(Debug, Subcommand)]
-pub enum Device {
-    /// List your devices
-    List,
-    /// Add a device: without a ticket on the one you have, with its ticket on the new one
-    #[command(
-        after_help = "Examples:\n  kith device link              on the device that you began with: shows a ticket\n  kith device link kith1…       on the new device, before its node runs"
-    )]
-    Link {
-        /// The ticket that your other device shows
-        ticket: Option<String>,
-        /// Do not ask whether the codes are the same
-        #[arg(long, short)]
-        yes: bool,
-        /// How long a new ticket is good
-        #[arg(long, value_name = "TIME", default_value = "5m", value_parser = crate::duration::parse)]
-        expires: std::time::Duration,
-        /// Do not wait for the new device to come
-        #[arg(long)]
-        no_wait: bool,
-    },
-    /// Take a device back, because it is lost or stolen: changes the keys of your spaces
-    Revoke {
-        /// The device's node id
-        device: String,
-    },
-}
-
-/// `kith phrase`.
-#[derive(Debug, Subcommand)]
-pub enum Phrase {
-    /// Show the words; write them on paper, whoever has them is you
-    Show,
-    /// Become yourself again on a new device, from the words
-    #[command(
-        after_help = "Examples:\n  kith phrase restore              asks for the words\n  kith phrase restore < words.txt"
-    )]
-    Restore,
-}
-
 /// `kith why`.
 #[derive(Debug, Args)]
 pub struct Why {
@@ -523,26 +486,6 @@ pub struct Sync {
     /// Compare everything, instead of what changed
     #[arg(long)]
     pub full: bool,
-}
-
-/// `kith peer`.
-#[derive(Debug, Subcommand)]
-pub enum Peer {
-    /// List the nodes that this one knows
-    List,
-    /// Say where a node may be found
-    Add {
-        /// Its node id
-        peer: String,
-        /// Multiaddrs, such as /ip4/192.168.1.7/tcp/4717
-        #[arg(required = true)]
-        addresses: Vec<String>,
-    },
-    /// Forget where a node may be found
-    Remove {
-        /// Its node id
-        peer: String,
-    },
 }
 
 /// `kith completions`.

@@ -1,5 +1,6 @@
 //! Valid encodings, for each target.
 
+mod claims;
 mod packs;
 
 use std::sync::LazyLock;
@@ -26,12 +27,10 @@ use sync_engine_core::{
     store::StoreEpoch,
 };
 use trust_core::{
-    Attestation, Claim, Layer, Party, Reach, Role, Statement, Terms,
-    attestation::{DevicePin, EntryPin, Prefix, Scope},
+    Attestation, Claim, Role, Statement,
+    attestation::Scope,
     exchange,
-    keyring::{DeviceKeys, EpochKeys, WrappedKey, wrap},
     pairing::{self, IssuedTicket, Refusal, TicketKey},
-    words::CustodyStep,
 };
 
 use crate::{
@@ -39,6 +38,7 @@ use crate::{
     wire::{self, DOCUMENT, SPACE},
 };
 
+use claims::claims;
 pub(crate) use packs::{pack_frames, packs};
 
 pub(crate) fn entropy() -> ChaCha8Rng {
@@ -91,62 +91,6 @@ pub(crate) fn issued_tickets() -> Vec<Vec<u8>> {
     vec![
         cbor::encode(&issued),
         cbor::encode(&IssuedTicket { grant: None, bound_to: None, ..issued }),
-    ]
-}
-
-fn claims() -> Vec<Claim> {
-    let consent = wire::device().sign(Domain::DeviceLink, &wire::root().agent().0);
-    let keys = DeviceKeys::from_secrets(&[4; 32], &[5; 32], &[6; 32]);
-    let epoch_keys = EpochKeys::random(&mut entropy());
-    let device = wire::device().device();
-    let wrapped = wrap(&mut entropy(), SPACE, Epoch(1), &epoch_keys, device, &keys.hpke_public());
-    let other = WrappedKey { device, encapsulated: [9; 32], ciphertext: vec![1; 80] };
-    let (ada, after) = (AgentId([1; 32]), vec![AttestationId([5; 32])]);
-    vec![
-        Claim::DeviceLink { device, hpke: keys.hpke_public(), name: "laptop".into(), consent },
-        Claim::DeviceRevocation {
-            device,
-            pins: vec![DevicePin {
-                scope: Scope(SPACE.0),
-                tip: Some(Prefix([1; 16])),
-                entry: Some((3, Prefix([2; 16]))),
-            }],
-        },
-        Claim::Profile { name: "Ada".into() },
-        Claim::Relationship { with: ada, terms: Some(Terms::of(Layer::Reciprocal)) },
-        Claim::Relationship { with: ada, terms: None },
-        Claim::Vouch { subject: ada, text: "bakes bread".into() },
-        Claim::SpaceFounding {
-            nonce: [1; 16],
-            reach: Reach::Private,
-            label: vec![7; 60],
-            has_open_history: true,
-        },
-        Claim::SpaceGrant { space: SPACE, party: Party::Agent(ada), role: Role::Reader, after },
-        Claim::SpaceRevocation {
-            space: SPACE,
-            party: Party::Group(SPACE),
-            pins: vec![EntryPin { device, sequence: 3, entry: Prefix([2; 16]) }],
-            after: vec![],
-        },
-        Claim::SpaceEpoch {
-            space: SPACE,
-            epoch: Epoch(1),
-            key: epoch_keys.id(),
-            is_new: true,
-            wraps: vec![wrapped.expect("a key of ours"), other],
-        },
-        Claim::Location { space: SPACE, collection: "photos".into(), device, bytes: 9 },
-        Claim::Custody { with: ada, space: SPACE, step: CustodyStep::Offer, bytes: 9 },
-        Claim::EconomicEvent {
-            with: ada,
-            action: "use".into(),
-            quantity: 3,
-            unit: "byte-month".into(),
-        },
-        Claim::RecoveryShare { holder: ada, set: [1; 16], threshold: 3, share: vec![7; 40] },
-        Claim::WitnessReceipt { space: SPACE, entry: EntryId([1; 32]), accepted_at: Timestamp(5) },
-        Claim::Unknown { kind: 999, scope: Scope([3; 32]), body: vec![1, 2, 3] },
     ]
 }
 

@@ -4,12 +4,13 @@
 //! `[1, issuer, signer, kind, scope, body, height, issued_at, expires_at, prev]`;
 //! its BLAKE3 hash is the attestation's id. `signer` is the issuer's root key or a
 //! device that the issuer linked. `prev` chains what one signer said in one
-//! [scope](claim::Scope), so a withheld or forked history shows
+//! [scope](Scope), so a withheld or forked history shows
 //! ([`history`](crate::history)). `height` is one more than the largest of the
 //! issuer's that the signer knew (a Lamport clock): of two statements about the
 //! same matter the higher one holds, whatever the clocks said.
 
 mod claim;
+mod parts;
 
 use node_model::{
     AgentId, AttestationId, DeviceId, Timestamp,
@@ -21,8 +22,9 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use self::claim::Body;
-pub use self::claim::{
-    AFTER_MAX, Claim, DevicePin, EntryPin, PINS_MAX, Party, Prefix, Scope, Terms, WRAPS_MAX,
+pub use self::{
+    claim::{AFTER_MAX, Claim, PINS_MAX, WRAPS_MAX},
+    parts::{DevicePin, EntryPin, Party, Prefix, Scope, Terms},
 };
 
 /// What a signer says, before it is signed.

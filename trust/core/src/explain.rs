@@ -113,6 +113,9 @@ impl Trust {
             Claim::WitnessReceipt { accepted_at, .. } => {
                 format!("{by}: I saw an entry at {}", accepted_at.rfc3339())
             }
+            Claim::DeviceDescription { device, description } => {
+                format!("{by}: {} {}", self.device_in_words(*device), description.in_words())
+            }
             Claim::Unknown { kind, .. } => {
                 format!("{by}: a statement of kind {kind}, which this version does not know")
             }

@@ -3,15 +3,19 @@
 //! Invariant: the graph is a function of the set and of the moment that expiry is
 //! measured at; [`Graph::derive`] gives the same answer for every order of arrival.
 
+mod write_limit;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{AgentId, AttestationId, DeviceId, Epoch, SpaceId, Timestamp};
 
+pub use self::write_limit::WriteLimit;
 use crate::{
-    attestation::{Attestation, Claim, DevicePin, EntryPin, Party, Prefix, Scope, Terms},
+    attestation::{Attestation, Claim, DevicePin, Party, Prefix, Scope, Terms},
     history::Anomaly,
     keyring::{KeyId, WrappedKey},
     membership::{Membership, Said},
+    sites::Description,
     words::{Layer, Reach, Role},
 };
 
@@ -27,6 +31,8 @@ pub struct Device {
     pub hpke: [u8; 32],
     /// What its owner calls it.
     pub name: String,
+    /// What its owner says of it.
+    pub description: Description,
     /// The device link.
     pub evidence: AttestationId,
     /// What took it back, if anything did.
@@ -258,6 +264,7 @@ impl Graph {
                     agent: attestation.issuer,
                     hpke: *hpke,
                     name: name.clone(),
+                    description: Description::default(),
                     evidence: attestation.id,
                     revoked: None,
                 });
@@ -374,6 +381,11 @@ impl Graph {
             Claim::Vouch { subject, text } => {
                 let vouch = Vouch { by: issuer, text: text.clone(), evidence };
                 self.vouches.entry(*subject).or_default().push(vouch);
+            }
+            Claim::DeviceDescription { device, description } => {
+                if let Some(facts) = self.devices.get_mut(device).filter(|it| it.agent == issuer) {
+                    facts.description = description.clone();
+                }
             }
             Claim::DeviceLink { .. }
             | Claim::DeviceRevocation { .. }
@@ -518,6 +530,7 @@ impl Graph {
             | Claim::EconomicEvent { .. }
             | Claim::RecoveryShare { .. }
             | Claim::WitnessReceipt { .. }
+            | Claim::DeviceDescription { .. }
             | Claim::Unknown { .. } => {}
         }
     }
@@ -544,82 +557,4 @@ fn holds_or_held_keys(space: &Space, agent: AgentId) -> bool {
             .former
             .get(&Party::Agent(agent))
             .is_some_and(|past| past.role.is_some_and(holds))
-}
-
-/// What of a device's entries counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WriteLimit {
-    /// Everything.
-    Everything,
-    /// Up to the one that was pinned.
-    UpTo(u64, Prefix),
-    /// What has a smaller number.
-    Before(u64),
-    /// Nothing.
-    Nothing,
-}
-
-impl WriteLimit {
-    /// Whether the entry with this number and id counts.
-    #[must_use]
-    pub fn includes(&self, sequence: u64, entry: Prefix) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::UpTo(last, id) => sequence < *last || (sequence == *last && entry == *id),
-            Self::Before(end) => sequence < *end,
-            Self::Nothing => false,
-        }
-    }
-
-    fn smaller(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Everything, limit) | (limit, Self::Everything) => limit,
-            (Self::Nothing, _) | (_, Self::Nothing) => Self::Nothing,
-            // Two entries of one number: neither is in both.
-            (Self::UpTo(one, entry), Self::UpTo(other, another))
-                if one == other && entry != another =>
-            {
-                Self::Before(one)
-            }
-            (Self::UpTo(one, entry), Self::UpTo(other, another)) => {
-                if one <= other {
-                    Self::UpTo(one, entry)
-                } else {
-                    Self::UpTo(other, another)
-                }
-            }
-            (Self::Before(end), Self::UpTo(last, entry))
-            | (Self::UpTo(last, entry), Self::Before(end)) => {
-                if last < end {
-                    Self::UpTo(last, entry)
-                } else {
-                    Self::Before(end)
-                }
-            }
-            (Self::Before(one), Self::Before(other)) => Self::Before(one.min(other)),
-        }
-    }
-}
-
-impl Space {
-    /// What of a device's entries counts, and why.
-    #[must_use]
-    pub fn write_limit(&self, id: SpaceId, device: DeviceId, facts: &Device) -> WriteLimit {
-        let by_member = match self.members.get(&facts.agent) {
-            Some(member) if member.role.includes(Role::Writer) => WriteLimit::Everything,
-            Some(_) | None => {
-                let past = self.membership.former.get(&Party::Agent(facts.agent));
-                let pin: Option<&EntryPin> = past.and_then(|past| past.pins.get(&device));
-                pin.map_or(WriteLimit::Nothing, |pin| WriteLimit::UpTo(pin.sequence, pin.entry))
-            }
-        };
-        let by_device = match &facts.revoked {
-            None => WriteLimit::Everything,
-            Some(revoked) => revoked
-                .entries
-                .get(&Scope(id.0))
-                .map_or(WriteLimit::Nothing, |(last, entry)| WriteLimit::UpTo(*last, *entry)),
-        };
-        by_member.smaller(by_device)
-    }
 }

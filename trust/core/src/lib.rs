@@ -20,6 +20,7 @@ pub mod membership;
 #[cfg(test)]
 mod oracle;
 pub mod pairing;
+pub mod sites;
 #[cfg(test)]
 pub(crate) mod tests_people;
 mod trust;
@@ -29,8 +30,9 @@ pub use attestation::{Attestation, Claim, Party, Statement, Terms};
 pub use decision::{Action, Decision, Question, Rule, Verdict};
 pub use graph::Graph;
 pub use ledger::{Ledger, LedgerError};
+pub use sites::{Description, Nearness};
 pub use trust::{
     ATTESTATIONS_MAX, Admission, JOURNAL_MAX, Journalled, Received, ReplayError,
     SIGNER_ATTESTATIONS_MAX, STRANGER_ATTESTATIONS_MAX, Trust, TrustError,
 };
-pub use words::{Layer, Reach, Role};
+pub use words::{DeviceClass, Layer, Reach, Role};

@@ -1,6 +1,7 @@
 //! The trust plane of one node: its keys, what it knows, what it may say.
 
 mod carry;
+mod describe;
 mod journal;
 mod records;
 mod share;

@@ -131,6 +131,24 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// What kind of machine a device is: how long it stays, and what may be left to it.
+    DeviceClass {
+        /// Comes and goes by the minute.
+        Phone = 0 "phone",
+        /// Comes and goes by the hour.
+        Laptop = 1 "laptop",
+        /// Stands in one place, and is on while somebody works at it.
+        Desktop = 2 "desktop",
+        /// Always on, in a house.
+        HomeRack = 3 "home-rack",
+        /// Always on, for many houses.
+        RegionalRack = 4 "regional-rack",
+        /// Always on, and open to browsers of others.
+        Doorway = 5 "doorway",
+    }
+}
+
 impl Reach {
     /// Whether everything of this reach stays inside `widest`.
     #[must_use]

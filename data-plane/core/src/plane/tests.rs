@@ -10,8 +10,12 @@ fn effects(plane: &mut DataPlane) -> Vec<NetCommand> {
 }
 
 fn sharing(plane: &mut DataPlane, device: DeviceId) {
+    sharing_at(plane, device, Nearness::Elsewhere);
+}
+
+fn sharing_at(plane: &mut DataPlane, device: DeviceId, nearness: Nearness) {
     let spaces = BTreeSet::from([SPACE]);
-    plane.command(Duration::ZERO, Command::Share { device, spaces, is_admitted: true });
+    plane.command(Duration::ZERO, Command::Share { device, spaces, is_admitted: true, nearness });
 }
 
 fn connected(plane: &mut DataPlane, device: DeviceId) {
@@ -37,6 +41,48 @@ fn a_blob_is_fetched_from_who_shares_the_space_and_then_from_the_next() {
     plane.on_net(Duration::ZERO, NetEvent::FetchEnded { job: 1, error: None });
     assert_eq!(effects(&mut plane), []);
     assert_eq!(plane.wanted_count(), 0);
+}
+
+#[test]
+fn the_nearest_is_asked_first_and_the_others_for_what_it_lacks() {
+    let mut plane = DataPlane::default();
+    let cy = DeviceId([5; 32]);
+    let nearness = [Nearness::Elsewhere, Nearness::SameRegion, Nearness::SameSite];
+    for (device, nearness) in [ADA, BOB, cy].into_iter().zip(nearness) {
+        sharing_at(&mut plane, device, nearness);
+        connected(&mut plane, device);
+    }
+    effects(&mut plane);
+    plane.command(Duration::ZERO, Command::Refer { space: SPACE, blobs: BTreeSet::from([BLOB]) });
+    let fetch = |job, device| NetCommand::Fetch { job, device, blobs: vec![BLOB] };
+    for (job, device) in [(0, cy), (1, BOB), (2, ADA)] {
+        assert_eq!(effects(&mut plane), [fetch(job, device)]);
+        plane.on_net(Duration::ZERO, NetEvent::BlobRefused { job, blob: BLOB });
+        plane.on_net(Duration::ZERO, NetEvent::FetchEnded { job, error: None });
+    }
+    assert_eq!(effects(&mut plane), []);
+    // Ada has moved in.
+    sharing_at(&mut plane, ADA, Nearness::SameSite);
+    sharing_at(&mut plane, cy, Nearness::Elsewhere);
+    effects(&mut plane);
+    plane.on_net(Duration::ZERO, NetEvent::FetchEnded { job: 3, error: None });
+    plane.command(Duration::ZERO, Command::FetchAgain);
+    assert_eq!(effects(&mut plane), [fetch(4, ADA)]);
+}
+
+#[test]
+fn of_those_that_are_due_the_nearest_is_dialled_first() {
+    let mut plane = DataPlane::default();
+    for (device, nearness) in [(ADA, Nearness::SameRegion), (BOB, Nearness::SameSite)] {
+        sharing_at(&mut plane, device, nearness);
+        let addresses = vec!["/ip4/127.0.0.1/tcp/1".to_owned()];
+        plane.command(Duration::ZERO, Command::Know { device, addresses });
+    }
+    effects(&mut plane);
+    plane.command(Duration::ZERO, Command::Seek { devices: BTreeSet::from([ADA, BOB]) });
+    let addresses = vec!["/ip4/127.0.0.1/tcp/1".to_owned()];
+    let dial = |device| NetCommand::Dial { device, addresses: addresses.clone() };
+    assert_eq!(effects(&mut plane), [dial(BOB), dial(ADA)]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod blobs;
 pub(crate) mod conflicts;
+pub(crate) mod devices;
 pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod node;

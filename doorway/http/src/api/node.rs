@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::{Answer, Done, parse};
+use super::{Answer, Done, devices::Place, parse};
 use crate::{
     ask,
     config::App,
@@ -101,6 +101,10 @@ pub(crate) struct Peer {
     peer: String,
     agent: Option<String>,
     name: String,
+    /// What its agent says of it, as in the list of devices.
+    class: Option<&'static str>,
+    site: Option<String>,
+    region: Option<String>,
     /// The layer of the relationship, if there is one.
     relation: Option<&'static str>,
     connected: bool,
@@ -116,10 +120,14 @@ pub(crate) struct Peer {
 
 impl From<PeerInfo> for Peer {
     fn from(peer: PeerInfo) -> Self {
+        let Place { class, site, region } = peer.description.into();
         Self {
             peer: peer.device.to_string(),
             agent: peer.agent.map(|agent| agent.to_string()),
             name: peer.name,
+            class,
+            site,
+            region,
             relation: peer.layer.map(|layer| layer.word()),
             connected: peer.is_connected,
             path: "direct",

@@ -5,11 +5,10 @@ use node_core::{
     Request,
     request::{Layer, RelationInfo, Terms, WhyInfo},
 };
-use node_model::DeviceId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Answer, Done, parse};
+use super::{Answer, Done, devices::Described, parse};
 use crate::{
     ask,
     config::App,
@@ -56,6 +55,8 @@ pub(crate) struct Relation {
     agent: String,
     name: String,
     devices: Vec<String>,
+    /// What they say of these devices.
+    described: Vec<Described>,
     /// How close, once both said so: the more distant of what both say.
     layer: Option<&'static str>,
     /// `mutual`, `offered` (only we said so) or `asked` (only they did).
@@ -83,7 +84,8 @@ impl From<RelationInfo> for Relation {
         Self {
             agent: info.agent.to_string(),
             name: info.name,
-            devices: info.devices.iter().map(ToString::to_string).collect(),
+            devices: info.devices.iter().map(|(device, _)| device.to_string()).collect(),
+            described: info.devices.into_iter().map(Described::from).collect(),
             layer: info.layer.map(|layer| layer.word()),
             state,
             priority: info.layer.map(Layer::priority),
@@ -172,46 +174,6 @@ pub(crate) async fn vouch(
 ) -> Answer<Done> {
     let agent = ask::agent(&app.handle, &agent).await?;
     ask::done(&app.handle, Request::Vouch { agent, text: new.text }).await?;
-    Ok(Done::YES)
-}
-
-/// One of our devices.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Device {
-    device: String,
-    name: String,
-    /// Whether it is this one.
-    this: bool,
-    /// Whether it was taken back.
-    revoked: bool,
-}
-
-/// Our devices.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Devices {
-    devices: Vec<Device>,
-}
-
-/// Which devices are ours?
-#[utoipa::path(get, path = "/api/v1/devices", responses((status = 200, body = Devices, description = "Devices")))]
-pub(crate) async fn devices(State(app): State<App>) -> Answer<Devices> {
-    let devices = ask::devices(&app.handle).await?.into_iter().map(|info| Device {
-        device: info.device.to_string(),
-        name: info.name,
-        this: info.is_this,
-        revoked: info.is_revoked,
-    });
-    Ok(Json(Devices { devices: devices.collect() }))
-}
-
-/// Take back one of our devices.
-#[utoipa::path(delete, path = "/api/v1/devices/{device}", responses((status = 200, body = Done, description = "Taken back")))]
-pub(crate) async fn revoke_device(
-    State(app): State<App>,
-    Params(device): Params<String>,
-) -> Answer<Done> {
-    let device: DeviceId = parse("device", &device)?;
-    ask::done(&app.handle, Request::RevokeDevice { device }).await?;
     Ok(Done::YES)
 }
 

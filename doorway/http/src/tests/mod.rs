@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod description;
+mod devices;
 mod files;
 mod pages;
 mod search;

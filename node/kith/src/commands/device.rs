@@ -10,7 +10,7 @@ use node_runtime::Standing;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Asking, pair};
+use super::{Asking, pair, places};
 use crate::{
     args::{Device, Global, Phrase},
     client::{Client, Reach, escape, key_seal},
@@ -28,9 +28,13 @@ pub(super) async fn run(asking: &Asking<'_>, command: Device) -> Result<(), CliE
             let devices = asking.client.get("/api/v1/devices").await?;
             answer(asking.is_json, &devices, || {
                 let rows: Vec<_> = list(&devices, "devices").iter().map(row).collect();
-                table(&["NAME", "STATE", "DEVICE"], &rows)
+                table(&["NAME", "STATE", "CLASS", "PLACE", "DEVICE"], &rows)
             });
             Ok(())
+        }
+        Device::Describe { device, class, site, region } => {
+            let description = json!({"class": class, "site": site, "region": region});
+            places::describe(asking, device, description).await
         }
         // With a ticket it is for `join`.
         Device::Link { expires, no_wait, .. } => {
@@ -55,7 +59,13 @@ fn row(device: &Value) -> Vec<String> {
         (false, true) => "this one",
         (false, false) => "linked",
     };
-    vec![text(device, "name").to_owned(), state.to_owned(), text(device, "device").to_owned()]
+    vec![
+        text(device, "name").to_owned(),
+        state.to_owned(),
+        places::class(device),
+        places::place(device),
+        text(device, "device").to_owned(),
+    ]
 }
 
 /// Makes this device one of those of the person who shows the ticket.

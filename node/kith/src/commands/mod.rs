@@ -10,6 +10,7 @@ mod node;
 mod pack;
 mod pair;
 mod people;
+mod places;
 mod search;
 mod space;
 mod transfer;

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::Asking;
+use super::{Asking, places};
 use crate::{
     args::{Peer, Sync},
     client::escape,
@@ -61,12 +61,14 @@ fn peers_table(peers: &[Value]) -> String {
             vec![
                 text(peer, "name").to_owned(),
                 text(peer, "peer").to_owned(),
+                places::class(peer),
+                places::place(peer),
                 text(peer, "state").to_owned(),
                 if last_sync.is_empty() { "never".to_owned() } else { last_sync.to_owned() },
             ]
         })
         .collect();
-    table(&["PEER", "NODE", "STATE", "LAST IN SYNC"], &rows)
+    table(&["PEER", "NODE", "CLASS", "PLACE", "STATE", "LAST IN SYNC"], &rows)
 }
 
 pub(super) async fn id(asking: &Asking<'_>) -> Result<(), CliError> {
@@ -117,6 +119,7 @@ pub(super) async fn peer(asking: &Asking<'_>, command: Peer) -> Result<(), CliEr
             let peers = asking.client.get("/api/v1/peers").await?;
             answer(asking.is_json, &peers, || peers_table(list(&peers, "peers")));
         }
+        Peer::Clusters => places::clusters(asking).await?,
         Peer::Add { peer, addresses } => {
             let body = json!({"peer": peer, "addresses": addresses});
             asking.client.post("/api/v1/peers", body.clone()).await?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Asking;
+use super::{Asking, places};
 use crate::{
     args::{Relation, Why},
     client::escape,
@@ -16,7 +16,10 @@ pub(super) async fn relation(asking: &Asking<'_>, command: Relation) -> Result<(
             let relations = asking.client.get("/api/v1/relations").await?;
             answer(asking.is_json, &relations, || {
                 let rows: Vec<_> = list(&relations, "relations").iter().map(row).collect();
-                table(&["NAME", "STATE", "LAYER", "PRIORITY", "KEEPS FOR THEM", "AGENT"], &rows)
+                table(
+                    &["NAME", "STATE", "LAYER", "PRIORITY", "KEEPS FOR THEM", "PLACES", "AGENT"],
+                    &rows,
+                )
             });
         }
         Relation::Add { agent, layer, keep, let_keep, quota_gb, emergency, expires } => {
@@ -66,6 +69,7 @@ fn row(relation: &Value) -> Vec<String> {
         text(relation, "layer").to_owned(),
         text(relation, "priority").to_owned(),
         keeps,
+        places::places(list(relation, "described")),
         text(relation, "agent").to_owned(),
     ]
 }

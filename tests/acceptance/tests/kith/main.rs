@@ -10,6 +10,7 @@ mod doorway;
 mod errors;
 mod keyring;
 mod pack;
+mod places;
 mod ports;
 mod removal;
 mod search;

@@ -9,10 +9,14 @@ use node_model::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_bytes::ByteBuf;
 
-use super::AttestationError;
+use super::{
+    AttestationError,
+    parts::{DevicePin, EntryPin, Party, Scope, Terms},
+};
 use crate::{
     keyring::{KeyId, WrappedKey},
-    words::{CustodyStep, Layer, Reach, Role},
+    sites::{ClassCode, Description, Label},
+    words::{CustodyStep, Reach, Role},
 };
 
 /// Most devices that one epoch attestation wraps a key for, so that it stays
@@ -33,116 +37,6 @@ const SHARE_BYTES_MAX: usize = 512;
 
 /// Longest word in an economic event or a location: a name, not a text.
 const WORD_BYTES_MAX: usize = 64;
-
-/// What one chain of statements is about; chains are hash-linked for each signer
-/// and scope, so whoever may see a scope sees all of it, and notices gaps.
-///
-/// A space's id, the other agent of a pair, the issuer itself for what it says
-/// to everybody, or zeros for the founding of a space, which begins a scope.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Scope(#[serde(with = "serde_bytes")] pub [u8; 32]);
-
-impl Scope {
-    /// The scope of what founds others.
-    pub const FOUNDING: Self = Self([0; 32]);
-}
-
-impl std::fmt::Debug for Scope {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Scope({})", SpaceId(self.0))
-    }
-}
-
-/// Who is admitted to a space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Party {
-    /// An agent.
-    Agent(AgentId),
-    /// All members of another space that hold its keys; as readers or custodians.
-    Group(SpaceId),
-}
-
-/// The first half of an id: enough to tell it from all others that one signer made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Prefix(#[serde(with = "serde_bytes")] pub [u8; 16]);
-
-impl From<AttestationId> for Prefix {
-    fn from(id: AttestationId) -> Self {
-        Self::of(&id.0)
-    }
-}
-
-impl From<EntryId> for Prefix {
-    fn from(id: EntryId) -> Self {
-        Self::of(&id.0)
-    }
-}
-
-impl Prefix {
-    fn of(id: &[u8; 32]) -> Self {
-        let mut prefix = [0; 16];
-        prefix.copy_from_slice(&id[..16]);
-        Self(prefix)
-    }
-}
-
-/// The last entry of a device that still counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EntryPin {
-    /// Its author.
-    pub device: DeviceId,
-    /// Its number.
-    pub sequence: u64,
-    /// Which entry has that number.
-    pub entry: Prefix,
-}
-
-/// What of a revoked device still counts in one scope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DevicePin {
-    /// The scope.
-    pub scope: Scope,
-    /// Its last statement there, if it made one.
-    pub tip: Option<Prefix>,
-    /// Its last entry, where the scope is a space.
-    pub entry: Option<(u64, Prefix)>,
-}
-
-/// What a relationship consists of, as one side sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Terms {
-    /// How close.
-    pub layer: Layer,
-    /// I keep copies for them.
-    pub keeps_for_them: bool,
-    /// They may keep copies for me.
-    pub lets_them_keep: bool,
-    /// They may ask for my recovery in an emergency.
-    pub is_emergency_contact: bool,
-    /// How much I keep for them, in bytes.
-    pub quota_bytes: u64,
-}
-
-impl Terms {
-    /// What a layer brings by itself (architecture, section 3): custody for
-    /// sovereign and reciprocal relations, nothing for the others until asked.
-    #[must_use]
-    pub fn of(layer: Layer) -> Self {
-        let has_custody = match layer {
-            Layer::Sovereign | Layer::Reciprocal => true,
-            Layer::Invested | Layer::Gift => false,
-        };
-        Self {
-            layer,
-            keeps_for_them: has_custody,
-            lets_them_keep: has_custody,
-            is_emergency_contact: false,
-            quota_bytes: layer.quota_bytes(),
-        }
-    }
-}
 
 /// What an attestation says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -286,6 +180,14 @@ pub enum Claim {
         /// When, by the witness's clock.
         accepted_at: Timestamp,
     },
+    /// What the issuer says of one of its devices: all of it, in place of what was said
+    /// before.
+    DeviceDescription {
+        /// Which.
+        device: DeviceId,
+        /// What it is, and where.
+        description: Description,
+    },
     /// A kind that this version does not know: kept and passed on, never obeyed.
     Unknown {
         /// Its number.
@@ -344,6 +246,8 @@ struct EconomicEventBody(AgentId, String, u64, String);
 struct RecoveryShareBody(AgentId, #[serde(with = "serde_bytes")] [u8; 16], u8, ByteBuf);
 #[derive(Serialize, Deserialize)]
 struct WitnessReceiptBody(SpaceId, EntryId, Timestamp);
+#[derive(Serialize, Deserialize)]
+struct DescriptionBody(DeviceId, Option<ClassCode>, Option<Label>, Option<Label>);
 
 const KIND_DEVICE_LINK: u16 = 1;
 const KIND_DEVICE_REVOCATION: u16 = 2;
@@ -359,6 +263,7 @@ const KIND_LOCATION: u16 = 11;
 const KIND_ECONOMIC_EVENT: u16 = 12;
 const KIND_RECOVERY_SHARE: u16 = 13;
 const KIND_WITNESS_RECEIPT: u16 = 14;
+const KIND_DEVICE_DESCRIPTION: u16 = 15;
 
 impl Claim {
     /// In which chain of its issuer a claim stands.
@@ -368,7 +273,8 @@ impl Claim {
             Self::DeviceLink { .. }
             | Self::DeviceRevocation { .. }
             | Self::Profile { .. }
-            | Self::Vouch { .. } => Scope(issuer.0),
+            | Self::Vouch { .. }
+            | Self::DeviceDescription { .. } => Scope(issuer.0),
             Self::Relationship { with: other, .. }
             | Self::Custody { with: other, .. }
             | Self::EconomicEvent { with: other, .. }
@@ -437,6 +343,11 @@ impl Claim {
                 let body = WitnessReceiptBody(*space, *entry, *accepted_at);
                 (KIND_WITNESS_RECEIPT, cbor::encode(&body))
             }
+            Self::DeviceDescription { device, description } => {
+                let Description { class, site, region } = description.clone();
+                let body = DescriptionBody(*device, class, site, region);
+                (KIND_DEVICE_DESCRIPTION, cbor::encode(&body))
+            }
             Self::Unknown { kind, body, .. } => (*kind, body.clone()),
         }
     }
@@ -457,8 +368,7 @@ impl Claim {
                 Self::DeviceRevocation { device, pins }
             }
             KIND_PROFILE => {
-                let ProfileBody(name) = body.read()?;
-                Self::Profile { name: bounded(name, NAME_BYTES_MAX)? }
+                Self::Profile { name: bounded(body.read::<ProfileBody>()?.0, NAME_BYTES_MAX)? }
             }
             KIND_RELATIONSHIP => {
                 let RelationshipBody(with, terms) = body.read()?;
@@ -512,6 +422,7 @@ impl Claim {
                 let WitnessReceiptBody(space, entry, accepted_at) = body.read()?;
                 Self::WitnessReceipt { space, entry, accepted_at }
             }
+            KIND_DEVICE_DESCRIPTION => body.read::<DescriptionBody>()?.into(),
             kind => Self::Unknown { kind, scope, body: body.bytes.to_vec() },
         };
         if claim.scope(issuer) == scope { Ok(claim) } else { Err(AttestationError::Claim) }
@@ -530,6 +441,7 @@ impl Claim {
             | Self::EconomicEvent { .. }
             | Self::RecoveryShare { .. }
             | Self::WitnessReceipt { .. }
+            | Self::DeviceDescription { .. }
             | Self::Unknown { .. } => true,
             Self::DeviceLink { .. }
             | Self::DeviceRevocation { .. }
@@ -546,6 +458,12 @@ impl Claim {
             Verifier::new(&device.0)?.verify(Domain::DeviceLink, &issuer.0, consent)?;
         }
         Ok(())
+    }
+}
+
+impl From<DescriptionBody> for Claim {
+    fn from(DescriptionBody(device, class, site, region): DescriptionBody) -> Self {
+        Self::DeviceDescription { device, description: Description { class, site, region } }
     }
 }
 

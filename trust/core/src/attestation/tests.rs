@@ -3,6 +3,7 @@ use node_model::{EntryId, Epoch, SpaceId, limit::NAME_BYTES_MAX};
 use super::{claim::*, *};
 use crate::{
     keyring::{KeyId, WrappedKey},
+    sites::{ClassCode, Description, LABEL_BYTES_MAX as LABEL_BYTES},
     words::{CustodyStep, Layer, Reach, Role},
 };
 
@@ -68,6 +69,14 @@ pub(crate) fn largest() -> Vec<Claim> {
         },
         Claim::RecoveryShare { holder: other, set: [1; 16], threshold: 255, share: vec![1; 512] },
         Claim::WitnessReceipt { space, entry: EntryId([1; 32]), accepted_at: Timestamp(u64::MAX) },
+        Claim::DeviceDescription {
+            device: id,
+            description: Description {
+                class: Some(ClassCode(255)),
+                site: "s".repeat(LABEL_BYTES).parse().ok(),
+                region: "r".repeat(LABEL_BYTES).parse().ok(),
+            },
+        },
         Claim::Unknown { kind: 999, scope: Scope([9; 32]), body: vec![1, 2] },
     ]
 }
@@ -86,7 +95,7 @@ fn every_kind_reads_back_below_the_budget() {
 #[test]
 fn every_flipped_bit_is_refused() {
     let mut count = 0;
-    for (number, claim) in (0u64..).zip(largest().into_iter().cycle().take(1_008)) {
+    for (number, claim) in (0u64..).zip(largest().into_iter().cycle().take(1_020)) {
         let statement = Statement {
             prev: None,
             claim,
@@ -96,7 +105,7 @@ fn every_flipped_bit_is_refused() {
         };
         let made = Attestation::issue(&issuer(), issuer().agent(), statement);
         // All bits of the first of each kind; of the others each a different part.
-        let step = if number < 16 { 1 } else { 251 };
+        let step = if number < 17 { 1 } else { 251 };
         let bits = made.bytes().len() * 8;
         for bit in (number as usize % step..bits).step_by(step) {
             let mut bytes = made.bytes().to_vec();
@@ -105,7 +114,7 @@ fn every_flipped_bit_is_refused() {
         }
         count += 1;
     }
-    assert_eq!(count, 1_008);
+    assert_eq!(count, 1_020);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{claim::*, *};
 use crate::{
     keyring::{DeviceKeys, EpochKeys, WrappedKey, wrap},
+    sites::{ClassCode, Description, Label},
     words::{CustodyStep, Layer, Reach, Role},
 };
 
@@ -76,7 +77,22 @@ fn label() -> Vec<u8> {
 }
 
 fn claims() -> Vec<(&'static str, Claim)> {
-    [about_people(), about_spaces(), only_kept()].concat()
+    [about_people(), about_spaces(), only_kept(), about_devices()].concat()
+}
+
+fn about_devices() -> Vec<(&'static str, Claim)> {
+    let device = keys().device.device();
+    let label = |text: &str| text.parse::<Label>().ok();
+    let said = |class: u8, site, region| Claim::DeviceDescription {
+        device,
+        description: Description { class: Some(ClassCode(class)), site, region },
+    };
+    let nothing = Claim::DeviceDescription { device, description: Description::default() };
+    vec![
+        ("device description", said(3, label("Elm street 7"), label("valley"))),
+        ("device description of a class to come", said(200, label("Elm street 7"), None)),
+        ("device description, taken back", nothing),
+    ]
 }
 
 fn about_people() -> Vec<(&'static str, Claim)> {
@@ -187,6 +203,9 @@ fn body(claim: &Claim) -> Value {
         Claim::WitnessReceipt { space, entry, accepted_at } => {
             json!({"space": space, "entry": entry, "accepted_at": accepted_at})
         }
+        Claim::DeviceDescription { device, description: Description { class, site, region } } => {
+            json!({"device": device, "class": class, "site": site, "region": region})
+        }
         Claim::Unknown { body, .. } => json!({"body": hex(body)}),
     }
 }
@@ -258,6 +277,10 @@ fn odd() -> Vec<Odd> {
     let longer = [&[0x98, 0x0a], &envelope[1..]].concat();
     let mut moved: Envelope = cbor::decode(&envelope, ATTESTATION_BYTES_MAX).expect("it is ours");
     moved.4 = Scope([9; 32]);
+    let mut turned: Envelope = cbor::decode(&envelope, ATTESTATION_BYTES_MAX).expect("it is ours");
+    let nothing: Option<u8> = None;
+    let body = (keys.device.device(), nothing, "\u{202e}esuoh", nothing);
+    (turned.3, turned.5) = (15, ByteBuf::from(cbor::encode(&body)));
     let unknown = Claim::Unknown { kind: 999, scope: Scope([9; 32]), body: vec![1, 2, 3] };
     let flipped = cbor::encode(&Wire(flipped, signature));
     let odd = |name: &str, expect: &str, bytes: &[u8]| Odd {
@@ -273,6 +296,11 @@ fn odd() -> Vec<Odd> {
             "a profile in a scope that is not its issuer",
             "refused",
             &signed(&cbor::encode(&moved), Domain::Attestation),
+        ),
+        odd(
+            "a site that turns around what is printed after it",
+            "refused",
+            &signed(&cbor::encode(&turned), Domain::Attestation),
         ),
         odd("kind 999", "kept", issue(0, unknown).bytes()),
     ]
@@ -297,7 +325,7 @@ fn every_vector_is_made_and_read_as_it_says() {
     let vectors: Vectors = serde_json::from_str(FILE).expect("the file is of this form");
     assert_eq!(vectors, ours, "`KITH_BLESS=1` writes what this version makes");
     let kinds: std::collections::BTreeSet<u16> = vectors.good.iter().map(|it| it.kind).collect();
-    assert!(kinds.into_iter().eq(1..=14), "each kind has a vector");
+    assert!(kinds.into_iter().eq(1..=15), "each kind has a vector");
     for (vector, made) in vectors.good.iter().zip(made) {
         let bytes = bytes(&vector.bytes_hex);
         assert_eq!(Attestation::read(&bytes), Ok(made), "{}", vector.name);

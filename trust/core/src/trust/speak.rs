@@ -489,7 +489,7 @@ impl Trust {
         self.say_now(now, Claim::Vouch { subject, text: text.to_owned() })
     }
 
-    fn say_now(&mut self, now: Timestamp, claim: Claim) -> Result<(), TrustError> {
+    pub(super) fn say_now(&mut self, now: Timestamp, claim: Claim) -> Result<(), TrustError> {
         let mut drafts = self.drafts(now);
         self.say(&mut drafts, claim);
         self.commit(drafts.into_list(), &[], now)
