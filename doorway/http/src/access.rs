@@ -2,7 +2,9 @@
 //!
 //! Every website may make a browser knock at loopback, and a name can be made to
 //! point here (DNS rebinding). So the exact `Host` comes first, then `Origin` and
-//! `Sec-Fetch-Site`, and then the token or the session.
+//! `Sec-Fetch-Site`, and then the token or the session. There are two kinds of tokens:
+//! that of the file `local-token`, and those that the node gives to devices of the same
+//! person and is asked about each time.
 
 use axum::{
     extract::{Request, State},
@@ -11,7 +13,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use node_model::challenge::Token;
+use node_runtime::Handle;
+
 use crate::{
+    ask,
     config::{Access, App, DoorwayConfig, is_same},
     pages,
     problem::Problem,
@@ -24,7 +30,7 @@ pub(crate) enum Audience {
     Anyone,
     /// A person who may not have a session yet.
     Visitors,
-    /// Programs with the token, browsers with a session.
+    /// Programs with the token or one of a device, browsers with a session.
     Programs,
     /// People with a session.
     People,
@@ -75,21 +81,62 @@ pub(crate) async fn front_door(State(app): State<App>, request: Request, next: N
 }
 
 /// Before one route: may this request use it?
-pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    match check(&guard, &request) {
+pub(crate) async fn guard(
+    State(guard): State<Guard>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let checked = match check(&guard, &request) {
+        Ok(Entry::Open) => Ok(()),
+        Ok(Entry::If(token, problem)) => {
+            let is_good = token.is_good(&guard.app.handle).await;
+            request.extensions_mut().insert(token);
+            if is_good { Ok(()) } else { Err(problem) }
+        }
+        Err(problem) => Err(problem),
+    };
+    match checked {
         Ok(()) => next.run(request).await,
         Err(problem) => refuse(guard.audience, problem),
     }
 }
 
-fn check(guard: &Guard, request: &Request) -> Result<(), Problem> {
+/// How far a request may go.
+enum Entry {
+    Open,
+    /// If the node says that this token of a device is good; else this is the problem.
+    If(DeviceToken, Problem),
+}
+
+/// The token of a device by which a request came in. What takes long asks again whether
+/// it is good.
+#[derive(Clone)]
+pub(crate) struct DeviceToken(Token);
+
+impl DeviceToken {
+    /// Whether it lets in now. A node that does not answer lets nobody in.
+    pub(crate) async fn is_good(&self, node: &Handle) -> bool {
+        ask::is_good(node, self.0.clone()).await.unwrap_or(false)
+    }
+}
+
+fn check(guard: &Guard, request: &Request) -> Result<Entry, Problem> {
     match guard.app.access {
-        Access::LocalSocket => return Ok(()),
+        Access::LocalSocket => return Ok(Entry::Open),
         Access::Loopback => check_site(guard.audience, request)?,
     }
     match guard.audience {
-        Audience::Anyone | Audience::Visitors => Ok(()),
-        Audience::Programs | Audience::People => check_right(&guard.app.config, request),
+        Audience::Anyone | Audience::Visitors => Ok(Entry::Open),
+        Audience::Programs => {
+            let Err(problem) = check_right(&guard.app.config, request) else {
+                return Ok(Entry::Open);
+            };
+            match bearer(request.headers()).and_then(|offered| offered.parse().ok()) {
+                Some(token) => Ok(Entry::If(DeviceToken(token), problem)),
+                None => Err(problem),
+            }
+        }
+        Audience::People => check_right(&guard.app.config, request).map(|()| Entry::Open),
         Audience::Socket => {
             check_right(&guard.app.config, request)?;
             let detail = "this is possible only over the node's own socket";
@@ -162,8 +209,9 @@ fn check_right(config: &DoorwayConfig, request: &Request) -> Result<(), Problem>
     let has_session = session(headers).is_some_and(|offered| is_same(&config.session, offered));
     if !has_session {
         let detail = "this needs the node's token or a session";
-        let fix = "send `Authorization: Bearer` with the text of the file local-token, \
-                   or open the link that `kith up` printed";
+        let fix = "send `Authorization: Bearer` with the text of the file local-token or what \
+                   `kith token URL` printed on a device of yours, or open the link that \
+                   `kith up` printed";
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "not-signed-in", detail, fix));
     }
     if request.method().is_safe() || headers.contains_key(header::ORIGIN) {

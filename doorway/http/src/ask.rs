@@ -2,13 +2,14 @@
 
 use node_core::{
     Failure, FailureKind, Request, Response,
+    doorway::{DoorwayRequest, DoorwayResponse},
     request::{
         ClusterInfo, ConflictPage, ConflictsOf, DeviceInfo, DocumentView, HistoryItem, Identity,
         MemberInfo, Pairing, Party, PeerInfo, RelationInfo, SpaceInfo, Status, Summary, WhyInfo,
         WriteDocument,
     },
 };
-use node_model::{AgentId, DocumentId, SpaceId};
+use node_model::{AgentId, DocumentId, SpaceId, challenge::Token};
 use node_runtime::{
     Handle,
     search::{Limit, SearchAnswer},
@@ -102,6 +103,23 @@ pub(crate) async fn clusters(node: &Handle) -> Result<Vec<ClusterInfo>, Failure>
 pub(crate) async fn why(node: &Handle, text: &str) -> Result<(Vec<WhyInfo>, bool), Failure> {
     let request = Request::Why { text: text.to_owned() };
     answer!(node, request, Response::Why { decisions, is_whole } => (decisions, is_whole))
+}
+
+/// About devices that come to this doorway, or from here to another one.
+pub(crate) async fn doorway(
+    node: &Handle,
+    request: DoorwayRequest,
+) -> Result<DoorwayResponse, Failure> {
+    answer!(node, Request::Doorway(request), Response::Doorway(response) => response)
+}
+
+/// Whether a token that a device got for a proof lets in now.
+pub(crate) async fn is_good(node: &Handle, token: Token) -> Result<bool, Failure> {
+    let DoorwayResponse::IsGood(is_good) = doorway(node, DoorwayRequest::Check { token }).await?
+    else {
+        return Err(unexpected());
+    };
+    Ok(is_good)
 }
 
 pub(crate) async fn documents(node: &Handle, space: SpaceId) -> Result<Vec<Summary>, Failure> {

@@ -40,15 +40,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Search<T> {
     }
 }
 
-/// A JSON body. None at all is `{}`.
-pub(crate) struct JsonBody<T>(pub(crate) T);
+/// A JSON body of at most so many bytes. None at all is `{}`.
+pub(crate) struct JsonBody<T, const BYTES_MAX: usize = JSON_BYTES_MAX>(pub(crate) T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+impl<S: Send + Sync, T: DeserializeOwned, const BYTES_MAX: usize> FromRequest<S>
+    for JsonBody<T, BYTES_MAX>
+{
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         let is_json = is_json(request.headers());
-        let bytes = body(request, JSON_BYTES_MAX).await?;
+        let bytes = body(request, BYTES_MAX).await?;
         if bytes.is_empty() {
             return read_json(b"{}");
         }
@@ -62,7 +64,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     }
 }
 
-fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<JsonBody<T>, Problem> {
+fn read_json<T: DeserializeOwned, const BYTES_MAX: usize>(
+    bytes: &[u8],
+) -> Result<JsonBody<T, BYTES_MAX>, Problem> {
     let read = serde_json::from_slice(bytes);
     read.map(JsonBody).map_err(|error| Problem::invalid(format!("the body: {error}")))
 }

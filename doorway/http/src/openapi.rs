@@ -17,8 +17,8 @@ use utoipa::{
 use crate::{
     access::Audience,
     api::{
-        blobs, conflicts, devices, documents, events, node, packs, pairing, people, search, spaces,
-        transfer,
+        blobs, conflicts, devices, documents, doorway, events, node, packs, pairing, people,
+        search, spaces, transfer,
     },
     pages,
     problem::SentProblem,
@@ -49,6 +49,9 @@ use crate::{
         pairing::confirm,
         pairing::sync,
         events::follow,
+        doorway::challenge,
+        doorway::token,
+        doorway::answer,
         spaces::list,
         spaces::found,
         spaces::show,
@@ -108,7 +111,9 @@ pub fn openapi() -> Value {
     if let Some(components) = &mut description.components {
         let token = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("The text of the file local-token"))
+            .description(Some(
+                "The text of the file local-token, or what POST /api/v1/tokens answered",
+            ))
             .build();
         components.add_security_scheme("token", SecurityScheme::Http(token));
         let cookie = ApiKeyValue::with_description("kith_PORT", "Set by /enter");

@@ -20,8 +20,8 @@ use crate::{
         Guard,
     },
     api::{
-        blobs, conflicts, devices, documents, events, node, packs, pairing, people, search, spaces,
-        transfer,
+        blobs, conflicts, devices, documents, doorway, events, node, packs, pairing, people,
+        search, spaces, transfer,
     },
     config::{Access, App, DoorwayConfig},
     extract::FORM_BYTES_MAX,
@@ -48,17 +48,14 @@ where
 
 /// All routes.
 pub(crate) fn table() -> Vec<Route> {
-    let mut all = for_programs();
-    all.extend(for_people());
-    all
+    [of_node(), of_spaces(), for_people()].into_iter().flatten().collect()
 }
 
+/// The node, its peers and its people.
 #[rustfmt::skip] // It is a table.
-fn for_programs() -> Vec<Route> {
+fn of_node() -> Vec<Route> {
     const GET: Method = Method::GET;
-    const HEAD: Method = Method::HEAD;
     const POST: Method = Method::POST;
-    const PUT: Method = Method::PUT;
     const PATCH: Method = Method::PATCH;
     const DELETE: Method = Method::DELETE;
     vec![
@@ -79,6 +76,10 @@ fn for_programs() -> Vec<Route> {
         route(POST,   "/api/v1/sync",                           Programs, pairing::sync),
         route(GET,    "/api/v1/events",                         Programs, events::follow),
 
+        route(POST,   "/api/v1/challenges",                     Anyone,   doorway::challenge),
+        route(POST,   "/api/v1/challenges/answer",              Socket,   doorway::answer),
+        route(POST,   "/api/v1/tokens",                         Anyone,   doorway::token),
+
         route(GET,    "/api/v1/relations",                      Programs, people::relations),
         route(POST,   "/api/v1/relations",                      Programs, people::relate),
         route(DELETE, "/api/v1/relations/{agent}",              Programs, people::part),
@@ -90,6 +91,19 @@ fn for_programs() -> Vec<Route> {
         route(GET,    "/api/v1/why/{id}",                       Programs, people::why),
 
         route(GET,    "/api/v1/search",                         Programs, search::search),
+    ]
+}
+
+/// Spaces and what is in them.
+#[rustfmt::skip]
+fn of_spaces() -> Vec<Route> {
+    const GET: Method = Method::GET;
+    const HEAD: Method = Method::HEAD;
+    const POST: Method = Method::POST;
+    const PUT: Method = Method::PUT;
+    const PATCH: Method = Method::PATCH;
+    const DELETE: Method = Method::DELETE;
+    vec![
         route(GET,    "/api/v1/spaces",                         Programs, spaces::list),
         route(POST,   "/api/v1/spaces",                         Programs, spaces::found),
         route(GET,    "/api/v1/spaces/{space}",                 Programs, spaces::show),
@@ -119,7 +133,8 @@ fn for_programs() -> Vec<Route> {
     ]
 }
 
-#[rustfmt::skip] // It is a table.
+/// Pages, and what they consist of.
+#[rustfmt::skip]
 fn for_people() -> Vec<Route> {
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;

@@ -8,6 +8,7 @@
 
 pub mod compaction;
 pub mod conflicts;
+pub mod doorway;
 pub mod failure;
 mod farewell;
 mod node;
@@ -19,6 +20,7 @@ pub mod request;
 mod route;
 mod serve;
 mod sites;
+mod state;
 mod sync_now;
 mod views;
 mod whereabouts;

@@ -4,7 +4,10 @@ mod people;
 
 use std::time::Duration;
 
-use crate::pack::{PackRequest, PackResponse};
+use crate::{
+    doorway::{DoorwayRequest, DoorwayResponse},
+    pack::{PackRequest, PackResponse},
+};
 use node_model::{AgentId, BlobId, DeviceId, DocumentId, SpaceId, seal::SealKey, ticket::Ticket};
 use serde_json::Value;
 
@@ -26,6 +29,7 @@ pub use self::people::{
 };
 pub use crate::compaction::CompactionCounts;
 pub use crate::conflicts::{Author, ConflictInfo, ConflictPage, ConflictsOf, Keep, SideInfo};
+pub use crate::state::{PeerSyncState, SpaceState};
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -293,6 +297,8 @@ pub enum Request {
     },
     /// About packs. → [`Response::Pack`]
     Pack(PackRequest),
+    /// About devices at the doorway. → [`Response::Doorway`]
+    Doorway(DoorwayRequest),
 }
 
 /// A document to write.
@@ -396,6 +402,8 @@ pub enum Response {
     Synced(SyncReport),
     /// To [`Request::Pack`].
     Pack(PackResponse),
+    /// To [`Request::Doorway`].
+    Doorway(DoorwayResponse),
 }
 
 /// Who and where a node is.
@@ -467,61 +475,6 @@ pub struct SpaceStatus {
     pub blobs_missing: usize,
     /// How it stands with the peers that share it.
     pub state: SpaceState,
-}
-
-/// How a space stands with its peers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SpaceState {
-    /// Nobody else has it.
-    Local,
-    /// Every connected peer that shares it confirmed that it is equal.
-    Synced,
-    /// Something is under way.
-    Syncing,
-    /// Somebody connected has something else.
-    Behind,
-    /// Nobody who shares it is connected.
-    Offline,
-}
-
-impl SpaceState {
-    /// The word for it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Synced => "synced",
-            Self::Syncing => "syncing",
-            Self::Behind => "behind",
-            Self::Offline => "offline",
-        }
-    }
-}
-
-/// How it stands with a peer, over all shared spaces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PeerSyncState {
-    /// Both confirmed that everything shared is equal.
-    Synced,
-    /// Something is under way.
-    Syncing,
-    /// Something differs and nothing is under way from here.
-    Behind,
-    /// No connection.
-    Unreachable,
-}
-
-impl PeerSyncState {
-    /// The word for it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Synced => "synced",
-            Self::Syncing => "syncing",
-            Self::Behind => "behind",
-            Self::Unreachable => "unreachable",
-        }
-    }
 }
 
 /// A document with its state.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use data_plane_core::plane::Command;
 use node_model::{BlobId, DocumentId, Now, SpaceId, limit::NAME_BYTES_MAX};
 use sync_engine_core::{
     EngineError, Flushed, SyncEngine, Writer, content_document, json::Pointer,
@@ -94,15 +93,8 @@ impl Node {
             Request::Clusters => Ok(Response::Clusters(self.clusters())),
             Request::RevokeDevice { device } => self.revoke_device(now, device),
             Request::Why { text } => self.why(now, &text),
-            Request::AddPeer { device, addresses } => {
-                self.learn_addresses(now, device, addresses);
-                self.data.command(now.monotonic, Command::DialNow);
-                Ok(Response::Done)
-            }
-            Request::RemovePeer { device } => {
-                self.learn_addresses(now, device, vec![]);
-                Ok(Response::Done)
-            }
+            Request::AddPeer { device, addresses } => Ok(self.add_peer(now, device, addresses)),
+            Request::RemovePeer { device } => Ok(self.remove_peer(now, device)),
             Request::Identity => Ok(Response::Identity(self.identity())),
             Request::Status => self.status().map(Response::Status),
             Request::Pairings => Ok(Response::Pairings(self.pairings.shown())),
@@ -125,6 +117,7 @@ impl Node {
             Request::BlobSecret { space, is_write } => self.blob_secret(space, is_write),
             Request::Blobs { space } => self.blobs(space),
             Request::FindBlob { space, blob } => self.find_blob(space, blob),
+            Request::Doorway(request) => self.serve_doorway(now, request),
         };
         self.reply(id, answer);
     }

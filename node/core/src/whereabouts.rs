@@ -13,7 +13,7 @@ use trust_core::{
     exchange::{ADDRESSES_MAX, Message, WHEREABOUTS_MAX, Whereabouts},
 };
 
-use crate::node::Node;
+use crate::{node::Node, request::Response};
 
 /// Name of the note that remembers where this node listened.
 const LISTEN_NOTE: &str = "listen";
@@ -49,6 +49,24 @@ impl Node {
     /// Where this node listens, for those who know it.
     pub(crate) fn own_addresses(&self) -> Vec<String> {
         self.listen.iter().take(ADDRESSES_MAX).cloned().collect()
+    }
+
+    /// Remembers where a peer may be found, and dials it.
+    pub(crate) fn add_peer(
+        &mut self,
+        now: Now,
+        device: DeviceId,
+        addresses: Vec<String>,
+    ) -> Response {
+        self.learn_addresses(now, device, addresses);
+        self.data.command(now.monotonic, Command::DialNow);
+        Response::Done
+    }
+
+    /// Forgets where a peer may be found.
+    pub(crate) fn remove_peer(&mut self, now: Now, device: DeviceId) -> Response {
+        self.learn_addresses(now, device, vec![]);
+        Response::Done
     }
 
     pub(crate) fn learn_addresses(&mut self, now: Now, device: DeviceId, addresses: Vec<String>) {

@@ -1,12 +1,16 @@
 //! The command line.
 
 mod devices;
+mod token;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use self::devices::{Device, Peer, Phrase};
+pub use self::{
+    devices::{Device, Peer, Phrase},
+    token::Token,
+};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -123,6 +127,8 @@ pub enum Command {
     /// Nodes that this one knows
     #[command(subcommand)]
     Peer(Peer),
+    /// Get a token for the doorway of another device of yours
+    Token(Token),
     /// Print a completion script for a shell
     #[command(
         after_help = "Examples:\n  kith completions bash > ~/.local/share/bash-completion/completions/kith"

@@ -15,7 +15,10 @@ use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use node_runtime::{Indexing, Network, StartConfig, Started, start};
 use serde_json::Value;
-use tokio::net::UnixStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::UnixStream,
+};
 use tower::ServiceExt;
 
 use crate::{
@@ -276,15 +279,22 @@ impl Client {
 
 async fn over_socket(path: &Path, request: Request<Body>) -> Result<Response<Body>, CliError> {
     let stream = UnixStream::connect(path).await.map_err(|error| lost(&error))?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| lost(&error))?;
+    exchange(stream, request).await.map_err(|error| lost(&error))
+}
+
+/// Sends one request over a connection.
+pub(crate) async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Body>,
+) -> hyper::Result<Response<Body>> {
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "the connection to the node ended");
         }
     });
-    let response = sender.send_request(request).await.map_err(|error| lost(&error))?;
+    let response = sender.send_request(request).await?;
     Ok(response.map(|body| Body::new(body.map_err(axum::Error::new))))
 }
 

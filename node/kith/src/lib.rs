@@ -5,6 +5,7 @@ pub mod client;
 pub mod commands;
 mod doorway;
 pub mod duration;
+mod elsewhere;
 pub mod error;
 mod guide;
 pub mod home;

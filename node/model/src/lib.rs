@@ -1,10 +1,11 @@
-//! Words that every plane shares: ids, signatures, seals, tickets, packs, limits, time.
+//! Words that every plane shares: ids, signatures, challenges, seals, tickets, packs, limits, time.
 //!
 //! Invariant: nothing here does I/O, reads a clock or draws randomness; callers
 //! pass time and an [`Entropy`] in.
 //! Non-goal: domain rules; those live in the plane cores.
 
 pub mod cbor;
+pub mod challenge;
 pub mod id;
 pub mod limit;
 mod now;

@@ -16,6 +16,8 @@ pub enum Domain {
     Attestation,
     /// A device's consent to belong to an agent.
     DeviceLink,
+    /// A device's answer to the challenge of a doorway.
+    Doorway,
 }
 
 impl Domain {
@@ -24,6 +26,7 @@ impl Domain {
             Self::Entry => b"kith/entry/1\0",
             Self::Attestation => b"kith/attestation/1\0",
             Self::DeviceLink => b"kith/device-link/1\0",
+            Self::Doorway => b"kith/doorway/1\0",
         }
     }
 }

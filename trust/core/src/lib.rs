@@ -20,6 +20,7 @@ pub mod membership;
 #[cfg(test)]
 mod oracle;
 pub mod pairing;
+pub mod session;
 pub mod sites;
 #[cfg(test)]
 pub(crate) mod tests_people;

@@ -4,6 +4,7 @@ mod carry;
 mod describe;
 mod journal;
 mod records;
+mod session;
 mod share;
 mod speak;
 
@@ -25,6 +26,7 @@ use crate::{
     graph::Graph,
     keyring::{DeviceKeys, EpochKeys, KeyId, Keyring, Standing, commons_device},
     ledger::{Ledger, LedgerError},
+    session::Sessions,
     words::{Reach, Role},
 };
 
@@ -121,6 +123,7 @@ pub struct Trust {
     /// How many are kept of people whom nobody here knows.
     of_strangers: OnceCell<usize>,
     journal: journal::Journal,
+    sessions: Sessions,
 }
 
 impl Trust {
@@ -153,6 +156,7 @@ impl Trust {
             of_signer: BTreeMap::new(),
             of_strangers: OnceCell::new(),
             journal: journal::Journal::default(),
+            sessions: Sessions::default(),
         };
         trust.load()?;
         trust.refresh(now);

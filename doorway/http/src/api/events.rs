@@ -1,6 +1,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use axum::{
+    Extension,
     extract::State,
     response::sse::{Event, KeepAlive, Sse},
 };
@@ -9,7 +10,7 @@ use node_runtime::NodeEvent;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use crate::config::App;
+use crate::{access::DeviceToken, config::App};
 
 /// Shorter than what home routers forget an idle connection after.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -20,10 +21,18 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
         description = "Events `changed`, `pairing-code`, `paired`; `missed` when the reader was too slow")))]
 pub(crate) async fn follow(
     State(app): State<App>,
+    token: Option<Extension<DeviceToken>>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let events = stream::unfold(app.handle.events(), |mut events| async move {
+    let start = (app.handle.events(), app.handle, token);
+    let events = stream::unfold(start, |(mut events, node, token)| async move {
         let (name, data) = next(&mut events).await?;
-        Some((Ok(Event::default().event(name).data(data.to_string())), events))
+        // It may have been listening for longer than it may.
+        if let Some(Extension(token)) = &token
+            && !token.is_good(&node).await
+        {
+            return None;
+        }
+        Some((Ok(Event::default().event(name).data(data.to_string())), (events, node, token)))
     });
     Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }

@@ -4,6 +4,7 @@ pub(crate) mod blobs;
 pub(crate) mod conflicts;
 pub(crate) mod devices;
 pub(crate) mod documents;
+pub(crate) mod doorway;
 pub(crate) mod events;
 pub(crate) mod node;
 pub(crate) mod packs;

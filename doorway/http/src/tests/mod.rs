@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod description;
 mod devices;
+mod doorway;
 mod files;
 mod pages;
 mod search;
@@ -64,7 +65,10 @@ impl Reply {
 
 impl House {
     async fn new() -> Self {
-        let node = test_node("Ada", Network::None).await;
+        Self::of(test_node("Ada", Network::None).await)
+    }
+
+    fn of(node: TestNode) -> Self {
         let config = Arc::new(DoorwayConfig {
             token: LocalToken::new(TOKEN),
             entry_code: CODE.to_owned(),

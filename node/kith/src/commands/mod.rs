@@ -13,6 +13,7 @@ mod people;
 mod places;
 mod search;
 mod space;
+mod token;
 mod transfer;
 mod up;
 
@@ -64,7 +65,8 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         | Command::Pack(_)
         | Command::Unpack(_)
         | Command::Sync(_)
-        | Command::Peer(_)) => ask(asking, &global).await,
+        | Command::Peer(_)
+        | Command::Token(_)) => ask(asking, &global).await,
     }
 }
 
@@ -90,7 +92,8 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
         | Command::Export(_)
         | Command::Pack(_)
         | Command::Unpack(_)
-        | Command::Peer(_) => Reach::Here,
+        | Command::Peer(_)
+        | Command::Token(_) => Reach::Here,
     };
     let client = Client::connect(global, reach).await?;
     let asking = Asking { client: &client, is_json: global.json };
@@ -103,6 +106,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
             Command::Id => node::id(&asking).await,
             Command::Sync(sync) => node::sync(&asking, sync).await,
             Command::Peer(peer) => node::peer(&asking, peer).await,
+            Command::Token(token) => token::run(&asking, token).await,
             Command::Ticket(ticket) => pair::ticket(&asking, ticket).await,
             Command::Pair(pair) => pair::pair(&asking, pair).await,
             Command::Space(space) => space::run(&asking, space).await,

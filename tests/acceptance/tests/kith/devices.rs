@@ -4,7 +4,7 @@ use acceptance::{Home, Running, list, text, until};
 use serde_json::json;
 
 /// Ada's laptop with an album, and her phone.
-async fn laptop_and_phone() -> ([Home; 2], [Running; 2], String) {
+pub(crate) async fn laptop_and_phone() -> ([Home; 2], [Running; 2], String) {
     let (laptop, phone) = (Home::new(), Home::new());
     let on_laptop = laptop.up().name("Ada").ready().await;
     laptop.new_space("album").await;

@@ -17,3 +17,4 @@ mod search;
 mod sharing;
 mod tickets;
 mod together;
+mod tokens;

@@ -126,7 +126,7 @@ fn another_key_another_domain_and_other_encodings_are_refused() {
     assert_eq!(Attestation::read(&signed(signature)), Ok(made));
     let other_key = Signer::from_secret(&[7; 32]).sign(Domain::Attestation, &envelope);
     assert!(Attestation::read(&signed(other_key)).is_err());
-    for domain in [Domain::Entry, Domain::DeviceLink] {
+    for domain in [Domain::Entry, Domain::DeviceLink, Domain::Doorway] {
         assert!(Attestation::read(&signed(issuer().sign(domain, &envelope))).is_err());
     }
     // The same array with a length in one byte more than needed (RFC 8949, 4.2.1).

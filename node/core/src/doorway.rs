@@ -1,0 +1,117 @@
+//! What a doorway asks when a device of the same person wants to use it: a challenge, a
+//! token for its answer, and at each use whether the token is still good.
+
+use node_model::{
+    DeviceId, Now, Timestamp,
+    challenge::{Answered, Challenge, Nonce, Token},
+    sign::Signature,
+};
+
+use crate::{
+    failure::{Failure, FailureKind},
+    node::Node,
+    request::Response,
+};
+
+/// What is asked about devices that come to the doorway.
+#[derive(Clone, Debug)]
+pub enum DoorwayRequest {
+    /// A challenge for whoever says to be this device. → [`DoorwayResponse::Challenge`]
+    Challenge {
+        /// Who they say they are.
+        device: DeviceId,
+    },
+    /// A token for an answered challenge. → [`DoorwayResponse::Token`]
+    Redeem {
+        /// The answer, verified.
+        answered: Answered,
+    },
+    /// Whether a token lets in now. → [`DoorwayResponse::IsGood`]
+    Check {
+        /// The token.
+        token: Token,
+    },
+    /// Answers a challenge of another doorway of ours with this device's key.
+    /// → [`DoorwayResponse::Answer`]
+    Answer {
+        /// The challenge.
+        challenge: Challenge,
+    },
+}
+
+/// What is answered about them.
+#[derive(Clone, Debug)]
+pub enum DoorwayResponse {
+    /// To [`DoorwayRequest::Challenge`]; the same for every device.
+    Challenge {
+        /// The challenge.
+        nonce: Nonce,
+        /// This node.
+        node: DeviceId,
+        /// Until when it waits.
+        expires_at: Timestamp,
+    },
+    /// To [`DoorwayRequest::Redeem`].
+    Token {
+        /// The token.
+        token: Token,
+        /// Until when it is good.
+        expires_at: Timestamp,
+    },
+    /// To [`DoorwayRequest::Check`].
+    IsGood(bool),
+    /// To [`DoorwayRequest::Answer`].
+    Answer {
+        /// This device.
+        device: DeviceId,
+        /// Its signature.
+        signature: Signature,
+    },
+}
+
+/// The one answer to all who do not get a token, so that it tells nothing: whether the
+/// signature is wrong, the challenge used or over, or the device unknown or taken back.
+#[must_use]
+pub fn not_proven() -> Failure {
+    let message = "this is no good answer to a challenge of this doorway, or not by a device that \
+                   may use it";
+    let fix = "ask again, on a device of the same person: kith token URL";
+    Failure::new(FailureKind::NotAllowed, message, fix)
+}
+
+impl Node {
+    pub(crate) fn serve_doorway(
+        &mut self,
+        now: Now,
+        request: DoorwayRequest,
+    ) -> Result<Response, Failure> {
+        let entropy = self.entropy.as_mut();
+        let answer = match request {
+            DoorwayRequest::Challenge { device } => {
+                let (nonce, expires_at) = self.trust.challenge(entropy, now, device);
+                DoorwayResponse::Challenge { nonce, node: self.trust.device(), expires_at }
+            }
+            DoorwayRequest::Redeem { answered } => {
+                let given = self.trust.redeem(entropy, now, &answered);
+                let (token, expires_at) = given.ok_or_else(not_proven)?;
+                tracing::info!(device = %answered.device(), "gave a token for the doorway");
+                DoorwayResponse::Token { token, expires_at }
+            }
+            DoorwayRequest::Check { token } => {
+                DoorwayResponse::IsGood(self.trust.token_holder(now, &token).is_some())
+            }
+            DoorwayRequest::Answer { challenge } => {
+                let signature = self.trust.answer_challenge(&challenge);
+                let signature = signature.ok_or_else(|| not_ours(challenge.node()))?;
+                DoorwayResponse::Answer { device: self.trust.device(), signature }
+            }
+        };
+        Ok(Response::Doorway(answer))
+    }
+}
+
+fn not_ours(node: DeviceId) -> Failure {
+    let message = format!("that doorway says that it is {node}, which is not one of your devices");
+    let fix = "look at the address, and at your devices: kith device list";
+    Failure::new(FailureKind::NotAllowed, message, fix)
+}

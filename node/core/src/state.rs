@@ -1,0 +1,56 @@
+//! How far spaces and peers are, in a word each.
+
+/// How a space stands with its peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpaceState {
+    /// Nobody else has it.
+    Local,
+    /// Every connected peer that shares it confirmed that it is equal.
+    Synced,
+    /// Something is under way.
+    Syncing,
+    /// Somebody connected has something else.
+    Behind,
+    /// Nobody who shares it is connected.
+    Offline,
+}
+
+impl SpaceState {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Synced => "synced",
+            Self::Syncing => "syncing",
+            Self::Behind => "behind",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// How it stands with a peer, over all shared spaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerSyncState {
+    /// Both confirmed that everything shared is equal.
+    Synced,
+    /// Something is under way.
+    Syncing,
+    /// Something differs and nothing is under way from here.
+    Behind,
+    /// No connection.
+    Unreachable,
+}
+
+impl PeerSyncState {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Synced => "synced",
+            Self::Syncing => "syncing",
+            Self::Behind => "behind",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
