@@ -12,12 +12,13 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use node_runtime::audit::By;
 
-use node_model::challenge::Token;
+use node_model::{DeviceId, challenge::Token};
 use node_runtime::Handle;
 
 use crate::{
-    ask,
+    ask, audit,
     config::{Access, App, DoorwayConfig, is_same},
     pages,
     problem::Problem,
@@ -87,23 +88,27 @@ pub(crate) async fn guard(
     next: Next,
 ) -> Response {
     let checked = match check(&guard, &request) {
-        Ok(Entry::Open) => Ok(()),
+        Ok(Entry::By(by)) => Ok(by),
         Ok(Entry::If(token, problem)) => {
-            let is_good = token.is_good(&guard.app.handle).await;
+            let holder = token.holder(&guard.app.handle).await;
             request.extensions_mut().insert(token);
-            if is_good { Ok(()) } else { Err(problem) }
+            holder.map(|device| By::Device { device, agent: None }).ok_or(problem)
         }
         Err(problem) => Err(problem),
     };
     match checked {
-        Ok(()) => next.run(request).await,
+        Ok(by) => {
+            audit::came_by(by);
+            next.run(request).await
+        }
         Err(problem) => refuse(guard.audience, problem),
     }
 }
 
 /// How far a request may go.
 enum Entry {
-    Open,
+    /// In, by this.
+    By(By),
     /// If the node says that this token of a device is good; else this is the problem.
     If(DeviceToken, Problem),
 }
@@ -114,31 +119,37 @@ enum Entry {
 pub(crate) struct DeviceToken(Token);
 
 impl DeviceToken {
-    /// Whether it lets in now. A node that does not answer lets nobody in.
+    /// Whom it lets in now. A node that does not answer lets nobody in.
+    async fn holder(&self, node: &Handle) -> Option<DeviceId> {
+        ask::token_holder(node, self.0.clone()).await.ok().flatten()
+    }
+
+    /// Whether it lets in now.
     pub(crate) async fn is_good(&self, node: &Handle) -> bool {
-        ask::is_good(node, self.0.clone()).await.unwrap_or(false)
+        self.holder(node).await.is_some()
     }
 }
 
 fn check(guard: &Guard, request: &Request) -> Result<Entry, Problem> {
     match guard.app.access {
-        Access::LocalSocket => return Ok(Entry::Open),
+        Access::LocalSocket => return Ok(Entry::By(By::LocalSocket)),
         Access::Loopback => check_site(guard.audience, request)?,
     }
     match guard.audience {
-        Audience::Anyone | Audience::Visitors => Ok(Entry::Open),
+        Audience::Anyone | Audience::Visitors => Ok(Entry::By(By::Nobody)),
         Audience::Programs => {
-            let Err(problem) = check_right(&guard.app.config, request) else {
-                return Ok(Entry::Open);
+            let problem = match check_right(&guard.app.config, request) {
+                Ok(by) => return Ok(Entry::By(by)),
+                Err(problem) => problem,
             };
             match bearer(request.headers()).and_then(|offered| offered.parse().ok()) {
                 Some(token) => Ok(Entry::If(DeviceToken(token), problem)),
                 None => Err(problem),
             }
         }
-        Audience::People => check_right(&guard.app.config, request).map(|()| Entry::Open),
+        Audience::People => check_right(&guard.app.config, request).map(Entry::By),
         Audience::Socket => {
-            check_right(&guard.app.config, request)?;
+            audit::came_by(check_right(&guard.app.config, request)?);
             let detail = "this is possible only over the node's own socket";
             Err(Problem::new(StatusCode::FORBIDDEN, "socket-only", detail, "kith --help"))
         }
@@ -201,10 +212,10 @@ fn foreign() -> Problem {
 
 /// The token suffices. With a session, a change must also say where it comes
 /// from; that it is from here, [`check_origin`] has seen.
-fn check_right(config: &DoorwayConfig, request: &Request) -> Result<(), Problem> {
+fn check_right(config: &DoorwayConfig, request: &Request) -> Result<By, Problem> {
     let headers = request.headers();
     if bearer(headers).is_some_and(|offered| config.token.is(offered)) {
-        return Ok(());
+        return Ok(By::LocalToken);
     }
     let has_session = session(headers).is_some_and(|offered| is_same(&config.session, offered));
     if !has_session {
@@ -215,7 +226,7 @@ fn check_right(config: &DoorwayConfig, request: &Request) -> Result<(), Problem>
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "not-signed-in", detail, fix));
     }
     if request.method().is_safe() || headers.contains_key(header::ORIGIN) {
-        return Ok(());
+        return Ok(By::Session);
     }
     Err(foreign())
 }

@@ -5,16 +5,19 @@ use node_core::{
     doorway::{DoorwayRequest, DoorwayResponse},
     request::{
         ClusterInfo, ConflictPage, ConflictsOf, DeviceInfo, DocumentView, HistoryItem, Identity,
-        MemberInfo, Pairing, Party, PeerInfo, RelationInfo, SpaceInfo, Status, Summary, WhyInfo,
-        WriteDocument,
+        MemberInfo, Pairing, Party, PeerInfo, Reach, RelationInfo, SpaceInfo, Status, Summary,
+        WhyInfo, WriteDocument,
     },
 };
-use node_model::{AgentId, DocumentId, SpaceId, challenge::Token};
+use node_model::{AgentId, DeviceId, DocumentId, SpaceId, challenge::Token};
 use node_runtime::{
     Handle,
+    audit::Searched,
     search::{Limit, SearchAnswer},
 };
 use serde_json::Value;
+
+use crate::audit::{self, Thing};
 
 macro_rules! answer {
     ($handle:expr, $request:expr, $pattern:pat => $value:expr) => {{
@@ -53,8 +56,25 @@ pub(crate) async fn spaces(node: &Handle) -> Result<Vec<SpaceInfo>, Failure> {
 
 /// A space by id, beginning of an id, or name.
 pub(crate) async fn space(node: &Handle, text: &str) -> Result<SpaceInfo, Failure> {
-    let request = Request::FindSpace { text: text.to_owned() };
-    answer!(node, request, Response::Space(space) => space)
+    found_space(node.request(Request::FindSpace { text: text.to_owned() }).await?)
+}
+
+/// Makes a space.
+pub(crate) async fn found(
+    node: &Handle,
+    name: String,
+    reach: Reach,
+    has_open_history: bool,
+) -> Result<SpaceInfo, Failure> {
+    found_space(node.request(Request::FoundSpace { name, reach, has_open_history }).await?)
+}
+
+fn found_space(answer: Response) -> Result<SpaceInfo, Failure> {
+    let Response::Space(info) = answer else {
+        return Err(unexpected());
+    };
+    audit::concerns(Thing::Space(info.space));
+    Ok(info)
 }
 
 pub(crate) async fn members(node: &Handle, space: SpaceId) -> Result<Vec<MemberInfo>, Failure> {
@@ -64,7 +84,11 @@ pub(crate) async fn members(node: &Handle, space: SpaceId) -> Result<Vec<MemberI
 /// An agent by id, by a device's id, or by name.
 pub(crate) async fn agent(node: &Handle, text: &str) -> Result<AgentId, Failure> {
     let request = Request::FindAgent { text: text.to_owned() };
-    answer!(node, request, Response::Agent(agent) => agent)
+    let Response::Agent(agent) = node.request(request).await? else {
+        return Err(unexpected());
+    };
+    audit::concerns(Thing::Agent(agent));
+    Ok(agent)
 }
 
 /// An agent as [`agent()`] finds it, or else a space, for all who may read it.
@@ -113,13 +137,13 @@ pub(crate) async fn doorway(
     answer!(node, Request::Doorway(request), Response::Doorway(response) => response)
 }
 
-/// Whether a token that a device got for a proof lets in now.
-pub(crate) async fn is_good(node: &Handle, token: Token) -> Result<bool, Failure> {
-    let DoorwayResponse::IsGood(is_good) = doorway(node, DoorwayRequest::Check { token }).await?
+/// Whom a token that a device got for a proof lets in now.
+pub(crate) async fn token_holder(node: &Handle, token: Token) -> Result<Option<DeviceId>, Failure> {
+    let DoorwayResponse::Holder(holder) = doorway(node, DoorwayRequest::Check { token }).await?
     else {
         return Err(unexpected());
     };
-    Ok(is_good)
+    Ok(holder)
 }
 
 pub(crate) async fn documents(node: &Handle, space: SpaceId) -> Result<Vec<Summary>, Failure> {
@@ -128,8 +152,7 @@ pub(crate) async fn documents(node: &Handle, space: SpaceId) -> Result<Vec<Summa
 
 /// A document by id, beginning of an id, content id or path.
 pub(crate) async fn find(node: &Handle, space: SpaceId, text: &str) -> Result<DocumentId, Failure> {
-    let request = Request::FindDocument { space, text: text.to_owned(), includes_removed: false };
-    answer!(node, request, Response::Found(document) => document)
+    find_document(node, space, text, false).await
 }
 
 /// Like [`find()`], but the document may have been removed.
@@ -138,8 +161,21 @@ pub(crate) async fn find_or_removed(
     space: SpaceId,
     text: &str,
 ) -> Result<DocumentId, Failure> {
-    let request = Request::FindDocument { space, text: text.to_owned(), includes_removed: true };
-    answer!(node, request, Response::Found(document) => document)
+    find_document(node, space, text, true).await
+}
+
+async fn find_document(
+    node: &Handle,
+    space: SpaceId,
+    text: &str,
+    includes_removed: bool,
+) -> Result<DocumentId, Failure> {
+    let request = Request::FindDocument { space, text: text.to_owned(), includes_removed };
+    let Response::Found(document) = node.request(request).await? else {
+        return Err(unexpected());
+    };
+    audit::concerns(Thing::Document(document));
+    Ok(document)
 }
 
 pub(crate) async fn conflicts(
@@ -199,11 +235,15 @@ pub(crate) async fn search(
     space: Option<&str>,
     limit: Limit,
 ) -> Result<SearchAnswer, Failure> {
+    let characters = text.chars().count();
+    audit::searched(Searched { characters, results: None });
     let only = match space {
         Some(space) => Some(self::space(node, space).await?.space),
         None => None,
     };
-    node.search(text, only, limit).await
+    let found = node.search(text, only, limit).await?;
+    audit::searched(Searched { characters, results: Some(found.hits.len()) });
+    Ok(found)
 }
 
 /// Changes one document.
@@ -214,7 +254,9 @@ pub(crate) async fn write(
     let Response::Written(written) = node.request(request).await? else {
         return Err(unexpected());
     };
-    written.into_iter().next().ok_or_else(unexpected)
+    let written = written.into_iter().next().ok_or_else(unexpected)?;
+    audit::concerns(Thing::Document(written.0));
+    Ok(written)
 }
 
 pub(crate) async fn write_document(

@@ -8,6 +8,7 @@
 mod access;
 mod api;
 mod ask;
+mod audit;
 mod config;
 mod extract;
 mod links;

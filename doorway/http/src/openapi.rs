@@ -17,7 +17,7 @@ use utoipa::{
 use crate::{
     access::Audience,
     api::{
-        blobs, conflicts, devices, documents, doorway, events, node, packs, pairing, people,
+        blobs, conflicts, devices, documents, doorway, events, log, node, packs, pairing, people,
         search, spaces, transfer,
     },
     pages,
@@ -68,6 +68,7 @@ use crate::{
         devices::revoke,
         devices::clusters,
         people::why,
+        log::read,
         search::search,
         documents::list,
         documents::create,

@@ -9,6 +9,8 @@ use node_core::{Failure, FailureKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::audit;
+
 /// A problem: what happened, what state it left, what mends it.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
@@ -91,6 +93,7 @@ impl From<Failure> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Self { status, code, detail, state, fix } = self;
+        audit::failed(code);
         let sent = SentProblem {
             r#type: format!("urn:kith:problem:{code}"),
             title: status.canonical_reason().unwrap_or("Problem"),

@@ -20,9 +20,10 @@ use crate::{
         Guard,
     },
     api::{
-        blobs, conflicts, devices, documents, doorway, events, node, packs, pairing, people,
+        blobs, conflicts, devices, documents, doorway, events, log, node, packs, pairing, people,
         search, spaces, transfer,
     },
+    audit::{self, Watch},
     config::{Access, App, DoorwayConfig},
     extract::FORM_BYTES_MAX,
     pages,
@@ -46,6 +47,13 @@ where
     Route { method, path, audience, answer: on(filter, handler) }
 }
 
+const GET: Method = Method::GET;
+const HEAD: Method = Method::HEAD;
+const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
+const PATCH: Method = Method::PATCH;
+const DELETE: Method = Method::DELETE;
+
 /// All routes.
 pub(crate) fn table() -> Vec<Route> {
     [of_node(), of_spaces(), for_people()].into_iter().flatten().collect()
@@ -54,10 +62,6 @@ pub(crate) fn table() -> Vec<Route> {
 /// The node, its peers and its people.
 #[rustfmt::skip] // It is a table.
 fn of_node() -> Vec<Route> {
-    const GET: Method = Method::GET;
-    const POST: Method = Method::POST;
-    const PATCH: Method = Method::PATCH;
-    const DELETE: Method = Method::DELETE;
     vec![
         route(GET,    "/health",                                Anyone,   node::health),
         route(GET,    "/ready",                                 Anyone,   node::ready),
@@ -89,6 +93,7 @@ fn of_node() -> Vec<Route> {
         route(DELETE, "/api/v1/devices/{device}",               Programs, devices::revoke),
         route(GET,    "/api/v1/clusters",                       Programs, devices::clusters),
         route(GET,    "/api/v1/why/{id}",                       Programs, people::why),
+        route(GET,    "/api/v1/log",                            Programs, log::read),
 
         route(GET,    "/api/v1/search",                         Programs, search::search),
     ]
@@ -97,12 +102,6 @@ fn of_node() -> Vec<Route> {
 /// Spaces and what is in them.
 #[rustfmt::skip]
 fn of_spaces() -> Vec<Route> {
-    const GET: Method = Method::GET;
-    const HEAD: Method = Method::HEAD;
-    const POST: Method = Method::POST;
-    const PUT: Method = Method::PUT;
-    const PATCH: Method = Method::PATCH;
-    const DELETE: Method = Method::DELETE;
     vec![
         route(GET,    "/api/v1/spaces",                         Programs, spaces::list),
         route(POST,   "/api/v1/spaces",                         Programs, spaces::found),
@@ -136,8 +135,6 @@ fn of_spaces() -> Vec<Route> {
 /// Pages, and what they consist of.
 #[rustfmt::skip]
 fn for_people() -> Vec<Route> {
-    const GET: Method = Method::GET;
-    const POST: Method = Method::POST;
     vec![
         route(GET,    "/assets/kith.css",                       Anyone,   pages::layout::stylesheet),
         route(GET,    "/assets/kith.svg",                       Anyone,   pages::layout::icon),
@@ -168,6 +165,7 @@ pub fn router(handle: Handle, access: Access, config: Arc<DoorwayConfig>) -> Rou
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(from_fn_with_state(app.clone(), access::front_door))
+        .layer(from_fn_with_state(Watch::new(app.clone()), audit::watch))
         .with_state(app)
 }
 

@@ -26,7 +26,7 @@ pub enum DoorwayRequest {
         /// The answer, verified.
         answered: Answered,
     },
-    /// Whether a token lets in now. → [`DoorwayResponse::IsGood`]
+    /// Whom a token lets in now. → [`DoorwayResponse::Holder`]
     Check {
         /// The token.
         token: Token,
@@ -59,7 +59,7 @@ pub enum DoorwayResponse {
         expires_at: Timestamp,
     },
     /// To [`DoorwayRequest::Check`].
-    IsGood(bool),
+    Holder(Option<DeviceId>),
     /// To [`DoorwayRequest::Answer`].
     Answer {
         /// This device.
@@ -98,7 +98,7 @@ impl Node {
                 DoorwayResponse::Token { token, expires_at }
             }
             DoorwayRequest::Check { token } => {
-                DoorwayResponse::IsGood(self.trust.token_holder(now, &token).is_some())
+                DoorwayResponse::Holder(self.trust.token_holder(now, &token))
             }
             DoorwayRequest::Answer { challenge } => {
                 let signature = self.trust.answer_challenge(&challenge);

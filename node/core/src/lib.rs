@@ -8,9 +8,11 @@
 
 pub mod compaction;
 pub mod conflicts;
+mod denied;
 pub mod doorway;
 pub mod failure;
 mod farewell;
+mod journal;
 mod node;
 pub mod pack;
 mod pair;
@@ -26,6 +28,7 @@ mod views;
 mod whereabouts;
 mod why;
 
+pub use denied::Denied;
 pub use failure::{Failure, FailureKind};
 pub use node::{Config, Effect, Input, Node, OpenError, RequestId, SpaceStorage};
 pub use request::{Request, Response};

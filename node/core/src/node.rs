@@ -23,6 +23,7 @@ use trust_core::{
 
 use crate::{
     compaction::Compaction,
+    denied::Denied,
     failure::Failure,
     pack::Carrying,
     pair::Pairings,
@@ -124,6 +125,8 @@ pub enum Effect {
         /// What they want to be called.
         name: String,
     },
+    /// A peer did not get what it asked for.
+    Denied(Denied),
 }
 
 /// Why a node could not be opened.
@@ -141,13 +144,6 @@ pub enum OpenError {
         error: StoreError,
     },
 }
-
-/// How long a decision may wait until it is written down. Never before the answer: how
-/// long that takes must not tell whether there was something to write down.
-const JOURNAL_DELAY: Duration = Duration::from_secs(1);
-
-/// Most denials that wait to be noted.
-const DENIALS_MAX: usize = 1_024;
 
 /// What a connected peer was told and told us.
 #[derive(Debug, Default)]
@@ -281,31 +277,10 @@ impl Node {
         self.answer_carried(&flushed);
         self.sort_out(now);
         self.route(now);
-        if self.denials.len() >= DENIALS_MAX {
-            self.note_denials();
-        }
-        let has_unwritten = self.trust.has_unwritten_decisions() || !self.denials.is_empty();
-        if self.journal_at.is_none() && has_unwritten {
-            self.journal_at = Some(now.monotonic + JOURNAL_DELAY);
-        }
         self.note_written(now);
+        self.plan_journal(now);
         self.note_synced(now);
         self.check_sync_waits(now);
-    }
-
-    /// Makes decisions durable that are not yet; they do not wait for it longer than a
-    /// second, and nobody waits for them.
-    pub fn write_down_decisions(&mut self) {
-        self.note_denials();
-        if let Err(error) = self.trust.flush_journal() {
-            tracing::warn!(%error, "could not write down what was decided");
-        }
-    }
-
-    pub(crate) fn note_denials(&mut self) {
-        for (at, question, decision) in std::mem::take(&mut self.denials) {
-            self.trust.note_decision(at, question, &decision);
-        }
     }
 
     /// The next thing to do.

@@ -222,7 +222,7 @@ impl Node {
     }
 
     fn refuse(&mut self, device: DeviceId, reason: Refusal) {
-        tracing::info!(%device, %reason, "ticket refused");
+        self.tell_refusal(device, reason);
         self.pairings.invited.remove(&device);
         self.send(device, Lane::Pair, Message::Refused { reason }.encode());
     }

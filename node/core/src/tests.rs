@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod conflicts;
+mod denied;
 mod sites;
 
 struct InMemory;
@@ -142,7 +143,8 @@ impl Company {
             | Effect::Changed { .. }
             | Effect::Unlocked { .. }
             | Effect::PairingCode { .. }
-            | Effect::Paired { .. } => {}
+            | Effect::Paired { .. }
+            | Effect::Denied(_) => {}
         }
     }
 

@@ -1,6 +1,8 @@
 //! The command line.
 
 mod devices;
+mod log;
+mod search;
 mod token;
 
 use std::path::PathBuf;
@@ -9,6 +11,8 @@ use clap::{Args, Parser, Subcommand};
 
 pub use self::{
     devices::{Device, Peer, Phrase},
+    log::Log,
+    search::Search,
     token::Token,
 };
 
@@ -129,6 +133,11 @@ pub enum Command {
     Peer(Peer),
     /// Get a token for the doorway of another device of yours
     Token(Token),
+    /// Who asked this node for what, and what came of it
+    #[command(
+        after_help = "Examples:\n  kith log\n  kith log --hours 168 --event search\n  kith log --json\n\nSearches, changes, reads of documents and files, and what was denied: never what\nsomebody searched for, wrote or read. The newest comes last."
+    )]
+    Log(Log),
     /// Print a completion script for a shell
     #[command(
         after_help = "Examples:\n  kith completions bash > ~/.local/share/bash-completion/completions/kith"
@@ -298,25 +307,6 @@ pub enum Relation {
 pub struct Why {
     /// A document, a file's hash, a space, a node or a person
     pub thing: String,
-}
-
-/// `kith search`.
-#[derive(Debug, Args)]
-pub struct Search {
-    /// Words to look for
-    #[arg(required = true)]
-    pub query: Vec<String>,
-    /// Only in this space
-    #[arg(long, value_name = "SPACE")]
-    pub space: Option<String>,
-    /// At most so many results, up to 100
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = limit)]
-    pub limit: u8,
-}
-
-fn limit(text: &str) -> Result<u8, String> {
-    let limit = text.parse().ok().filter(|limit| (1..=100).contains(limit));
-    limit.ok_or_else(|| "from 1 to 100".to_owned())
 }
 
 /// `kith doc`.

@@ -64,6 +64,12 @@ pub fn number(value: &Value, key: &str) -> u64 {
     value.get(key).and_then(Value::as_u64).unwrap_or_default()
 }
 
+/// What others wrote must not steer the terminal.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+}
+
 /// Bytes for people.
 #[must_use]
 pub fn bytes(count: u64) -> String {

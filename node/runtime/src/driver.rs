@@ -11,7 +11,7 @@ use node_model::BlobId;
 use sync_engine_core::entry;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::{clock::Clock, handle::NodeEvent, search::Inbox};
+use crate::{audit::AuditLog, clock::Clock, handle::NodeEvent, search::Inbox};
 
 /// Inputs handled between two commits: group commit without starving anybody.
 const INPUTS_A_FLUSH_MAX: usize = 256;
@@ -39,6 +39,7 @@ pub(crate) struct Channels {
     pub(crate) arrivals: mpsc::Receiver<NetEvent>,
     pub(crate) events: broadcast::Sender<NodeEvent>,
     pub(crate) search: Inbox,
+    pub(crate) audit: AuditLog,
     /// Where work is done beside the loop.
     pub(crate) workers: tokio::runtime::Handle,
 }
@@ -51,6 +52,7 @@ pub(crate) async fn run(mut node: Node, clock: Clock, channels: Channels) {
         verdicts,
         events: channels.events,
         search: channels.search,
+        audit: channels.audit,
         workers: channels.workers,
         answers: BTreeMap::new(),
         next_request: 0,
@@ -67,6 +69,7 @@ pub(crate) async fn run(mut node: Node, clock: Clock, channels: Channels) {
         let due = node.poll_timeout().map(|at| clock.instant(at));
         let Some(arrival) = inboxes.next(&mut driver.outbox, due).await else {
             node.write_down_decisions();
+            driver.drain(&mut node);
             return;
         };
         let mut stopped = driver.take(&mut node, arrival);
@@ -80,6 +83,7 @@ pub(crate) async fn run(mut node: Node, clock: Clock, channels: Channels) {
         driver.drain(&mut node);
         if let Some(stopped) = stopped {
             node.write_down_decisions();
+            driver.drain(&mut node);
             // The asker may have gone; there is nobody else to tell.
             let _ = stopped.send(());
             return;
@@ -155,6 +159,7 @@ struct Driver {
     verdicts: mpsc::Sender<Input>,
     events: broadcast::Sender<NodeEvent>,
     search: Inbox,
+    audit: AuditLog,
     workers: tokio::runtime::Handle,
     answers: BTreeMap<RequestId, oneshot::Sender<Result<Response, Failure>>>,
     next_request: u64,
@@ -207,6 +212,7 @@ impl Driver {
                     self.tell(NodeEvent::PairingCode { device, code });
                 }
                 Effect::Paired { device, name } => self.tell(NodeEvent::Paired { device, name }),
+                Effect::Denied(denied) => self.audit.write(denied.into()),
             }
         }
     }

@@ -5,7 +5,7 @@ use node_core::{Failure, FailureKind, Request, Response};
 use node_model::{BlobId, DeviceId, DocumentId, SpaceId};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::{driver::Call, search::Desk};
+use crate::{audit::AuditLog, driver::Call, search::Desk};
 
 /// How far long work has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +68,7 @@ struct Shared {
     blobs: Blobs,
     spool: std::path::PathBuf,
     search: Desk,
+    audit: AuditLog,
 }
 
 impl Handle {
@@ -77,8 +78,9 @@ impl Handle {
         blobs: Blobs,
         spool: std::path::PathBuf,
         search: Desk,
+        audit: AuditLog,
     ) -> Self {
-        Self { shared: Arc::new(Shared { calls, events, blobs, spool, search }) }
+        Self { shared: Arc::new(Shared { calls, events, blobs, spool, search, audit }) }
     }
 
     /// Asks the node for something.
@@ -101,6 +103,12 @@ impl Handle {
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<NodeEvent> {
         self.shared.events.subscribe()
+    }
+
+    /// Where it is noted who asked for what.
+    #[must_use]
+    pub fn audit(&self) -> &AuditLog {
+        &self.shared.audit
     }
 
     pub(crate) async fn tell_held(&self, blobs: Vec<BlobId>) -> Result<(), Failure> {

@@ -4,6 +4,7 @@
 //! Invariant: the loop never waits for a shell; it stops reading the network
 //! while its own outbox is full, so back-pressure reaches the sockets.
 
+pub mod audit;
 mod blobs;
 mod clock;
 mod driver;

@@ -12,6 +12,7 @@ use trust_embedded::EmbeddedLedger;
 use zeroize::Zeroizing;
 
 use crate::{
+    audit,
     clock::Clock,
     driver::{self, Call, Channels, STOP_MAX},
     entropy::OsEntropy,
@@ -142,6 +143,7 @@ pub struct Started {
     calls: mpsc::Sender<Call>,
     driver: std::thread::JoinHandle<()>,
     search: search::Running,
+    audit: audit::Running,
     network: JoinHandle<()>,
     blobs: Blobs,
 }
@@ -171,6 +173,7 @@ impl Started {
             tracing::warn!("the network did not close in time");
         }
         self.blobs.close().await;
+        self.audit.stop().await;
     }
 }
 
@@ -184,6 +187,7 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
     std::fs::create_dir_all(&spool)?;
     let secret = Zeroizing::new(*config.keys.device.secret());
     let (data_dir, network) = (config.data_dir.clone(), config.network.clone());
+    let (log, audit) = audit::start(data_dir.clone(), clock)?;
     let views = config.data_dir.join("views");
     std::fs::create_dir_all(&views)?;
     let search = SearchConfig {
@@ -211,15 +215,16 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
         arrivals: links.arrivals,
         events: events.clone(),
         search: search.inbox.clone(),
+        audit: log.clone(),
         workers: tokio::runtime::Handle::current(),
     };
     let runtime = tokio::runtime::Handle::current();
     let driver = std::thread::Builder::new()
         .name("kith-node".to_owned())
         .spawn(move || runtime.block_on(driver::run(node, clock, channels)))?;
-    let handle = Handle::new(calls.clone(), events, blobs.clone(), spool, desk);
+    let handle = Handle::new(calls.clone(), events, blobs.clone(), spool, desk, log);
     let (listening, network) = (links.listening, links.task);
-    Ok(Started { handle, listening, calls, driver, search, network, blobs })
+    Ok(Started { handle, listening, calls, driver, search, audit, network, blobs })
 }
 
 fn open(config: StartConfig, clock: Clock) -> Result<Node, StartError> {

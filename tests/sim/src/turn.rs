@@ -193,6 +193,10 @@ impl World {
             Effect::Paired { device, name } => {
                 trace.note(now, machine, "paired", &device.0, || name.clone());
             }
+            Effect::Denied(denied) => {
+                let text = format!("{denied:?}");
+                trace.note(now, machine, "denied", text.as_bytes(), || text.clone());
+            }
         }
     }
 

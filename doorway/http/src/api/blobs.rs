@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{Answer, parse};
 use crate::{
     ask,
+    audit::{self, Thing},
     config::App,
     extract::{Params, Search},
     links,
@@ -64,6 +65,7 @@ pub(crate) async fn put(
     let mime = kind.map(ToOwned::to_owned).or_else(|| guess(named.name.as_deref()?));
     let bytes = body.into_data_stream().map_err(io::Error::other);
     let stored = app.handle.put_blob(space, bytes, named.name, mime).await?;
+    audit::concerns(Thing::Blob(stored.blob));
     let stored = Stored {
         blob: stored.blob.to_string(),
         size: stored.size,
@@ -172,6 +174,7 @@ pub(crate) async fn serve(
     (name, mime): NameAndMime,
     asked: &HeaderMap,
 ) -> Result<Response, Problem> {
+    audit::concerns(Thing::Blob(blob));
     let tag = format!("\"{blob}\"");
     let reader = app.handle.open_blob(space, blob).await?;
     if names(asked, &header::IF_NONE_MATCH, &tag) {

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::{Answer, Done, parse};
 use crate::{
     ask,
+    audit::{self, Thing},
     config::App,
     extract::{JsonBody, Params},
 };
@@ -116,6 +117,7 @@ pub(crate) async fn describe(
     JsonBody(new): JsonBody<NewDescription>,
 ) -> Answer<Device> {
     let device: DeviceId = parse("device", &device)?;
+    audit::concerns(Thing::Device(device));
     let NewDescription { class, site, region } = new;
     let change = DescriptionChange { class, site, region };
     ask::done(&app.handle, Request::DescribeDevice { device, change }).await?;
@@ -128,6 +130,7 @@ pub(crate) async fn describe(
 #[utoipa::path(delete, path = "/api/v1/devices/{device}", responses((status = 200, body = Done, description = "Taken back")))]
 pub(crate) async fn revoke(State(app): State<App>, Params(device): Params<String>) -> Answer<Done> {
     let device: DeviceId = parse("device", &device)?;
+    audit::concerns(Thing::Device(device));
     ask::done(&app.handle, Request::RevokeDevice { device }).await?;
     Ok(Done::YES)
 }

@@ -6,6 +6,7 @@ pub(crate) mod devices;
 pub(crate) mod documents;
 pub(crate) mod doorway;
 pub(crate) mod events;
+pub(crate) mod log;
 pub(crate) mod node;
 pub(crate) mod packs;
 pub(crate) mod pairing;

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::{Answer, Done, devices::Place, parse};
 use crate::{
     ask,
+    audit::{self, Thing},
     config::App,
     extract::{JsonBody, Params},
     openapi::openapi,
@@ -308,6 +309,7 @@ pub(crate) async fn add_peer(
     JsonBody(new): JsonBody<NewPeer>,
 ) -> Answer<Done> {
     let device: DeviceId = parse("peer", &new.peer)?;
+    audit::concerns(Thing::Device(device));
     ask::done(&app.handle, Request::AddPeer { device, addresses: new.addresses }).await?;
     Ok(Done::YES)
 }
@@ -319,6 +321,7 @@ pub(crate) async fn remove_peer(
     Params(peer): Params<String>,
 ) -> Answer<Done> {
     let device = parse("peer", &peer)?;
+    audit::concerns(Thing::Device(device));
     ask::done(&app.handle, Request::RemovePeer { device }).await?;
     Ok(Done::YES)
 }

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use super::{Answer, parse};
 use crate::{
     ask,
+    audit::{self, Thing},
     config::App,
     extract::{JsonBody, Params},
 };
@@ -165,6 +166,7 @@ pub(crate) async fn confirm(
     JsonBody(compared): JsonBody<Compared>,
 ) -> Answer<Paired> {
     let device: DeviceId = parse("peer", &peer)?;
+    audit::concerns(Thing::Device(device));
     let request = Request::ConfirmPairing { device, is_same: compared.same };
     let answer = app.handle.request(request).await?;
     if let Response::Paired { device, agent, name, layer } = answer {

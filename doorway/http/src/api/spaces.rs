@@ -1,6 +1,6 @@
 use axum::{Json, extract::State, http::StatusCode};
 use node_core::{
-    Request, Response,
+    Request,
     request::{Party, Reach, SpaceInfo},
 };
 use serde::{Deserialize, Serialize};
@@ -71,11 +71,7 @@ pub(crate) async fn found(
 ) -> Result<(StatusCode, Json<Space>), Problem> {
     let reach = new.reach.as_deref().map_or(Ok(Reach::Private), |reach| parse("reach", reach))?;
     let has_open_history = new.open_history.unwrap_or(true);
-    let request = Request::FoundSpace { name: new.name, reach, has_open_history };
-    let answer = app.handle.request(request).await?;
-    let Response::Space(info) = answer else {
-        return Err(ask::unexpected().into());
-    };
+    let info = ask::found(&app.handle, new.name, reach, has_open_history).await?;
     Ok((StatusCode::CREATED, Json(info.into())))
 }
 

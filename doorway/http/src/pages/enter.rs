@@ -4,18 +4,21 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use maud::{Markup, html};
+use node_runtime::audit::By;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{PageError, layout};
 use crate::{
     access::session_cookie,
+    audit,
     config::{App, is_same},
     extract::{FormBody, Params},
 };
 
 /// The page for a browser that the node does not know.
 pub(crate) fn sign_in(note: Option<&str>) -> (StatusCode, Markup) {
+    audit::failed("not-signed-in");
     let content = html! {
         h1 { "This is a private door" }
         @if let Some(note) = note { p.note role="alert" { (note) } }
@@ -41,6 +44,7 @@ pub(crate) async fn by_code(
     headers: HeaderMap,
 ) -> Response {
     if is_same(&app.config.entry_code, &code) {
+        audit::came_by(By::EntryCode);
         return welcome(&app, &headers);
     }
     sign_in(Some("This link is from an earlier start of the node. Take the newest one."))
@@ -63,6 +67,7 @@ pub(crate) async fn by_token(
     FormBody(offered): FormBody<Offered>,
 ) -> Result<Response, PageError> {
     if app.config.token.is(offered.token.trim()) {
+        audit::came_by(By::LocalToken);
         return Ok(welcome(&app, &headers));
     }
     Ok(sign_in(Some("That is not this node's token.")).into_response())

@@ -22,7 +22,7 @@ use axum::{
 use maud::{Markup, html};
 use node_core::Failure;
 
-use crate::problem::Problem;
+use crate::{audit, problem::Problem};
 
 /// What a page's handler answers.
 pub(crate) type Page = Result<Markup, PageError>;
@@ -46,6 +46,7 @@ impl From<Failure> for PageError {
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let Self(problem) = self;
+        audit::failed(problem.code);
         let title = match problem.status {
             StatusCode::NOT_FOUND => "Nothing here",
             StatusCode::FORBIDDEN => "Not allowed",

@@ -7,7 +7,7 @@ use crate::{
     args::Conflicts,
     client::escape,
     error::CliError,
-    show::{answer, list, text},
+    show::{answer, list, printable, text},
 };
 
 /// Letters shown of a value; the rest is in `kith conflicts show --json`.
@@ -140,11 +140,6 @@ fn value_of(holder: &Value) -> String {
         Some((end, _)) => format!("{}…", &shown[..end]),
         None => shown,
     }
-}
-
-/// What others wrote must not steer the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 
 #[cfg(test)]

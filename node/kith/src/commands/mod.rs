@@ -6,6 +6,7 @@ mod conflicts;
 mod demo;
 mod device;
 mod doc;
+mod log;
 mod node;
 mod pack;
 mod pair;
@@ -65,6 +66,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         | Command::Pack(_)
         | Command::Unpack(_)
         | Command::Sync(_)
+        | Command::Log(_)
         | Command::Peer(_)
         | Command::Token(_)) => ask(asking, &global).await,
     }
@@ -92,6 +94,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
         | Command::Export(_)
         | Command::Pack(_)
         | Command::Unpack(_)
+        | Command::Log(_)
         | Command::Peer(_)
         | Command::Token(_) => Reach::Here,
     };
@@ -107,6 +110,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
             Command::Sync(sync) => node::sync(&asking, sync).await,
             Command::Peer(peer) => node::peer(&asking, peer).await,
             Command::Token(token) => token::run(&asking, token).await,
+            Command::Log(log) => log::run(&asking, log).await,
             Command::Ticket(ticket) => pair::ticket(&asking, ticket).await,
             Command::Pair(pair) => pair::pair(&asking, pair).await,
             Command::Space(space) => space::run(&asking, space).await,

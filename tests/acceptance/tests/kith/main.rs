@@ -9,6 +9,7 @@ mod disk;
 mod doorway;
 mod errors;
 mod keyring;
+mod log;
 mod pack;
 mod places;
 mod ports;

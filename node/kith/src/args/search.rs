@@ -1,0 +1,20 @@
+use clap::Args;
+
+/// `kith search`.
+#[derive(Debug, Args)]
+pub struct Search {
+    /// Words to look for
+    #[arg(required = true)]
+    pub query: Vec<String>,
+    /// Only in this space
+    #[arg(long, value_name = "SPACE")]
+    pub space: Option<String>,
+    /// At most so many results, up to 100
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = limit)]
+    pub limit: u8,
+}
+
+fn limit(text: &str) -> Result<u8, String> {
+    let limit = text.parse().ok().filter(|limit| (1..=100).contains(limit));
+    limit.ok_or_else(|| "from 1 to 100".to_owned())
+}
