@@ -6,6 +6,7 @@
 //! Non-goals: moving bytes (the transport does) and deciding who may (the trust
 //! plane did, in what [`Command::Share`] says).
 
+mod blobs;
 mod command;
 
 use std::{
@@ -236,12 +237,6 @@ impl DataPlane {
     pub fn blob_of(&self, space: SpaceId, blob: BlobId) -> Option<bool> {
         let spaces = self.referred.get(&blob)?;
         spaces.contains(&space).then(|| self.held.contains(&blob))
-    }
-
-    /// How many blobs are wanted and not here.
-    #[must_use]
-    pub fn wanted_count(&self) -> usize {
-        self.wanted.len()
     }
 
     /// Whether blobs are being fetched from a peer, or could be.

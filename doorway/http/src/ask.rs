@@ -2,6 +2,7 @@
 
 use node_core::{
     Failure, FailureKind, Request, Response,
+    doctor::{DoctorOf, Findings},
     doorway::{DoorwayRequest, DoorwayResponse},
     request::{
         ClusterInfo, ConflictPage, ConflictsOf, DeviceInfo, DocumentView, HistoryItem, Identity,
@@ -153,6 +154,40 @@ pub(crate) async fn documents(node: &Handle, space: SpaceId) -> Result<Vec<Summa
 /// A document by id, beginning of an id, content id or path.
 pub(crate) async fn find(node: &Handle, space: SpaceId, text: &str) -> Result<DocumentId, Failure> {
     find_document(node, space, text, false).await
+}
+
+/// A document by its name, in a space or in the first one that has it.
+pub(crate) async fn find_somewhere(
+    node: &Handle,
+    in_space: Option<&str>,
+    text: &str,
+) -> Result<(SpaceId, DocumentId), Failure> {
+    if let Some(name) = in_space {
+        let space = space(node, name).await?.space;
+        return Ok((space, find(node, space, text).await?));
+    }
+    for info in spaces(node).await? {
+        match find(node, info.space, text).await {
+            Ok(document) => return Ok((info.space, document)),
+            // Who keeps a space sealed finds nothing in it.
+            Err(failure) => match failure.kind {
+                FailureKind::NotFound | FailureKind::NotAllowed => {}
+                FailureKind::Invalid
+                | FailureKind::Conflict
+                | FailureKind::Unreachable
+                | FailureKind::TooLarge
+                | FailureKind::DiskFull
+                | FailureKind::Storage => return Err(failure),
+            },
+        }
+    }
+    let message = format!("there is no space or document {text:?} here");
+    Err(Failure::new(FailureKind::NotFound, message, "kith space list, or: kith doc list SPACE"))
+}
+
+/// Why things are not in sync.
+pub(crate) async fn doctor(node: &Handle, of: DoctorOf) -> Result<Findings, Failure> {
+    answer!(node, Request::Doctor { of }, Response::Findings(findings) => findings)
 }
 
 /// Like [`find()`], but the document may have been removed.

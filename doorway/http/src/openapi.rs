@@ -17,8 +17,8 @@ use utoipa::{
 use crate::{
     access::Audience,
     api::{
-        blobs, conflicts, devices, documents, doorway, events, log, node, packs, pairing, people,
-        search, spaces, transfer,
+        blobs, conflicts, devices, doctor, documents, doorway, events, log, node, packs, pairing,
+        people, search, spaces, transfer,
     },
     pages,
     problem::SentProblem,
@@ -39,6 +39,7 @@ use crate::{
         node::version,
         node::description,
         node::status,
+        doctor::examine,
         node::info,
         node::peers,
         node::add_peer,

@@ -20,8 +20,8 @@ use crate::{
         Guard,
     },
     api::{
-        blobs, conflicts, devices, documents, doorway, events, log, node, packs, pairing, people,
-        search, spaces, transfer,
+        blobs, conflicts, devices, doctor, documents, doorway, events, log, node, packs, pairing,
+        people, search, spaces, transfer,
     },
     audit::{self, Watch},
     config::{Access, App, DoorwayConfig},
@@ -66,9 +66,9 @@ fn of_node() -> Vec<Route> {
         route(GET,    "/health",                                Anyone,   node::health),
         route(GET,    "/ready",                                 Anyone,   node::ready),
         route(GET,    "/version",                               Anyone,   node::version),
-
         route(GET,    "/api/v1/openapi.json",                   Programs, node::description),
         route(GET,    "/api/v1/status",                         Programs, node::status),
+        route(GET,    "/api/v1/doctor",                         Programs, doctor::examine),
         route(GET,    "/api/v1/info",                           Programs, node::info),
         route(GET,    "/api/v1/peers",                          Programs, node::peers),
         route(POST,   "/api/v1/peers",                          Programs, node::add_peer),

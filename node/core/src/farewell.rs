@@ -89,7 +89,7 @@ impl Node {
         owed
     }
 
-    fn leave_of(&self, space: SpaceId) -> Option<AttestationId> {
+    pub(crate) fn leave_of(&self, space: SpaceId) -> Option<AttestationId> {
         let me = self.trust.agent();
         let past = self.trust.graph().spaces.get(&space)?.membership.former.get(&Party::Agent(me));
         let because = past?.because.iter().filter_map(|id| self.trust.attestation(*id));

@@ -9,6 +9,7 @@
 pub mod compaction;
 pub mod conflicts;
 mod denied;
+pub mod doctor;
 pub mod doorway;
 pub mod failure;
 mod farewell;

@@ -9,9 +9,7 @@ use data_plane_core::{
     net::{Lane, NetCommand, NetEvent},
     plane::{Command, DataPlane},
 };
-use node_model::{
-    AttestationId, BlobId, DeviceId, DocumentId, Entropy, Now, SpaceId, Timestamp, random_bytes,
-};
+use node_model::{BlobId, DeviceId, DocumentId, Entropy, Now, SpaceId, Timestamp, random_bytes};
 use sync_engine_core::{
     JobId, SyncEngine, Writer,
     entry::{EntryError, VerifiedEntry},
@@ -24,11 +22,12 @@ use trust_core::{
 use crate::{
     compaction::Compaction,
     denied::Denied,
+    doctor::Doctor,
     failure::Failure,
     pack::Carrying,
     pair::Pairings,
     request::{Request, Response},
-    route::Share,
+    route::{Acquaintance, Share},
     serve::PendingWrite,
     sync_now::SyncWait,
 };
@@ -145,21 +144,6 @@ pub enum OpenError {
     },
 }
 
-/// What a connected peer was told and told us.
-#[derive(Debug, Default)]
-pub(crate) struct Acquaintance {
-    /// Attestations that it has, as far as we know.
-    pub(crate) knows: BTreeSet<AttestationId>,
-    /// Attestations that it said it has and that did not come yet.
-    pub(crate) lacking: BTreeSet<AttestationId>,
-    /// Whether it said what it has.
-    pub(crate) has_spoken: bool,
-    /// Whether we said what we have.
-    pub(crate) was_told: bool,
-    /// Where we said that others may be found.
-    pub(crate) told_of: BTreeMap<DeviceId, Vec<String>>,
-}
-
 /// A whole node without I/O.
 pub struct Node {
     pub(crate) config: Config,
@@ -186,6 +170,7 @@ pub struct Node {
     pub(crate) unsorted: BTreeSet<SpaceId>,
     /// The limits by which a space was last sorted.
     pub(crate) sorted: BTreeMap<SpaceId, BTreeMap<DeviceId, WriteLimit>>,
+    pub(crate) doctor: Doctor,
     pub(crate) effects: VecDeque<Effect>,
 }
 
@@ -231,6 +216,7 @@ impl Node {
             sync_waits: Vec::new(),
             unsorted: BTreeSet::new(),
             sorted: BTreeMap::new(),
+            doctor: Doctor::default(),
             effects: VecDeque::new(),
         };
         for space in node.trust.spaces().collect::<Vec<_>>() {
@@ -249,6 +235,9 @@ impl Node {
         let is_look = matches!(input, Input::Request(..));
         if !is_look && self.trust.pass_time(now.wall) {
             self.trust_changed(now);
+        }
+        if matches!(input, Input::Net(_) | Input::Verified { .. } | Input::BlobsHeld(_)) {
+            self.doctor.look_soon(now);
         }
         match input {
             Input::Request(id, request) => self.serve(now, id, request),
@@ -301,6 +290,7 @@ impl Node {
             .chain([self.compare_at])
             .chain(self.journal_at)
             .chain(self.compaction.poll_timeout())
+            .chain(self.doctor.examine_at)
             .min()
     }
 
@@ -322,6 +312,9 @@ impl Node {
         if self.journal_at.is_some_and(|at| now.monotonic >= at) {
             self.journal_at = None;
             self.write_down_decisions();
+        }
+        if self.doctor.examine_at.is_some_and(|at| now.monotonic >= at) {
+            self.examine(now);
         }
         if now.monotonic >= self.compare_at {
             self.compare_at = now.monotonic + self.config.sync_interval;

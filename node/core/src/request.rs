@@ -5,6 +5,7 @@ mod people;
 use std::time::Duration;
 
 use crate::{
+    doctor::{DoctorOf, Findings},
     doorway::{DoorwayRequest, DoorwayResponse},
     pack::{PackRequest, PackResponse},
 };
@@ -30,6 +31,7 @@ pub use self::people::{
 pub use crate::compaction::CompactionCounts;
 pub use crate::conflicts::{Author, ConflictInfo, ConflictPage, ConflictsOf, Keep, SideInfo};
 pub use crate::state::{PeerSyncState, SpaceState};
+pub use crate::sync_now::SyncReport;
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -154,6 +156,11 @@ pub enum Request {
     Why {
         /// What it is called.
         text: String,
+    },
+    /// Why things are not in sync. → [`Response::Findings`]
+    Doctor {
+        /// Which things.
+        of: DoctorOf,
     },
     /// Writes new documents, or brings existing ones to a new state, in one
     /// transaction. → [`Response::Written`]
@@ -376,6 +383,8 @@ pub enum Response {
         /// Whether the journal is as it was written.
         is_whole: bool,
     },
+    /// To [`Request::Doctor`].
+    Findings(Findings),
     /// To everything that writes documents: each with its heads, durable here.
     Written(Vec<(DocumentId, Vec<String>)>),
     /// To [`Request::ReadDocument`].
@@ -501,15 +510,4 @@ pub struct Pairing {
     pub agent: Option<AgentId>,
     /// What they want to be called.
     pub name: Option<String>,
-}
-
-/// What came of synchronising.
-#[derive(Clone, Debug, Default)]
-pub struct SyncReport {
-    /// Entries sent.
-    pub pushed: u64,
-    /// Entries received.
-    pub pulled: u64,
-    /// How it stands with each peer.
-    pub peers: Vec<(DeviceId, PeerSyncState)>,
 }

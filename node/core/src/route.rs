@@ -1,12 +1,15 @@
 //! The only crossing: here one plane's event becomes another plane's command.
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use data_plane_core::{
     net::Lane,
     plane::{Command, Event, Nearness},
 };
-use node_model::{AgentId, DeviceId, Now, SpaceId};
+use node_model::{AgentId, AttestationId, DeviceId, Now, SpaceId};
 use serde_bytes::ByteBuf;
 use sync_engine_core::{
     JobId, Output,
@@ -17,7 +20,22 @@ use trust_core::{
     exchange::{self, ATTESTATIONS_PER_MESSAGE_MAX, Message},
 };
 
-use crate::node::{Acquaintance, Effect, Node};
+use crate::node::{Effect, Node};
+
+/// What a connected peer was told and told us.
+#[derive(Debug, Default)]
+pub(crate) struct Acquaintance {
+    /// Attestations that it has, as far as we know.
+    pub(crate) knows: BTreeSet<AttestationId>,
+    /// Attestations that it said it has and that did not come yet.
+    pub(crate) lacking: BTreeSet<AttestationId>,
+    /// Whether it said what it has.
+    pub(crate) has_spoken: bool,
+    /// Whether we said what we have.
+    pub(crate) was_told: bool,
+    /// Where we said that others may be found.
+    pub(crate) told_of: BTreeMap<DeviceId, Vec<String>>,
+}
 
 /// What a device may, and how near it is, by the trust plane.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,6 +86,7 @@ impl Node {
             }
             Event::Disconnected { device } => {
                 self.sync.disconnect(device);
+                self.doctor.forget_connection(device);
                 self.acquaintances.remove(&device);
                 self.pairing_lost(device, "the connection was lost");
             }
@@ -101,9 +120,11 @@ impl Node {
                     }
                     is_allowed
                 };
-                if let Err(error) = self.sync.on_frame(device, frame, &may_hold) {
+                let taken = self.sync.on_frame(device, frame, &may_hold);
+                if let Err(error) = &taken {
                     tracing::warn!(%device, %error, "bad sync frame");
                 }
+                self.doctor.note_frame(device, taken.err().as_ref());
                 self.denials.extend(denied.into_inner());
             }
             Lane::Trust | Lane::Sync => tracing::warn!(%device, ?lane, "frame of a stranger"),
@@ -128,7 +149,7 @@ impl Node {
     pub(crate) fn trust_changed(&mut self, now: Now) {
         self.keep_trust(now);
         for space in self.trust.spaces().collect::<Vec<_>>() {
-            self.log_store_error(|node| node.open_space(space));
+            self.open_or_note(space);
         }
         let own = self.trust.device();
         let devices: Vec<DeviceId> =

@@ -93,6 +93,7 @@ impl Node {
             Request::Clusters => Ok(Response::Clusters(self.clusters())),
             Request::RevokeDevice { device } => self.revoke_device(now, device),
             Request::Why { text } => self.why(now, &text),
+            Request::Doctor { of } => self.consult(now, of),
             Request::AddPeer { device, addresses } => Ok(self.add_peer(now, device, addresses)),
             Request::RemovePeer { device } => Ok(self.remove_peer(now, device)),
             Request::Identity => Ok(Response::Identity(self.identity())),

@@ -5,13 +5,13 @@
 pub enum SpaceState {
     /// Nobody else has it.
     Local,
-    /// Every connected peer that shares it confirmed that it is equal.
+    /// Every peer that shares it is connected and confirmed that it is equal.
     Synced,
     /// Something is under way.
     Syncing,
     /// Somebody connected has something else.
     Behind,
-    /// Nobody who shares it is connected.
+    /// Not everybody who shares it is connected; those who are confirmed that it is equal.
     Offline,
 }
 

@@ -9,7 +9,7 @@ use sync_engine_core::reconcile::PeerState;
 use crate::{
     failure::{Failure, FailureKind},
     node::{Node, RequestId},
-    request::{PeerSyncState, Response, SpaceState, SyncReport},
+    request::{PeerSyncState, Response, SpaceState},
 };
 
 /// How long to wait without any progress before saying how far it came.
@@ -20,6 +20,17 @@ const SYNCED_NOTE: &str = "synced/";
 
 /// How old such a note may be before it is written again.
 const SYNCED_NOTE_AGE: Duration = Duration::from_secs(60);
+
+/// What came of synchronising.
+#[derive(Clone, Debug, Default)]
+pub struct SyncReport {
+    /// Entries sent.
+    pub pushed: u64,
+    /// Entries received.
+    pub pulled: u64,
+    /// How it stands with each peer.
+    pub peers: Vec<(DeviceId, PeerSyncState)>,
+}
 
 /// A request that waits for peers.
 #[derive(Debug)]
@@ -187,19 +198,21 @@ impl Node {
         if sharing.is_empty() {
             return SpaceState::Local;
         }
-        let states: Vec<PeerState> = sharing
-            .iter()
-            .filter_map(|device| self.sync.peer_sync(space, *device))
-            .map(|sync| sync.state)
-            .collect();
-        if states.is_empty() {
-            SpaceState::Offline
-        } else if states.iter().all(|state| *state == PeerState::Equal) {
-            SpaceState::Synced
-        } else if states.iter().any(|s| matches!(s, PeerState::Pulling | PeerState::Unknown)) {
+        let is_here = |device: &DeviceId| self.data.peer(*device).is_some_and(|it| it.is_connected);
+        let here: Vec<&DeviceId> = sharing.iter().filter(|device| is_here(device)).collect();
+        // Without a session the store could not be opened.
+        let state_with = |device: &&DeviceId| {
+            self.sync.peer_sync(space, **device).map_or(PeerState::Different, |sync| sync.state)
+        };
+        let states: Vec<PeerState> = here.iter().map(state_with).collect();
+        if states.iter().any(|state| matches!(state, PeerState::Pulling | PeerState::Unknown)) {
             SpaceState::Syncing
-        } else {
+        } else if states.iter().any(|state| *state != PeerState::Equal) {
             SpaceState::Behind
+        } else if here.len() < sharing.len() {
+            SpaceState::Offline
+        } else {
+            SpaceState::Synced
         }
     }
 

@@ -25,6 +25,7 @@ use crate::{
 
 mod conflicts;
 mod denied;
+mod doctor;
 mod sites;
 
 struct InMemory;
@@ -211,6 +212,10 @@ impl Company {
 }
 
 fn node(index: u8) -> Node {
+    node_on(index, Box::new(InMemory))
+}
+
+fn node_on(index: u8, storage: Box<dyn SpaceStorage>) -> Node {
     let mut entropy = ChaCha8Rng::seed_from_u64(u64::from(index));
     let keys = DeviceKeys::random(&mut entropy);
     let config = Config {
@@ -221,8 +226,7 @@ fn node(index: u8) -> Node {
     };
     let now = Now { monotonic: Duration::ZERO, wall: Timestamp(1_000) };
     let ledger = Box::new(MemoryLedger::default());
-    Node::open(config, keys, ledger, Box::new(InMemory), Box::new(entropy), now)
-        .expect("memory does not fail")
+    Node::open(config, keys, ledger, storage, Box::new(entropy), now).expect("memory does not fail")
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod devices;
 mod log;
-mod search;
+mod questions;
 mod token;
 
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 pub use self::{
     devices::{Device, Peer, Phrase},
     log::Log,
-    search::Search,
+    questions::{Doctor, Search, Why},
     token::Token,
 };
 
@@ -66,6 +66,11 @@ pub enum Command {
     Demo(Demo),
     /// Show this node, its peers and its spaces
     Status,
+    /// Say what is not in sync, why, and what mends it
+    #[command(
+        after_help = "Examples:\n  kith doctor\n  kith doctor album\n  kith doctor album/notes\n\nThere is one cause for each space and node, or document, that is not in sync; no line\nmeans that everybody has confirmed to hold the same."
+    )]
+    Doctor(Doctor),
     /// Show who and where this node is
     Id,
     /// Make a one-time ticket that invites somebody
@@ -300,13 +305,6 @@ pub enum Relation {
         /// What you stand for
         text: String,
     },
-}
-
-/// `kith why`.
-#[derive(Debug, Args)]
-pub struct Why {
-    /// A document, a file's hash, a space, a node or a person
-    pub thing: String,
 }
 
 /// `kith doc`.

@@ -195,6 +195,12 @@ impl Document {
         self.intake.refused()
     }
 
+    /// How many changes wait for others that they build on and that are not here.
+    #[must_use]
+    pub fn waiting_count(&self) -> usize {
+        self.intake.waiting.count()
+    }
+
     /// About how much memory it takes, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {

@@ -21,6 +21,7 @@ pub mod store;
 pub mod text;
 
 pub use engine::{
-    Carried, Changes, Compacted, EngineError, Flushed, JobId, Output, PeerSync, SpaceCounts,
-    SyncEngine, Writer, conflict::DecisionError, content_document, path_document,
+    Carried, Changes, Compacted, CopyFacts, DocumentTrouble, EngineError, Flushed, FrameError,
+    JobId, Output, PeerSync, RefusedEntries, SpaceCounts, SyncEngine, Writer,
+    conflict::DecisionError, content_document, path_document,
 };

@@ -1,6 +1,7 @@
 //! The trust plane of one node: its keys, what it knows, what it may say.
 
 mod carry;
+mod clock;
 mod describe;
 mod journal;
 mod records;
@@ -16,6 +17,7 @@ use node_model::{
 };
 
 pub use self::{
+    clock::CLOCK_SKEW_MAX,
     journal::{JOURNAL_MAX, Journalled, ReplayError},
     share::{Received, SIGNER_ATTESTATIONS_MAX, STRANGER_ATTESTATIONS_MAX},
     speak::Admission,

@@ -34,13 +34,16 @@ fn a_blob_is_fetched_from_who_shares_the_space_and_then_from_the_next() {
     plane.command(Duration::ZERO, Command::Refer { space: SPACE, blobs: BTreeSet::from([BLOB]) });
     let fetch = |job, device| NetCommand::Fetch { job, device, blobs: vec![BLOB] };
     assert_eq!(effects(&mut plane), [fetch(0, ADA)]);
+    let one = BTreeMap::from([(SPACE, 1)]);
+    assert_eq!((plane.wanted_by_space(), plane.fetching_from(ADA)), (one.clone(), one));
+    assert_eq!(plane.fetching_from(BOB), BTreeMap::new());
     plane.on_net(Duration::ZERO, NetEvent::BlobRefused { job: 0, blob: BLOB });
     plane.on_net(Duration::ZERO, NetEvent::FetchEnded { job: 0, error: None });
     assert_eq!(effects(&mut plane), [fetch(1, BOB)]);
     plane.on_net(Duration::ZERO, NetEvent::BlobFetched { job: 1, blob: BLOB, bytes: 9 });
     plane.on_net(Duration::ZERO, NetEvent::FetchEnded { job: 1, error: None });
     assert_eq!(effects(&mut plane), []);
-    assert_eq!(plane.wanted_count(), 0);
+    assert_eq!((plane.wanted_count(), plane.wanted_by_space()), (0, BTreeMap::new()));
 }
 
 #[test]

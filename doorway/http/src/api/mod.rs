@@ -3,6 +3,7 @@
 pub(crate) mod blobs;
 pub(crate) mod conflicts;
 pub(crate) mod devices;
+pub(crate) mod doctor;
 pub(crate) mod documents;
 pub(crate) mod doorway;
 pub(crate) mod events;

@@ -1,19 +1,27 @@
 use axum::extract::State;
 use maud::{Markup, html};
-use node_core::request::{Identity, PeerInfo, SpaceStatus};
+use node_core::{
+    doctor::{DoctorOf, Finding},
+    request::{Identity, PeerInfo, SpaceStatus},
+};
 
 use super::{Page, layout, search, words};
 use crate::{ask, config::App, links};
+
+/// Causes shown on the page; the others are counted.
+const CAUSES_MAX: usize = 5;
 
 /// This node, its people, its spaces.
 #[utoipa::path(get, path = "/", responses((status = 200, body = String, content_type = "text/html", description = "A page")))]
 pub(crate) async fn show(State(app): State<App>) -> Page {
     let mut status = ask::status(&app.handle).await?;
     status.spaces.sort_by_key(|space| space.info.is_home);
+    let findings = ask::doctor(&app.handle, DoctorOf::Everything).await?.findings;
     let content = html! {
         h1 { (status.identity.name) }
         p.lead { "On " (status.identity.device_name) ". Everything you see here is on this device." }
         (search::field(""))
+        (not_up_to_date(&findings))
         section aria-labelledby="spaces" {
             h2 id="spaces" { "Spaces" }
             @if status.spaces.is_empty() {
@@ -35,6 +43,26 @@ pub(crate) async fn show(State(app): State<App>) -> Page {
     };
     let title = status.identity.name.clone();
     Ok(layout::page(&title, &[], &content))
+}
+
+/// What a person might wonder about, in the doctor's words.
+fn not_up_to_date(findings: &[Finding]) -> Markup {
+    let more = u64::try_from(findings.len().saturating_sub(CAUSES_MAX)).unwrap_or(u64::MAX);
+    html! {
+        @if !findings.is_empty() {
+            section aria-labelledby="doctor" {
+                h2 id="doctor" { "Not up to date" }
+                ul { @for found in findings.iter().take(CAUSES_MAX) { li {
+                    @if !found.space_name.is_empty() { strong { (found.space_name) } ": " }
+                    (found.sentence) ". "
+                    span.quiet { "Since " (words::moment(found.since)) "; " (found.next) }
+                } } }
+                @if more > 0 {
+                    p.quiet { (words::count(more, "thing", "things")) " more: " code { "kith doctor" } }
+                }
+            }
+        }
+    }
 }
 
 fn space_card(space: &SpaceStatus) -> Markup {

@@ -93,7 +93,7 @@ pub(crate) fn space_state(state: SpaceState) -> &'static str {
         SpaceState::Synced => "synced",
         SpaceState::Syncing => "syncing now",
         SpaceState::Behind => "waiting to sync",
-        SpaceState::Offline => "nobody else is reachable now",
+        SpaceState::Offline => "not everybody is reachable now",
     }
 }
 

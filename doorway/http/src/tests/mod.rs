@@ -5,6 +5,7 @@ mod api;
 mod audit;
 mod description;
 mod devices;
+mod doctor;
 mod doorway;
 mod files;
 mod pages;

@@ -14,12 +14,24 @@ use trust_core::{
     pairing::{IssuedTicket, Message, Refusal, TicketKey, Transcript, commitment, ticket_key},
 };
 
-use super::{INVITED_MAX, Invited, PAIRING_MAX, introduced, ticket_note};
+use super::{Accepting, INVITED_MAX, Invited, PAIRING_MAX, Pairings, introduced, ticket_note};
 use crate::{
     failure::Failure,
     node::{Effect, Node},
     request::{Pairing, Response},
 };
+
+impl Pairings {
+    /// Pairings in which both have shown who they are and a person has not agreed yet:
+    /// with whom, and whether the ticket is ours.
+    pub(crate) fn unconfirmed(&self) -> impl Iterator<Item = (DeviceId, bool)> {
+        let invited = self.invited.iter().filter(|(_, pairing)| pairing.is_proven);
+        let waits = |pairing: &Accepting| pairing.code.is_some() && !pairing.is_confirmed;
+        let accepting = self.accepting.iter().filter(move |(_, pairing)| waits(pairing));
+        let invited = invited.map(|(device, _)| (*device, true));
+        invited.chain(accepting.map(|(device, _)| (*device, false)))
+    }
+}
 
 impl Node {
     pub(crate) fn issue_ticket(

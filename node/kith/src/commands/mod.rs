@@ -6,6 +6,7 @@ mod conflicts;
 mod demo;
 mod device;
 mod doc;
+mod doctor;
 mod log;
 mod node;
 mod pack;
@@ -50,6 +51,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
             device::join(&ticket, yes, &global).await
         }
         asking @ (Command::Status
+        | Command::Doctor(_)
         | Command::Id
         | Command::Ticket(_)
         | Command::Pair(_)
@@ -80,6 +82,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
         | Command::Completions(_)
         | Command::Phrase(_)
         | Command::Status
+        | Command::Doctor(_)
         | Command::Id
         | Command::Ticket(_)
         | Command::Space(_)
@@ -106,6 +109,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
                 Ok(())
             }
             Command::Status => node::status(&asking).await,
+            Command::Doctor(doctor) => doctor::run(&asking, doctor).await,
             Command::Id => node::id(&asking).await,
             Command::Sync(sync) => node::sync(&asking, sync).await,
             Command::Peer(peer) => node::peer(&asking, peer).await,

@@ -78,7 +78,7 @@ pub(super) struct Intake {
     refused: BTreeMap<EntryId, Refusal>,
     /// Changes that will not count: those that build on them will not either.
     left_out: BTreeSet<ChangeHash>,
-    waiting: Waiting,
+    pub(super) waiting: Waiting,
     /// What can be applied, each one after those that it builds on.
     ready: Vec<Brought>,
     is_ready: BTreeSet<ChangeHash>,

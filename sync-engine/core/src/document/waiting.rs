@@ -35,6 +35,10 @@ impl Waiting {
         self.held.is_empty()
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.held.len()
+    }
+
     pub(super) fn contains(&self, hash: &ChangeHash) -> bool {
         self.held.contains_key(hash)
     }

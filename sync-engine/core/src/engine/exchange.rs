@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use node_model::{DeviceId, SpaceId, cbor::DecodeError};
 
-use super::{Delivered, Job, JobId, Output, PeerSync, SyncEngine, Traffic};
+use super::{Delivered, Job, JobId, Output, PeerSync, SyncEngine, findings::Traffic};
 use crate::{
     entry::{EntryError, VerifiedEntry},
     reconcile::{self, HEADS_MAX, Message, PROTOCOL, Session, Todo},
@@ -32,7 +32,13 @@ impl SyncEngine {
     /// # Errors
     /// [`StoreError`].
     pub fn share(&mut self, peer: DeviceId, spaces: &BTreeSet<SpaceId>) -> Result<(), StoreError> {
-        self.sessions.retain(|(space, other), _| *other != peer || spaces.contains(space));
+        let ended: Vec<SpaceId> =
+            self.shared_with(peer).filter(|space| !spaces.contains(space)).collect();
+        for space in ended {
+            self.sessions.remove(&(space, peer));
+            // So that it tells its state again, should the space be shared once more.
+            self.send(peer, &Message::Denied { space });
+        }
         let own = self.device;
         let mut heads = Vec::new();
         for id in spaces.iter().take(HEADS_MAX) {
@@ -303,13 +309,18 @@ impl SyncEngine {
             match result {
                 Ok(entry) if entry.header().space != space => {
                     tracing::warn!(%peer, %space, entry = %entry.id(), "entry of another space");
+                    self.note_refused(space, peer, "it belongs to another space".to_owned());
                 }
                 Ok(entry) if !may_write(&entry) => {
                     let author = entry.header().author;
                     tracing::info!(%peer, %space, entry = %entry.id(), %author, "may not write");
+                    self.note_refused(space, peer, format!("its author {author} may not write"));
                 }
                 Ok(entry) => entries.push(entry),
-                Err(error) => tracing::warn!(%peer, %space, %error, "bad entry"),
+                Err(error) => {
+                    tracing::warn!(%peer, %space, %error, "bad entry");
+                    self.note_refused(space, peer, error.to_string());
+                }
             }
         }
         self.traffic(space, peer).pulled += entries.len() as u64;
@@ -366,7 +377,7 @@ impl SyncEngine {
         self.outputs.push_back(Output::Send { peer, frame: message.encode() });
     }
 
-    fn traffic(&mut self, space: SpaceId, peer: DeviceId) -> &mut Traffic {
+    pub(super) fn traffic(&mut self, space: SpaceId, peer: DeviceId) -> &mut Traffic {
         self.traffic.entry((space, peer)).or_default()
     }
 }

@@ -7,6 +7,7 @@ mod bundling;
 mod carried;
 pub(crate) mod conflict;
 mod exchange;
+mod findings;
 mod space;
 mod views;
 
@@ -18,9 +19,15 @@ use node_model::{
 };
 use serde_json::Value;
 
-pub use self::{carried::Carried, space::Compacted, views::Changes};
+pub use self::{
+    carried::Carried,
+    exchange::FrameError,
+    findings::{CopyFacts, DocumentTrouble, RefusedEntries},
+    space::Compacted,
+    views::Changes,
+};
 
-use self::space::Space;
+use self::{findings::Traffic, space::Space};
 use crate::{
     document::{Document, DocumentError, Meta, Summary, blobs_in},
     entry::{EntryError, EntryKind, VerifiedEntry},
@@ -147,12 +154,6 @@ struct Job {
     space: SpaceId,
     cursor: Option<Cursor>,
     results: Option<Vec<Result<VerifiedEntry, EntryError>>>,
-}
-
-#[derive(Default)]
-struct Traffic {
-    pushed: u64,
-    pulled: u64,
 }
 
 struct Delivered {
@@ -470,7 +471,7 @@ impl SyncEngine {
         if batches.is_empty() {
             return Ok(false);
         }
-        match space.store.append(&batches) {
+        match space.append(&batches) {
             Ok(new) => {
                 let new: BTreeSet<EntryId> = new.into_iter().collect();
                 space.committed(&batches, &new);

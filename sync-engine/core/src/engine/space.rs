@@ -13,7 +13,7 @@ use node_model::{
 pub use self::compact::Compacted;
 
 use self::loaded::Loaded;
-use super::{EngineError, Writer};
+use super::{EngineError, Writer, findings::Health};
 use crate::{
     document::{Body, Document, DocumentError, Summary},
     entry::{
@@ -47,6 +47,7 @@ pub(super) struct Space {
     tip: Option<Tip>,
     index: Option<BTreeMap<DocumentId, Summary>>,
     stale: BTreeSet<DocumentId>,
+    pub(super) health: Health,
 }
 
 impl Space {
@@ -71,6 +72,7 @@ impl Space {
             tip,
             index: None,
             stale: BTreeSet::new(),
+            health: Health::default(),
         })
     }
 
@@ -363,16 +365,16 @@ impl Space {
             Some(_) => std::mem::take(&mut self.stale).into_iter().collect(),
             None => {
                 self.stale.clear();
+                self.health.forget_documents();
                 self.store.documents()?
             }
         };
         let mut index = self.index.take().unwrap_or_default();
         for id in stale {
-            let summary = match self.loaded.get(id) {
-                Some(document) => summary(document, id),
-                None => self.load(id)?.as_ref().and_then(|document| summary(document, id)),
-            };
-            match summary {
+            let brought = if self.loaded.get(id).is_none() { self.load(id)? } else { None };
+            let document = self.loaded.get(id).or(brought.as_ref());
+            self.health.look_at(id, document);
+            match document.and_then(|document| summary(document, id)) {
                 Some(summary) => index.insert(id, summary),
                 None => index.remove(&id),
             };

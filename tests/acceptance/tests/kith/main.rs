@@ -6,6 +6,7 @@ mod crash;
 mod devices;
 mod directory;
 mod disk;
+mod doctor;
 mod doorway;
 mod errors;
 mod keyring;

@@ -1,4 +1,21 @@
+//! Arguments of commands that ask and change nothing.
+
 use clap::Args;
+
+/// `kith doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Only this space, or this document [default: everything]
+    #[arg(value_name = "SPACE|DOC")]
+    pub thing: Option<String>,
+}
+
+/// `kith why`.
+#[derive(Debug, Args)]
+pub struct Why {
+    /// A document, a file's hash, a space, a node or a person
+    pub thing: String,
+}
 
 /// `kith search`.
 #[derive(Debug, Args)]

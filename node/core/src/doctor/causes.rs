@@ -1,0 +1,137 @@
+//! The closed list of causes.
+
+use std::time::Duration;
+
+use node_model::{AgentId, DeviceId, DocumentId, EntryId, SpaceId};
+use sync_engine_core::document::Refusal;
+
+/// What a cause is about: a space and a peer; a document; a space that is in trouble
+/// here, whoever shares it; or a peer, before there is a space to share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Subject {
+    /// The space.
+    pub space: Option<SpaceId>,
+    /// The document.
+    pub document: Option<DocumentId>,
+    /// The peer.
+    pub peer: Option<DeviceId>,
+}
+
+/// Who left entries out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refuser {
+    /// This node, of those of the peer.
+    Us,
+    /// The peer, of ours.
+    Them,
+    /// Whoever reads the document: it cannot be made of this entry.
+    Everybody(EntryId, Refusal),
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// We said that we are related, they did not.
+    Relationship(AgentId),
+    /// Somebody came with a ticket of ours and was not let in yet.
+    Inviting,
+    /// The codes of a ticket of theirs were not compared yet.
+    Accepting,
+}
+
+/// Why something is not in sync. In the order in which they count when several apply to
+/// one subject; see `docs/doctor.md`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// We are out of the space: we were removed, or this device was taken back.
+    Revoked {
+        /// Whether it is the device that was.
+        is_device: bool,
+    },
+    /// There is no connection.
+    NoPath {
+        /// Whether an address of the peer is known.
+        has_address: bool,
+        /// Why the last dial failed, if one did.
+        failure: Option<String>,
+    },
+    /// The peer speaks another version of the protocol.
+    VersionMismatch {
+        /// Whether it is a newer one; `None` when not even that can be read.
+        is_newer: Option<bool>,
+    },
+    /// The peer refused us, and its clock is ahead of ours: what ends may have ended for
+    /// it already.
+    ClockSkew {
+        /// How far, at least.
+        ahead: Duration,
+    },
+    /// The peer says that there is no such space for us.
+    Denied,
+    /// The store does not take in what the peer has, for want of room.
+    DiskFull,
+    /// The store does not take it in for another reason.
+    StorageFailed {
+        /// What it said.
+        error: String,
+        /// What mends it.
+        fix: String,
+    },
+    /// Entries or files are under way.
+    Transferring {
+        /// Entries of the peer that are not here yet.
+        entries: u64,
+        /// Files that are being fetched from it.
+        files: usize,
+    },
+    /// The peer has not confirmed to hold what we hold.
+    PeerBehind {
+        /// Entries of ours that it has not said to have read.
+        entries: u64,
+        /// Whether it has said anything of the space since it connected.
+        has_spoken: bool,
+    },
+    /// Entries were left out, so that the copies stay different.
+    RejectedEntry {
+        /// By whom.
+        by: Refuser,
+        /// How many, as far as known.
+        count: u64,
+        /// Why the last one was, if we know.
+        why: Option<String>,
+    },
+    /// Changes wait for others that are not here.
+    MissingDependency {
+        /// How many wait.
+        changes: usize,
+    },
+    /// Files are not here, and nobody connected is sending them.
+    MissingFiles {
+        /// How many.
+        files: usize,
+    },
+    /// The other side, or a person here, has not agreed yet.
+    WaitingForConsent(Consent),
+}
+
+impl Cause {
+    /// Its stable name.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Revoked { .. } => "revoked",
+            Self::NoPath { .. } => "no-path",
+            Self::VersionMismatch { .. } => "version-mismatch",
+            Self::ClockSkew { .. } => "clock-skew",
+            Self::Denied => "denied",
+            Self::DiskFull => "disk-full",
+            Self::StorageFailed { .. } => "storage-failed",
+            Self::Transferring { .. } => "transferring",
+            Self::PeerBehind { .. } => "peer-behind",
+            Self::RejectedEntry { .. } => "rejected-entry",
+            Self::MissingDependency { .. } => "missing-dependency",
+            Self::MissingFiles { .. } => "missing-files",
+            Self::WaitingForConsent(_) => "waiting-for-consent",
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Facts of all three planes about what may keep copies from being equal.
+
+use std::collections::BTreeMap;
+
+use node_model::{AgentId, DeviceId, DocumentId, Now, SpaceId};
+use sync_engine_core::{DocumentTrouble, reconcile::PeerState};
+use trust_core::{Party, Role};
+
+use super::{
+    DoctorOf,
+    causes::Consent,
+    diagnosis::{Facts, Out, PeerFacts, SpaceFacts},
+};
+use crate::node::Node;
+
+impl Node {
+    /// Gathers what is to be known now.
+    pub(super) fn facts(&mut self, now: Now, of: DoctorOf, with_documents: bool) -> Facts {
+        let wanted = self.data.wanted_by_space();
+        let spaces: Vec<SpaceId> = self.trust.spaces().filter(|it| of.has_space(*it)).collect();
+        let mut facts = Facts::default();
+        for space in spaces {
+            let out = self.out_of(space);
+            if out.is_none() && self.has_left(space) {
+                continue;
+            }
+            let documents = if with_documents { self.troubles(space, of) } else { Vec::new() };
+            let unopened = self.doctor.unopened.get(&space);
+            facts.spaces.push(SpaceFacts {
+                space,
+                out,
+                store_error: unopened.or_else(|| self.sync.store_error(space)).cloned(),
+                peers: self.sharing(space).map(|device| self.peer_facts(space, device)).collect(),
+                files_wanted: wanted.get(&space).copied().unwrap_or_default(),
+                documents,
+            });
+        }
+        self.note_clocks(now, &mut facts);
+        if of == DoctorOf::Everything {
+            facts.consents = self.consents();
+        }
+        facts
+    }
+
+    /// Looks whether the clocks of those who refuse us are ahead.
+    fn note_clocks(&self, now: Now, facts: &mut Facts) {
+        let refuses = |peer: &&mut PeerFacts| {
+            peer.copies.as_ref().is_some_and(|copies| copies.state == PeerState::Denied)
+        };
+        let peers = facts.spaces.iter_mut().flat_map(|space| &mut space.peers);
+        let refusing: Vec<&mut PeerFacts> = peers.filter(refuses).collect();
+        // It means to look through all statements.
+        if refusing.is_empty() {
+            return;
+        }
+        let ahead = self.trust.dated_ahead(now.wall);
+        for peer in refusing {
+            peer.clock_ahead = ahead.get(&peer.peer).copied();
+        }
+    }
+
+    /// Peers that share a space, connected or not.
+    fn sharing(&self, space: SpaceId) -> impl Iterator<Item = DeviceId> {
+        let shares = self.shares.iter().filter(move |(_, share)| share.spaces.contains(&space));
+        shares.map(|(device, _)| *device)
+    }
+
+    fn peer_facts(&self, space: SpaceId, peer: DeviceId) -> PeerFacts {
+        let known = self.data.peer(peer).cloned().unwrap_or_default();
+        let copies = self.sync.copy_facts(space, peer).unwrap_or_else(|error| {
+            tracing::warn!(%space, %error, "could not look how far a peer was read");
+            None
+        });
+        PeerFacts {
+            peer,
+            is_connected: known.is_connected,
+            has_address: !known.addresses.is_empty(),
+            failure: known.last_failure,
+            foreign: self.doctor.foreign.get(&peer).copied(),
+            clock_ahead: None,
+            copies,
+            files_coming: self.data.fetching_from(peer).get(&space).copied().unwrap_or_default(),
+        }
+    }
+
+    /// How others put us out of a space, if they did.
+    fn out_of(&self, space: SpaceId) -> Option<Out> {
+        let graph = self.trust.graph();
+        let own = graph.devices.get(&self.trust.device());
+        if own.is_some_and(|own| own.revoked.is_some()) {
+            return Some(Out::DeviceRevoked);
+        }
+        (self.is_former(space) && !self.has_left(space)).then_some(Out::Removed)
+    }
+
+    fn is_former(&self, space: SpaceId) -> bool {
+        let me = self.trust.agent();
+        self.trust.graph().spaces.get(&space).is_some_and(|facts| {
+            facts.membership.former.contains_key(&Party::Agent(me))
+                && !facts.members.contains_key(&me)
+        })
+    }
+
+    fn has_left(&self, space: SpaceId) -> bool {
+        self.is_former(space) && self.leave_of(space).is_some()
+    }
+
+    /// Documents of a space in which something does not count.
+    fn troubles(&mut self, space: SpaceId, of: DoctorOf) -> Vec<(DocumentId, DocumentTrouble)> {
+        // Whoever keeps it sealed sees no documents.
+        if self.need_role(space, Role::Reader).is_err() {
+            return Vec::new();
+        }
+        match self.sync.document_troubles(space) {
+            Ok(troubles) => {
+                let asked = troubles.iter().filter(|(document, _)| of.has_document(**document));
+                asked.map(|(document, trouble)| (*document, *trouble)).collect()
+            }
+            Err(error) => {
+                tracing::warn!(%space, %error, "could not look at documents");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Who has to agree before there is anything to share.
+    fn consents(&self) -> Vec<(Option<DeviceId>, Consent)> {
+        let mut waiting: BTreeMap<Option<DeviceId>, Consent> = BTreeMap::new();
+        let (me, graph) = (self.trust.agent(), self.trust.graph());
+        let said = graph.sides.keys().filter(|(by, _)| *by == me).map(|(_, of)| *of);
+        for agent in said.filter(|agent| graph.relationship(me, *agent).is_none()) {
+            if let Some(devices) = self.shut_out(agent) {
+                waiting.extend(devices.into_iter().map(|it| (it, Consent::Relationship(agent))));
+            }
+        }
+        for (device, is_inviting) in self.pairings.unconfirmed() {
+            let consent = if is_inviting { Consent::Inviting } else { Consent::Accepting };
+            waiting.insert(Some(device), consent);
+        }
+        waiting.into_iter().collect()
+    }
+
+    /// The known devices of an agent, or `None` in place of them, if none may come in;
+    /// nothing if one may, because the two share a space.
+    fn shut_out(&self, agent: AgentId) -> Option<Vec<Option<DeviceId>>> {
+        let devices: Vec<_> =
+            self.trust.graph().devices_of(agent).map(|(device, _)| device).collect();
+        let is_admitted =
+            |device: &DeviceId| self.shares.get(device).is_some_and(|share| share.is_admitted);
+        if devices.iter().any(is_admitted) {
+            return None;
+        }
+        let known = devices.into_iter().map(Some).collect::<Vec<_>>();
+        Some(if known.is_empty() { vec![None] } else { known })
+    }
+}

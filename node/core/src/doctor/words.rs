@@ -1,0 +1,215 @@
+//! Causes in plain sentences, each with what a person can do.
+
+use node_model::{DeviceId, SpaceId};
+
+use super::causes::{Cause, Consent, Refuser, Subject};
+use crate::node::Node;
+
+const GOES_ON: &str = "nothing to do: it goes on by itself";
+
+/// What things are called in a sentence.
+pub(super) struct Names {
+    pub(super) space: String,
+    pub(super) peer: String,
+    space_id: Option<SpaceId>,
+    peer_id: Option<DeviceId>,
+    /// The name or id of the document.
+    document: String,
+    /// Our own agent's id.
+    own: String,
+    /// When the peer was last in sync, in words.
+    last_sync: Option<String>,
+}
+
+impl Names {
+    pub(super) fn of(node: &Node, subject: &Subject) -> Self {
+        let label = |space| node.trust.label_of(space).unwrap_or_else(|| "(sealed)".to_owned());
+        let peer = subject.peer.map(|peer| match node.trust.graph().agent_of(peer) {
+            Some(agent) if agent == node.trust.agent() => {
+                let devices = &node.trust.graph().devices;
+                devices.get(&peer).map(|facts| facts.name.clone()).unwrap_or_default()
+            }
+            Some(agent) => node.trust.name_of(agent),
+            None => peer.to_string(),
+        });
+        let last_sync = subject.peer.and_then(|peer| node.last_sync.get(&peer));
+        Self {
+            space: subject.space.map(label).unwrap_or_default(),
+            peer: peer.unwrap_or_default(),
+            space_id: subject.space,
+            peer_id: subject.peer,
+            document: subject.document.map(|it| it.to_string()).unwrap_or_default(),
+            own: node.trust.agent().to_string(),
+            last_sync: last_sync.map(|at| at.rfc3339()),
+        }
+    }
+
+    fn space_id(&self) -> String {
+        self.space_id.map(|space| space.to_string()).unwrap_or_default()
+    }
+
+    fn peer_id(&self) -> String {
+        self.peer_id.map(|peer| peer.to_string()).unwrap_or_default()
+    }
+}
+
+fn count(number: u64, one: &str, many: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
+}
+
+fn files(number: usize) -> String {
+    count(number as u64, "file", "files")
+}
+
+/// What is the matter, in one sentence without a full stop.
+pub(super) fn sentence(cause: &Cause, names: &Names) -> String {
+    let Names { peer, space, .. } = names;
+    match cause {
+        Cause::Revoked { is_device: true } => {
+            "this device was taken back by its owner: nobody sends it anything new".to_owned()
+        }
+        Cause::Revoked { is_device: false } => {
+            format!("you were removed from {space}: nobody sends you what is new in it")
+        }
+        Cause::NoPath { has_address, failure } => no_path(names, *has_address, failure.as_deref()),
+        Cause::VersionMismatch { is_newer } => match is_newer {
+            Some(true) => format!("{peer} runs a newer kith, which speaks another protocol"),
+            Some(false) => format!("{peer} runs an older kith, which speaks another protocol"),
+            None => format!("{peer} says what this kith cannot read"),
+        },
+        Cause::DiskFull => format!("the disk is full: what comes from {peer} cannot be kept"),
+        Cause::StorageFailed { error, .. } => {
+            format!("what comes from {peer} cannot be kept: {error}")
+        }
+        Cause::ClockSkew { ahead } => {
+            let minutes = count(ahead.as_secs() / 60, "minute", "minutes");
+            format!(
+                "{peer} says that {space} is not for you, and its clock is {minutes} ahead of yours"
+            )
+        }
+        Cause::Denied => format!("{peer} says that {space} is not for you"),
+        Cause::Transferring { entries, files: coming } => {
+            let entries = (*entries > 0).then(|| count(*entries, "change", "changes"));
+            let coming = (*coming > 0).then(|| files(*coming));
+            let parts: Vec<String> = entries.into_iter().chain(coming).collect();
+            if parts.is_empty() {
+                return format!("this node and {peer} are comparing what they have");
+            }
+            format!("on the way from {peer}: {}", parts.join(" and "))
+        }
+        Cause::PeerBehind { has_spoken: false, .. } => {
+            format!("{peer} is connected, and has not said yet what it has of {space}")
+        }
+        Cause::PeerBehind { entries, has_spoken: true } => {
+            let entries = count(*entries, "change", "changes");
+            format!("{peer} has not confirmed {entries} that you have")
+        }
+        Cause::RejectedEntry { by, count, why } => rejected(names, *by, *count, why.as_deref()),
+        Cause::MissingDependency { changes } => {
+            let waiting = count(*changes as u64, "change waits", "changes wait");
+            format!("in document {} {waiting} for others that are not here", names.document)
+        }
+        Cause::MissingFiles { files: missing } => {
+            let (are, them) = if *missing == 1 { ("is", "it") } else { ("are", "them") };
+            format!("{} of {space} {are} not here, and nobody is sending {them}", files(*missing))
+        }
+        Cause::WaitingForConsent(Consent::Relationship(agent)) => {
+            let who = if peer.is_empty() { agent.to_string() } else { peer.clone() };
+            format!("you said that you are related to {who}, who has not said so yet")
+        }
+        Cause::WaitingForConsent(Consent::Inviting) => {
+            "somebody came with your ticket and has not confirmed the code yet".to_owned()
+        }
+        Cause::WaitingForConsent(Consent::Accepting) => {
+            "you took a ticket, and the codes were not compared yet".to_owned()
+        }
+    }
+}
+
+fn no_path(names: &Names, has_address: bool, failure: Option<&str>) -> String {
+    let peer = &names.peer;
+    let last = match &names.last_sync {
+        Some(at) => format!("; you were last in sync at {at}"),
+        None => String::new(),
+    };
+    match (failure, has_address) {
+        (Some(failure), _) => format!("{peer} cannot be reached: {failure}{last}"),
+        (None, true) => format!("{peer} is not connected{last}"),
+        (None, false) => format!("{peer} is not connected, and no address of it is known{last}"),
+    }
+}
+
+fn rejected(names: &Names, by: Refuser, refused: u64, why: Option<&str>) -> String {
+    let Names { peer, space, document, .. } = names;
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    match by {
+        Refuser::Us if refused == 0 => format!("changes of {space} from {peer} were refused here"),
+        Refuser::Us => {
+            let were = if refused == 1 { "was" } else { "were" };
+            let refused = count(refused, "change", "changes");
+            format!("{refused} of {space} from {peer} {were} refused here{why}")
+        }
+        Refuser::Them => format!("{peer} has looked at all changes of {space} and refused some"),
+        Refuser::Everybody(..) => {
+            let refused = count(refused, "change does", "changes do");
+            format!("in document {document} {refused} not count{why}")
+        }
+    }
+}
+
+/// What a person can do, as a command where there is one.
+pub(super) fn next(cause: &Cause, names: &Names) -> String {
+    let (space, peer, own) = (names.space_id(), names.peer_id(), &names.own);
+    match cause {
+        Cause::Revoked { is_device: true } => {
+            "link it again, from another device of yours: kith device link".to_owned()
+        }
+        Cause::Revoked { is_device: false } => {
+            format!("ask an admin to run: kith space grant {space} {own} reader")
+        }
+        Cause::NoPath { has_address: true, .. } => {
+            "start its node (kith up), on a network that you both reach; then: kith sync".to_owned()
+        }
+        Cause::NoPath { has_address: false, .. } => {
+            format!("say where it is, as kith id prints there: kith peer add {peer} ADDRESS")
+        }
+        Cause::VersionMismatch { is_newer: Some(true) } => "install the newest kith".to_owned(),
+        Cause::VersionMismatch { is_newer: Some(false) } => {
+            "ask them to install the newest kith".to_owned()
+        }
+        Cause::VersionMismatch { is_newer: None } => {
+            "install the newest kith on both sides".to_owned()
+        }
+        Cause::DiskFull => "free some space on this device; then: kith sync".to_owned(),
+        Cause::StorageFailed { fix, .. } => fix.clone(),
+        Cause::ClockSkew { .. } => {
+            "set the clocks of both devices right; then: kith sync".to_owned()
+        }
+        Cause::Denied => {
+            format!("ask them to look who may have it: kith space members {space}")
+        }
+        Cause::Transferring { .. } => GOES_ON.to_owned(),
+        Cause::PeerBehind { .. } => format!("if it stays so: kith sync {peer} --full"),
+        Cause::RejectedEntry { by: Refuser::Us, .. } => {
+            format!("see who may write: kith why {space}")
+        }
+        Cause::RejectedEntry { by: Refuser::Them, .. } => "ask them to run: kith doctor".to_owned(),
+        Cause::RejectedEntry { by: Refuser::Everybody(..), .. } => {
+            let document = &names.document;
+            format!("ask who wrote it to write it again: kith why {space}/{document}")
+        }
+        Cause::MissingDependency { .. } => "kith sync --full".to_owned(),
+        Cause::MissingFiles { .. } => {
+            "start a node that has them (kith up, there); then: kith sync".to_owned()
+        }
+        Cause::WaitingForConsent(Consent::Relationship(_)) => {
+            format!("ask them to run: kith relation add {own}")
+        }
+        Cause::WaitingForConsent(Consent::Inviting) => {
+            "ask them to compare the code and to say yes".to_owned()
+        }
+        Cause::WaitingForConsent(Consent::Accepting) => {
+            "compare the codes, and say yes where you ran: kith pair".to_owned()
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What keeps copies from being equal and documents from being whole, as facts for
+//! whoever explains it to people.
+//!
+//! Invariant: looking changes nothing but what is cached.
+//! Non-goals: words, and which of several reasons counts.
+
+use std::collections::BTreeMap;
+
+use node_model::{DeviceId, DocumentId, EntryId, SpaceId};
+
+use super::{EngineError, SyncEngine, space::Space};
+use crate::{
+    document::{Document, Refusal},
+    reconcile::PeerState,
+    store::{Batch, StoreError},
+};
+
+/// Entries that went between two copies since the connection began.
+#[derive(Default)]
+pub(super) struct Traffic {
+    pub(super) pushed: u64,
+    pub(super) pulled: u64,
+    refused: RefusedEntries,
+}
+
+/// Entries of a peer that were left out since the connection began.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefusedEntries {
+    /// How many.
+    pub count: u64,
+    /// Why the last one was.
+    pub last: Option<String>,
+}
+
+/// How far two copies of a space have read each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyFacts {
+    /// How they compare.
+    pub state: PeerState,
+    /// Whether the peer has said what its copy holds.
+    pub has_spoken: bool,
+    /// Entries of the peer's copy that we have not looked at.
+    pub unread_here: u64,
+    /// Entries of our copy that the peer has not said to have looked at.
+    pub unread_there: u64,
+    /// Whether entries of the peer's copy were refused and may be welcome later.
+    pub has_refused: bool,
+    /// Those of them that came since the connection began.
+    pub refused: RefusedEntries,
+}
+
+impl CopyFacts {
+    fn equal() -> Self {
+        Self {
+            state: PeerState::Equal,
+            has_spoken: true,
+            unread_here: 0,
+            unread_there: 0,
+            has_refused: false,
+            refused: RefusedEntries::default(),
+        }
+    }
+}
+
+/// What does not count in a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DocumentTrouble {
+    /// Changes that were refused.
+    pub refused: usize,
+    /// One of them, and why.
+    pub example: Option<(EntryId, Refusal)>,
+    /// Changes that wait for others, which are not here.
+    pub waiting: usize,
+}
+
+impl DocumentTrouble {
+    fn of(document: &Document) -> Option<Self> {
+        let refused = document.refused();
+        let waiting = document.waiting_count();
+        let is_well = document.is_removed() || (refused.is_empty() && waiting == 0);
+        (!is_well).then(|| Self {
+            refused: refused.len(),
+            example: refused.iter().next().map(|(entry, refusal)| (*entry, *refusal)),
+            waiting,
+        })
+    }
+}
+
+/// What is wrong with a space here.
+#[derive(Default)]
+pub(super) struct Health {
+    store_error: Option<StoreError>,
+    documents: BTreeMap<DocumentId, DocumentTrouble>,
+}
+
+impl Health {
+    /// Notes how it stands with a document; `None` is not here.
+    pub(super) fn look_at(&mut self, id: DocumentId, document: Option<&Document>) {
+        match document.and_then(DocumentTrouble::of) {
+            Some(trouble) => self.documents.insert(id, trouble),
+            None => self.documents.remove(&id),
+        };
+    }
+
+    pub(super) fn forget_documents(&mut self) {
+        self.documents.clear();
+    }
+}
+
+impl Space {
+    /// Appends to the store, and remembers why it could not.
+    pub(super) fn append(&mut self, batches: &[Batch]) -> Result<Vec<EntryId>, StoreError> {
+        let appended = self.store.append(batches);
+        self.health.store_error = appended.as_ref().err().cloned();
+        appended
+    }
+}
+
+impl SyncEngine {
+    /// How far we and a peer have read each other's copy of a space; `None` without a
+    /// session.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn copy_facts(
+        &self,
+        space: SpaceId,
+        peer: DeviceId,
+    ) -> Result<Option<CopyFacts>, StoreError> {
+        let (Some(session), Some(facts)) =
+            (self.sessions.get(&(space, peer)), self.spaces.get(&space))
+        else {
+            return Ok(None);
+        };
+        let own = facts.store.head();
+        let (state, theirs) = (session.state(own), session.theirs());
+        if state == PeerState::Equal {
+            return Ok(Some(CopyFacts::equal()));
+        }
+        let cursor = facts.store.cursor(peer)?;
+        let cursor = cursor.filter(|it| theirs.is_none_or(|theirs| theirs.store == it.epoch));
+        let read_here = cursor.map_or(0, |cursor| cursor.after);
+        let seen = theirs.and_then(|theirs| theirs.seen).filter(|(epoch, _)| *epoch == own.epoch);
+        let read_there = seen.map_or(0, |(_, place)| place);
+        let traffic = self.traffic.get(&(space, peer));
+        Ok(Some(CopyFacts {
+            state,
+            has_spoken: theirs.is_some(),
+            unread_here: theirs.map_or(0, |theirs| theirs.arrivals.saturating_sub(read_here)),
+            unread_there: own.arrivals.saturating_sub(read_there),
+            has_refused: cursor.is_some_and(|cursor| cursor.has_refused),
+            refused: traffic.map(|traffic| traffic.refused.clone()).unwrap_or_default(),
+        }))
+    }
+
+    /// Why the last attempt to store something in a space failed; `None` once one
+    /// succeeded.
+    #[must_use]
+    pub fn store_error(&self, space: SpaceId) -> Option<&StoreError> {
+        self.spaces.get(&space)?.health.store_error.as_ref()
+    }
+
+    /// The documents of a space in which something does not count. Reads all that changed
+    /// since it was last asked, as [`SyncEngine::documents`] does.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn document_troubles(
+        &mut self,
+        space: SpaceId,
+    ) -> Result<&BTreeMap<DocumentId, DocumentTrouble>, EngineError> {
+        let space = self.space_mut(space)?;
+        space.index()?;
+        Ok(&space.health.documents)
+    }
+
+    pub(super) fn note_refused(&mut self, space: SpaceId, peer: DeviceId, why: String) {
+        let refused = &mut self.traffic(space, peer).refused;
+        refused.count += 1;
+        refused.last = Some(why);
+    }
+}
