@@ -31,6 +31,7 @@ use node_model::BlobId;
 pub use error::BlobError;
 pub use ranges::Ranges;
 use small::{SMALL_BYTES_MAX, Small};
+pub use transfer::transfer_bytes;
 
 /// Hash trees up to this many bytes live in iroh-blobs' database. Data does not:
 /// what would be worth it is a small blob.

@@ -19,6 +19,18 @@ async fn encoded(blobs: &Blobs, blob: BlobId, ranges: &Ranges) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn the_length_of_a_transfer_is_known_before() {
+    let (_folder, blobs) = store().await;
+    let small = SMALL_BYTES_MAX as usize;
+    for len in [1, 20_000, small, small + 1, 163_840, 163_841, 1_000_000] {
+        let blob = blobs.add(bytes(len)).await.expect("stored");
+        blobs.sync(&[blob]).await.expect("synced");
+        let transfer = encoded(&blobs, blob, &Ranges::all()).await;
+        assert_eq!(transfer.len() as u64, transfer_bytes(len as u64), "{len} bytes");
+    }
+}
+
+#[tokio::test]
 async fn blobs_survive_closing_and_opening() {
     let (folder, blobs) = store().await;
     let mut ids = Vec::new();

@@ -22,6 +22,17 @@ use crate::{BlobError, Blobs, Ranges, hash, small::SMALL_BYTES_MAX};
 /// Verified parts that may wait for the disk: 32 × 16 KiB.
 const PENDING_MAX: usize = 32;
 
+/// What one hash of the tree stands for.
+const GROUP_BYTES: u64 = IROH_BLOCK_SIZE.bytes() as u64;
+
+/// How many bytes [`Blobs::provide`] writes of a whole blob of this size: a hash pair for each
+/// group of 16 KiB but one, if it is not small.
+#[must_use]
+pub fn transfer_bytes(size: u64) -> u64 {
+    let groups = if size <= SMALL_BYTES_MAX { 1 } else { size.div_ceil(GROUP_BYTES) };
+    8 + size + 64 * groups.saturating_sub(1)
+}
+
 impl Blobs {
     /// Which parts of a blob are not here.
     ///

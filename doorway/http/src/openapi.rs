@@ -17,8 +17,8 @@ use utoipa::{
 use crate::{
     access::Audience,
     api::{
-        blobs, conflicts, devices, doctor, documents, doorway, events, log, node, packs, pairing,
-        people, search, spaces, transfer,
+        blobs, conflicts, devices, doctor, documents, doorway, events, folder, log, node, packs,
+        pairing, people, search, spaces, transfer,
     },
     pages,
     problem::SentProblem,
@@ -90,6 +90,7 @@ use crate::{
         transfer::export,
         packs::pack,
         packs::unpack,
+        folder::sync,
         pages::layout::stylesheet,
         pages::layout::icon,
         pages::enter::by_code,

@@ -20,8 +20,8 @@ use crate::{
         Guard,
     },
     api::{
-        blobs, conflicts, devices, doctor, documents, doorway, events, log, node, packs, pairing,
-        people, search, spaces, transfer,
+        blobs, conflicts, devices, doctor, documents, doorway, events, folder, log, node, packs,
+        pairing, people, search, spaces, transfer,
     },
     audit::{self, Watch},
     config::{Access, App, DoorwayConfig},
@@ -129,6 +129,7 @@ fn of_spaces() -> Vec<Route> {
         route(POST,   "/api/v1/spaces/{space}/export",          Socket,   transfer::export),
         route(POST,   "/api/v1/spaces/{space}/pack",            Socket,   packs::pack),
         route(POST,   "/api/v1/unpack",                         Socket,   packs::unpack),
+        route(POST,   "/api/v1/sync/folder",                    Socket,   folder::sync),
     ]
 }
 

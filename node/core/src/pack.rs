@@ -28,6 +28,9 @@ use crate::{
     route::may_write,
 };
 
+/// Ids that are told at once: half a megabyte.
+const IDS_PER_PAGE: usize = 16_384;
+
 /// What is asked about packs.
 #[derive(Clone, Debug)]
 pub enum PackRequest {
@@ -44,6 +47,22 @@ pub enum PackRequest {
         store: StoreEpoch,
         /// After which place.
         after: u64,
+    },
+    /// Ids of entries, for a folder. → [`PackResponse::Ids`]
+    Ids {
+        /// Of which space.
+        space: SpaceId,
+        /// Which copy of the space was planned for.
+        store: StoreEpoch,
+        /// After which place.
+        after: u64,
+    },
+    /// Entries that a folder lacks. → [`PackResponse::Picked`]
+    Pick {
+        /// Of which space.
+        space: SpaceId,
+        /// Which, in the order in which they are wanted.
+        entries: Vec<EntryId>,
     },
     /// The key of a pack. → [`PackResponse::Key`]
     Open {
@@ -77,6 +96,11 @@ pub enum PackResponse {
     Plan(Plan),
     /// To [`PackRequest::Entries`]: place, id and bytes, in order of arrival.
     Entries(Vec<(u64, EntryId, Vec<u8>)>),
+    /// To [`PackRequest::Ids`]: place and id, in order of arrival.
+    Ids(Vec<(u64, EntryId)>),
+    /// To [`PackRequest::Pick`]: those that are here, up to a megabyte and the one that goes
+    /// beyond it.
+    Picked(Vec<VerifiedEntry>),
     /// To [`PackRequest::Open`]; never leaves the process.
     Key(SealKey),
     /// To [`PackRequest::TakeEntries`].
@@ -123,6 +147,12 @@ impl Node {
             PackRequest::Entries { space, store, after } => {
                 self.pack_entries(space, store, after).map(PackResponse::Entries)
             }
+            PackRequest::Ids { space, store, after } => {
+                self.pack_ids(space, store, after).map(PackResponse::Ids)
+            }
+            PackRequest::Pick { space, entries } => {
+                self.pick_entries(space, &entries).map(PackResponse::Picked)
+            }
             PackRequest::Open { header } => self.open_pack(&header).map(PackResponse::Key),
             PackRequest::TakeAttestations { attestations } => {
                 self.carry_attestations(now, &attestations).map(|()| PackResponse::Done)
@@ -164,11 +194,7 @@ impl Node {
         store: StoreEpoch,
         after: u64,
     ) -> Result<Vec<(u64, EntryId, Vec<u8>)>, Failure> {
-        self.need_member(space)?;
-        if self.sync.head(space).is_none_or(|head| head.epoch != store) {
-            let message = "who may write in this space changed while it was packed";
-            return Err(Failure::new(FailureKind::Conflict, message, "run the same command again"));
-        }
+        self.need_copy(space, store)?;
         let page = (ENTRIES_PER_FRAME_MAX, ENTRIES_BYTES_FULL);
         let mut entries = Vec::new();
         for arrival in self.sync.arrivals(space, after, page)? {
@@ -176,6 +202,36 @@ impl Node {
             entries.push((arrival.place, entry.id(), entry.bytes().to_vec()));
         }
         Ok(entries)
+    }
+
+    fn pack_ids(
+        &self,
+        space: SpaceId,
+        store: StoreEpoch,
+        after: u64,
+    ) -> Result<Vec<(u64, EntryId)>, Failure> {
+        self.need_copy(space, store)?;
+        Ok(self.sync.ids(space, after, IDS_PER_PAGE)?)
+    }
+
+    fn pick_entries(
+        &self,
+        space: SpaceId,
+        entries: &[EntryId],
+    ) -> Result<Vec<VerifiedEntry>, Failure> {
+        self.need_member(space)?;
+        let picked = self.sync.pick(space, entries, ENTRIES_BYTES_FULL)?;
+        let read = picked.into_iter().map(|(_, bytes)| VerifiedEntry::from_storage(bytes));
+        Ok(read.collect::<Result<_, _>>().map_err(EngineError::Entry)?)
+    }
+
+    fn need_copy(&self, space: SpaceId, store: StoreEpoch) -> Result<(), Failure> {
+        self.need_member(space)?;
+        if self.sync.head(space).is_none_or(|head| head.epoch != store) {
+            let message = "who may write in this space changed while it was packed";
+            return Err(Failure::new(FailureKind::Conflict, message, "run the same command again"));
+        }
+        Ok(())
     }
 
     fn open_pack(&self, header: &Header) -> Result<SealKey, Failure> {

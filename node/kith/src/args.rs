@@ -3,6 +3,7 @@
 mod devices;
 mod log;
 mod questions;
+mod sync;
 mod token;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ pub use self::{
     devices::{Device, Peer, Phrase},
     log::Log,
     questions::{Doctor, Search, Why},
+    sync::Sync,
     token::Token,
 };
 
@@ -131,7 +133,9 @@ pub enum Command {
     )]
     Unpack(Unpack),
     /// Synchronise now
-    #[command(after_help = "Examples:\n  kith sync\n  kith sync --full")]
+    #[command(
+        after_help = "Examples:\n  kith sync\n  kith sync --full\n  kith sync --folder /media/stick\n  kith sync --folder ~/Dropbox/family --space album\n\nA folder takes the place of a connection: everybody runs the same command, whenever they\nhave it. Everything in it is sealed; several people and spaces may use one folder."
+    )]
     Sync(Sync),
     /// Nodes that this one knows
     #[command(subcommand)]
@@ -470,16 +474,6 @@ pub struct Pack {
 pub struct Unpack {
     /// The pack
     pub file: PathBuf,
-}
-
-/// `kith sync`.
-#[derive(Debug, Args)]
-pub struct Sync {
-    /// With whom: the peer's node id; everybody when left out
-    pub peer: Option<String>,
-    /// Compare everything, instead of what changed
-    #[arg(long)]
-    pub full: bool,
 }
 
 /// `kith completions`.

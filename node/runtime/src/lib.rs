@@ -10,6 +10,7 @@ mod clock;
 mod driver;
 mod entropy;
 mod export;
+mod folder;
 mod handle;
 mod import;
 mod import_file;
@@ -24,11 +25,13 @@ pub use blobs::{BlobReader, FileEntry, StoredBlob};
 pub use clock::Clock;
 pub use entropy::OsEntropy;
 pub use export::ExportReport;
+pub use folder::{FolderReport, FolderSpace};
 pub use handle::{Handle, NodeEvent, Progress, ProgressSender, Skipped};
 pub use import::ImportReport;
 pub use pack::{PackReport, UnpackReport};
 pub use search::Indexing;
 pub use start::{Network, StartConfig, StartError, Started, start};
+pub use sync_engine_folder::PassedOver;
 pub use trust_core::keyring::{DeviceKeys, Standing};
 
 #[cfg(test)]

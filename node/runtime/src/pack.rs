@@ -122,7 +122,7 @@ impl Handle {
         read.await.map_err(crate::seal_file::stopped)?
     }
 
-    async fn ask_pack(&self, request: PackRequest) -> Result<PackResponse, Failure> {
+    pub(crate) async fn ask_pack(&self, request: PackRequest) -> Result<PackResponse, Failure> {
         let Response::Pack(response) = self.request(Request::Pack(request)).await? else {
             return Err(unexpected());
         };
@@ -203,4 +203,4 @@ impl Making<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

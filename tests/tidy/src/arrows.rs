@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // A shell knows its own plane only.
     ("trust-embedded", &["node-model", "trust-core"]),
     ("sync-engine-sqlite", &["node-model", "sync-engine-core"]),
+    ("sync-engine-folder", &["node-model", "sync-engine-core"]),
     ("data-plane-store", &["node-model"]),
     ("data-plane-libp2p", &["node-model", "data-plane-core", "data-plane-store"]),
     // The node composes the cores; the runtime drives it and wires the shells.
@@ -31,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "data-plane-core",
             "trust-embedded",
             "sync-engine-sqlite",
+            "sync-engine-folder",
             "data-plane-store",
             "data-plane-libp2p",
         ],
@@ -50,6 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "data-plane-core",
             "trust-embedded",
             "sync-engine-sqlite",
+            "sync-engine-folder",
             "data-plane-store",
             "data-plane-libp2p",
         ],

@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod documents;
 pub(crate) mod doorway;
 pub(crate) mod events;
+pub(crate) mod folder;
 pub(crate) mod log;
 pub(crate) mod node;
 pub(crate) mod packs;

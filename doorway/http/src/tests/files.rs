@@ -171,3 +171,43 @@ async fn a_pack_goes_out_and_in_over_the_socket_only() {
         assert_eq!(house.post(path, &json!({ "file": file })).await.status, StatusCode::FORBIDDEN);
     }
 }
+
+#[tokio::test]
+async fn a_folder_is_synchronised_with_over_the_socket_only() {
+    let house = House::new().await;
+    let space = house.found("family").await;
+    put(&house, "ten.txt", "text/plain", b"0123456789").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let send = async |body: Value| {
+        let request = bare(Method::POST, "/api/v1/sync/folder");
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        let reply = send(&house.socket, request.body(Body::from(body.to_string())).expect("it"));
+        let text = reply.await.text();
+        serde_json::from_str::<Value>(text.lines().last().expect("a line")).expect("JSON")
+    };
+    let ask = json!({ "path": folder.path(), "space": "family" });
+    let report = |pushed: u64, blobs_pushed: u64| {
+        let of_space = json!({
+            "space": space, "pushed": pushed, "pulled": 0,
+            "blobs_pushed": blobs_pushed, "blobs_pulled": 0,
+        });
+        json!({
+            "folder": folder.path(), "pushed": pushed, "pulled": 0, "refused": [],
+            "passed_over": [], "spaces": [of_space],
+        })
+    };
+    assert_eq!(send(ask.clone()).await["result"], report(1, 1));
+    assert_eq!(send(ask.clone()).await["result"], report(0, 0));
+    let in_it = folder.path().join("kith").join(space.to_string());
+    let stranger = in_it.join("notes.txt");
+    std::fs::write(&stranger, "x").expect("writes");
+    let named = &send(ask.clone()).await["result"]["passed_over"][0];
+    assert_eq!(named["path"], format!("{space}/notes.txt"), "{named}");
+    let none = send(json!({ "path": folder.path().join("none") })).await;
+    assert_eq!(none["error"]["code"], "not-found", "{none}");
+    let unknown = send(json!({ "path": folder.path(), "space": "nobody's" })).await;
+    assert_eq!(unknown["code"], "not-found", "{unknown}");
+    assert_eq!(send(json!({ "path": "here" })).await["code"], "invalid");
+    let outside = house.post("/api/v1/sync/folder", &ask).await;
+    assert_eq!(outside.status, StatusCode::FORBIDDEN);
+}

@@ -7,6 +7,7 @@ mod demo;
 mod device;
 mod doc;
 mod doctor;
+mod folder;
 mod log;
 mod node;
 mod pack;
@@ -75,7 +76,8 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
 }
 
 async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
-    let reach = match command {
+    let reach = match &command {
+        Command::Sync(sync) if sync.folder.is_some() => Reach::Here,
         Command::Pair(_) | Command::Sync(_) => Reach::Others,
         Command::Up(_)
         | Command::Demo(_)
@@ -111,7 +113,10 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
             Command::Status => node::status(&asking).await,
             Command::Doctor(doctor) => doctor::run(&asking, doctor).await,
             Command::Id => node::id(&asking).await,
-            Command::Sync(sync) => node::sync(&asking, sync).await,
+            Command::Sync(sync) => match &sync.folder {
+                Some(folder) => folder::sync(&asking, folder, &sync).await,
+                None => node::sync(&asking, sync).await,
+            },
             Command::Peer(peer) => node::peer(&asking, peer).await,
             Command::Token(token) => token::run(&asking, token).await,
             Command::Log(log) => log::run(&asking, log).await,

@@ -79,7 +79,7 @@ impl Covered {
 }
 
 /// A pack that is being written, under a name that no pack has.
-pub(super) struct PackWriter {
+pub(crate) struct PackWriter {
     target: PathBuf,
     sealer: Sealer,
     file: Option<NamedTempFile>,
@@ -88,7 +88,7 @@ pub(super) struct PackWriter {
 
 impl PackWriter {
     /// Creates the file and writes all that stands before the first frame.
-    pub(super) async fn create(
+    pub(crate) async fn create(
         target: PathBuf,
         header: Vec<u8>,
         key: &SealKey,
@@ -112,7 +112,7 @@ impl PackWriter {
     }
 
     /// Appends a frame.
-    pub(super) async fn write(&mut self, frame: Frame) -> Result<(), Failure> {
+    pub(crate) async fn write(&mut self, frame: Frame) -> Result<(), Failure> {
         let bytes = self.sealer.seal(&mut OsEntropy, &frame);
         self.append(bytes).await
     }
@@ -133,7 +133,7 @@ impl PackWriter {
     }
 
     /// Makes it durable, then gives it its name. Returns its length.
-    pub(super) async fn finish(self) -> Result<u64, Failure> {
+    pub(crate) async fn finish(self) -> Result<u64, Failure> {
         let Self { target, file, written, .. } = self;
         let Some(file) = file else {
             return Err(write_failure(&io::Error::other("a part was not written")));
@@ -150,7 +150,7 @@ impl PackWriter {
 }
 
 /// A pack whose header was read.
-pub(super) struct Begun {
+pub(crate) struct Begun {
     header: Header,
     bytes: Vec<u8>,
     file: BufReader<File>,
@@ -158,7 +158,7 @@ pub(super) struct Begun {
 }
 
 /// Reads a pack's header.
-pub(super) async fn begin(path: PathBuf) -> Result<Begun, Failure> {
+pub(crate) async fn begin(path: PathBuf) -> Result<Begun, Failure> {
     tokio::task::spawn_blocking(move || Begun::read(&path)).await.map_err(stopped)?
 }
 
@@ -181,23 +181,23 @@ impl Begun {
         Ok(Self { header, bytes, file, size: metadata.len() })
     }
 
-    pub(super) fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> &Header {
         &self.header
     }
 
     /// Length of the whole file.
-    pub(super) fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
-    pub(super) fn open(self, key: &SealKey) -> PackReader {
+    pub(crate) fn open(self, key: &SealKey) -> PackReader {
         let Self { bytes, file, .. } = self;
         PackReader { opener: Opener::new(key, &bytes), file, read: bytes.len() as u64 }
     }
 }
 
 /// The frames of a pack.
-pub(super) struct PackReader {
+pub(crate) struct PackReader {
     opener: Opener,
     file: BufReader<File>,
     read: u64,
@@ -214,7 +214,7 @@ impl PackReader {
     /// # Errors
     /// [`Failure`] when the pack is damaged or cut off here; what came before is as it was
     /// sealed.
-    pub(super) fn next_frame(&mut self) -> Result<Option<Frame>, Failure> {
+    pub(crate) fn next_frame(&mut self) -> Result<Option<Frame>, Failure> {
         if self.opener.is_at_end() {
             let more = self.file.read(&mut [0]).map_err(|error| read_failure(&error))?;
             return if more == 0 { Ok(None) } else { Err(pack_failure(PackError::Damaged)) };

@@ -13,9 +13,9 @@ use crate::{
     testing::{TestNode, test_node},
 };
 
-const SECRET: &str = "a canary that sings in no pack";
+pub(crate) const SECRET: &str = "a canary that sings in no pack";
 
-fn progress() -> ProgressSender {
+pub(crate) fn progress() -> ProgressSender {
     watch::channel(Progress::default()).0
 }
 
@@ -41,7 +41,7 @@ async fn without_network(name: &str, node: TestNode) -> TestNode {
     begun(name, folder, Network::None).await
 }
 
-async fn found(node: &TestNode) -> SpaceId {
+pub(crate) async fn found(node: &TestNode) -> SpaceId {
     let (name, reach) = ("garden".to_owned(), Reach::Private);
     let request = Request::FoundSpace { name, reach, has_open_history: true };
     let Ok(Response::Space(info)) = node.handle.request(request).await else {
@@ -50,43 +50,43 @@ async fn found(node: &TestNode) -> SpaceId {
     info.space
 }
 
-async fn write(node: &TestNode, space: SpaceId, id: &str) {
+pub(crate) async fn write(node: &TestNode, space: SpaceId, id: &str) {
     let document = content_document(space, id);
     let meta = Meta { kind: "note".into(), ..Meta::default() };
     let documents = vec![WriteDocument { document, meta, value: json!({"id": id, "of": SECRET}) }];
     node.handle.request(Request::WriteDocuments { space, documents }).await.expect("writes");
 }
 
-async fn has(node: &TestNode, space: SpaceId, id: &str) -> bool {
+pub(crate) async fn has(node: &TestNode, space: SpaceId, id: &str) -> bool {
     let document = content_document(space, id);
     node.handle.request(Request::ReadDocument { space, document }).await.is_ok()
 }
 
-fn sample(len: u32) -> Bytes {
+pub(crate) fn sample(len: u32) -> Bytes {
     (0..len).map(|index| (index % 251) as u8 ^ (index >> 8) as u8).collect()
 }
 
-async fn put(node: &TestNode, space: SpaceId, bytes: Bytes) -> BlobId {
+pub(crate) async fn put(node: &TestNode, space: SpaceId, bytes: Bytes) -> BlobId {
     let body = stream::iter([Ok(bytes)]).boxed();
     let stored = node.handle.put_blob(space, body, Some("f.bin".into()), None).await;
     stored.expect("stores").blob
 }
 
-async fn get(node: &TestNode, space: SpaceId, blob: BlobId) -> Vec<u8> {
+pub(crate) async fn get(node: &TestNode, space: SpaceId, blob: BlobId) -> Vec<u8> {
     let reader = node.handle.open_blob(space, blob).await.expect("is here");
     let pieces: Vec<_> = reader.read(0..u64::MAX).try_collect().await.expect("reads");
     pieces.concat()
 }
 
 /// Two who met once over a real network and share a space, as they are when it is gone.
-struct Apart {
-    ada: TestNode,
-    ben: TestNode,
-    space: SpaceId,
-    stick: TempDir,
+pub(crate) struct Apart {
+    pub(crate) ada: TestNode,
+    pub(crate) ben: TestNode,
+    pub(crate) space: SpaceId,
+    pub(crate) stick: TempDir,
 }
 
-async fn apart(role: Role) -> Apart {
+pub(crate) async fn apart(role: Role) -> Apart {
     let here = || Network::Listen { addresses: vec!["/ip4/127.0.0.1/tcp/0".into()], mdns: false };
     let new = async |name: &str| {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -130,7 +130,7 @@ impl Apart {
     }
 }
 
-fn holds(file: &Path, text: &str) -> bool {
+pub(crate) fn holds(file: &Path, text: &str) -> bool {
     let bytes = std::fs::read(file).expect("reads");
     bytes.windows(text.len()).any(|part| part == text.as_bytes())
 }

@@ -39,6 +39,45 @@ impl SyncEngine {
         Ok(store.arrivals(place, count_max, bytes_max)?)
     }
 
+    /// Ids of a space's entries after `place`, with their places.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn ids(
+        &self,
+        space: SpaceId,
+        place: u64,
+        count_max: usize,
+    ) -> Result<Vec<(u64, EntryId)>, EngineError> {
+        let store = &self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?.store;
+        Ok(store.ids(place, count_max)?)
+    }
+
+    /// Those entries of a space that are named and here, in the order that they are named: no
+    /// more once `bytes_max` are reached.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn pick(
+        &self,
+        space: SpaceId,
+        named: &[EntryId],
+        bytes_max: usize,
+    ) -> Result<Vec<(EntryId, Vec<u8>)>, EngineError> {
+        let store = &self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?.store;
+        let (mut picked, mut bytes_count) = (Vec::new(), 0);
+        for id in named {
+            if let Some(bytes) = store.entry(*id)? {
+                bytes_count += bytes.len();
+                picked.push((*id, bytes));
+                if bytes_count >= bytes_max {
+                    break;
+                }
+            }
+        }
+        Ok(picked)
+    }
+
     /// Has entries from a file verified; then [`Self::on_carried`] is to be called instead
     /// of [`Self::on_verified`].
     pub fn carry_in(&mut self, entries: Vec<Vec<u8>>) -> JobId {
@@ -172,6 +211,27 @@ mod tests {
         let again = carry(&mut to, packed(&from, SPACE), true);
         assert_eq!((again.new, again.known), (0, 2));
         assert_eq!(to.head(SPACE), head, "unchanged");
+    }
+
+    #[test]
+    fn entries_are_picked_by_id_and_up_to_a_size() {
+        let ada = Signer::from_secret(&[1; 32]);
+        let mut engine = engine(&ada);
+        for title in ["one", "two", "three"] {
+            write(&mut engine, &ada, SPACE, title);
+        }
+        let ids: Vec<EntryId> = {
+            let ids = engine.ids(SPACE, 0, 100).expect("is here");
+            ids.into_iter().map(|(_, id)| id).collect()
+        };
+        assert_eq!(ids.len(), 3);
+        assert_eq!(engine.ids(SPACE, 2, 100).expect("is here"), [(3, ids[2])]);
+        let named = [ids[2], EntryId([0; 32]), ids[0]];
+        let picked = engine.pick(SPACE, &named, usize::MAX).expect("is here");
+        assert_eq!(picked.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [ids[2], ids[0]]);
+        assert_eq!(picked[0].1, packed(&engine, SPACE)[2]);
+        assert_eq!(engine.pick(SPACE, &named, 1).expect("is here").len(), 1);
+        assert!(engine.pick(SpaceId([9; 32]), &named, 1).is_err());
     }
 
     #[test]

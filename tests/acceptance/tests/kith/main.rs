@@ -9,6 +9,7 @@ mod disk;
 mod doctor;
 mod doorway;
 mod errors;
+mod folder;
 mod keyring;
 mod log;
 mod pack;
