@@ -19,6 +19,7 @@ pub mod pack;
 mod pair;
 mod peers;
 mod people;
+pub mod receipts;
 pub mod request;
 mod route;
 mod serve;

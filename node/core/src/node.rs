@@ -26,6 +26,7 @@ use crate::{
     failure::Failure,
     pack::Carrying,
     pair::Pairings,
+    receipts::Receipts,
     request::{Request, Response},
     route::{Acquaintance, Share},
     serve::PendingWrite,
@@ -162,6 +163,7 @@ pub struct Node {
     pub(crate) sync_waits: Vec<SyncWait>,
     pub(crate) compare_at: Duration,
     pub(crate) compaction: Compaction,
+    pub(crate) receipts: Receipts,
     /// What peers were denied and is not noted yet.
     pub(crate) denials: Vec<(Timestamp, Question, Decision)>,
     /// When decisions are to be written down.
@@ -198,6 +200,7 @@ impl Node {
         let mut node = Self {
             compare_at: now.monotonic + config.sync_interval,
             compaction: Compaction::new(config.bundle_from_changes),
+            receipts: Receipts::default(),
             denials: Vec::new(),
             journal_at: None,
             config,
@@ -224,6 +227,7 @@ impl Node {
         }
         node.recall_peers(now);
         node.recall_synced();
+        node.recall_receipts();
         node.trust_changed(now);
         node.route(now);
         Ok(node)
@@ -290,6 +294,7 @@ impl Node {
             .chain([self.compare_at])
             .chain(self.journal_at)
             .chain(self.compaction.poll_timeout())
+            .chain(self.receipts.due)
             .chain(self.doctor.examine_at)
             .min()
     }
@@ -309,6 +314,7 @@ impl Node {
         self.data.on_timeout(now.monotonic);
         self.expire_pairings(now);
         self.compact_one(now);
+        self.give_receipts(now);
         if self.journal_at.is_some_and(|at| now.monotonic >= at) {
             self.journal_at = None;
             self.write_down_decisions();

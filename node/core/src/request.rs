@@ -30,6 +30,7 @@ pub use self::people::{
 };
 pub use crate::compaction::CompactionCounts;
 pub use crate::conflicts::{Author, ConflictInfo, ConflictPage, ConflictsOf, Keep, SideInfo};
+pub use crate::receipts::Durability;
 pub use crate::state::{PeerSyncState, SpaceState};
 pub use crate::sync_now::SyncReport;
 
@@ -476,6 +477,8 @@ pub struct SpaceStatus {
     pub documents: u64,
     /// Entries.
     pub entries: u64,
+    /// Those of them that others hold, too, in two places at least.
+    pub safe_entries: u64,
     /// Bytes of entries.
     pub bytes: u64,
     /// Blobs referred to.
@@ -497,6 +500,8 @@ pub struct DocumentView {
     pub meta: Meta,
     /// What it holds.
     pub value: Value,
+    /// How well all of it is kept, where that was asked.
+    pub durability: Option<Durability>,
 }
 
 /// A pairing with one of our tickets.

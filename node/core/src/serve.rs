@@ -243,6 +243,7 @@ impl Node {
             spaces.push(SpaceStatus {
                 documents: counts.documents,
                 entries: counts.entries,
+                safe_entries: self.safe_entries(info.space)?,
                 bytes: counts.bytes,
                 blobs: blobs.len(),
                 blobs_missing: blobs.iter().filter(|is_here| !**is_here).count(),
@@ -330,9 +331,11 @@ impl Node {
 
     fn read_document(&mut self, space: SpaceId, document: DocumentId) -> Result<Response, Failure> {
         self.need_role(space, Role::Reader)?;
+        let durability = Some(self.durability(space, document)?);
         let loaded = self.sync.document(space, document)?;
         Ok(Response::Document(DocumentView {
             document,
+            durability,
             heads: loaded.heads(),
             meta: loaded.meta(),
             value: loaded.value(),

@@ -26,6 +26,7 @@ use crate::{
 mod conflicts;
 mod denied;
 mod doctor;
+mod receipts;
 mod sites;
 
 struct InMemory;

@@ -29,8 +29,13 @@ impl Node {
     ) -> Result<Response, Failure> {
         self.need_role(space, Role::Reader)?;
         let looked = self.sync.look_at(space, document, |it| {
-            let view =
-                DocumentView { document, heads: it.heads(), meta: it.meta(), value: it.value() };
+            let view = DocumentView {
+                document,
+                heads: it.heads(),
+                meta: it.meta(),
+                value: it.value(),
+                durability: None,
+            };
             Box::new((it.summary(document), view))
         });
         match looked {

@@ -18,6 +18,8 @@ pub enum Domain {
     DeviceLink,
     /// A device's answer to the challenge of a doorway.
     Doorway,
+    /// A device's word that it holds a set of entries.
+    Receipt,
 }
 
 impl Domain {
@@ -27,6 +29,7 @@ impl Domain {
             Self::Attestation => b"kith/attestation/1\0",
             Self::DeviceLink => b"kith/device-link/1\0",
             Self::Doorway => b"kith/doorway/1\0",
+            Self::Receipt => b"kith/receipt/1\0",
         }
     }
 }

@@ -15,6 +15,7 @@ mod engine;
 pub mod entry;
 pub mod json;
 pub mod patch;
+pub mod receipt;
 pub mod reconcile;
 pub mod sketch;
 pub mod store;

@@ -128,6 +128,8 @@ pub struct Session {
     /// How far their copy reached when they last answered: their head may be
     /// older than that.
     reached: u64,
+    /// Our copy when both last said the same.
+    equal_at: Option<StoreHead>,
 }
 
 impl Session {
@@ -147,7 +149,24 @@ impl Session {
             listed_at: None,
             sketched_at: None,
             reached: 0,
+            equal_at: None,
         }
+    }
+
+    /// Our copy when both last said the same.
+    #[must_use]
+    pub fn equal_at(&self) -> Option<StoreHead> {
+        self.equal_at
+    }
+
+    /// Whether both say the same, and did not before.
+    pub(crate) fn note_if_equal(&mut self, own: StoreHead) -> bool {
+        let is_new = self.equal_at.is_none_or(|before| before.digest != own.digest)
+            && self.state(own) == PeerState::Equal;
+        if is_new {
+            self.equal_at = Some(own);
+        }
+        is_new
     }
 
     /// What the peer last said of its copy.

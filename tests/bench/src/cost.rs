@@ -23,6 +23,13 @@ impl Meter {
         Self { start: Instant::now(), cpu: cpu_seconds() }
     }
 
+    /// Begins, for the time only.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+    pub fn start_clock() -> Self {
+        Self { start: Instant::now(), cpu: 0.0 }
+    }
+
     /// Seconds since the start.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
@@ -39,6 +46,24 @@ impl Meter {
             "peak_mb": rounded(memory_mb("VmHWM:")),
         })
     }
+}
+
+/// Bytes that went over loopback since the machine started: both ways, with all headers. Of
+/// every process, so nothing else may use it meanwhile.
+#[must_use]
+pub fn loopback_bytes() -> u64 {
+    let devices = fs::read_to_string("/proc/net/dev").unwrap_or_default();
+    let line = devices.lines().find_map(|line| line.trim_start().strip_prefix("lo:"));
+    // What is sent is received as well; it is counted once.
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+}
+
+/// The middle and the slowest of a hundred, in milliseconds.
+#[must_use]
+pub fn quantiles(mut times: Vec<f64>) -> Value {
+    times.sort_by(f64::total_cmp);
+    let at = |part: usize| rounded(times[(times.len() * part / 100).min(times.len() - 1)]);
+    json!({"p50_ms": at(50), "p99_ms": at(99), "count": times.len()})
 }
 
 /// CPU seconds of this process, user and system.

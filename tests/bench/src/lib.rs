@@ -4,6 +4,7 @@
 pub mod ask;
 pub mod community;
 pub mod cost;
+pub mod edits;
 pub mod pair;
 pub mod sets;
 pub mod trust;

@@ -7,7 +7,8 @@ use std::{fs, process::ExitCode};
 
 use kith_bench::{
     ask, community,
-    cost::{Meter, memory_mb, rounded},
+    cost::{Meter, memory_mb, quantiles, rounded},
+    edits,
     pair::{self, BenchNode, Secrets},
     sets,
     trust::{Villager, village},
@@ -26,9 +27,23 @@ use trust_core::{Action, Attestation, Layer, Question, Terms, Trust};
 
 const SEED: u64 = 1;
 
-const USAGE: &str = "usage: kith-bench [community | blob-large | blobs-small | documents | write | trust | ask | sets]…\n\
+const USAGE: &str = "usage: kith-bench [community | blob-large | blobs-small | documents | edits | edits-many | live | write | trust | ask | sets]…\n\
 without a name: all of them, each in a process of its own\n\
 kith-bench generate FOLDER writes the reference community";
+
+const ALL: [&str; 11] = [
+    "community",
+    "blob-large",
+    "blobs-small",
+    "documents",
+    "edits",
+    "edits-many",
+    "live",
+    "write",
+    "trust",
+    "ask",
+    "sets",
+];
 
 fn main() -> ExitCode {
     let names: Vec<String> = std::env::args().skip(1).collect();
@@ -42,10 +57,7 @@ fn main() -> ExitCode {
     if let [name] = names.as_slice() {
         return one(name);
     }
-    let all =
-        ["community", "blob-large", "blobs-small", "documents", "write", "trust", "ask", "sets"]
-            .map(str::to_owned);
-    let names = if names.is_empty() { all.to_vec() } else { names };
+    let names = if names.is_empty() { ALL.map(str::to_owned).to_vec() } else { names };
     // Peak memory and CPU seconds belong to a process.
     let program = std::env::current_exe().expect("this program has a path");
     let run = |name: &String| std::process::Command::new(&program).arg(name).status();
@@ -63,7 +75,10 @@ fn one(name: &str) -> ExitCode {
             "community" => bench_community().await,
             "blob-large" => bench_blob_large().await,
             "blobs-small" => bench_blobs_small().await,
-            "documents" => bench_documents().await,
+            "documents" => report_all(edits::documents().await),
+            "edits" => report_all(edits::edits(10_000).await),
+            "edits-many" => report_all(edits::edits(260_000).await),
+            "live" => report_all(edits::live().await),
             "write" => bench_write().await,
             "trust" => bench_trust(),
             "ask" => report("ask", json!({}), ask::refusals()),
@@ -140,12 +155,6 @@ async fn query(node: &node_runtime::Started, space: node_model::SpaceId) {
     report("community-query-by-id", json!({}), quantiles(times));
 }
 
-fn quantiles(mut times: Vec<f64>) -> Value {
-    times.sort_by(f64::total_cmp);
-    let at = |part: usize| rounded(times[(times.len() * part / 100).min(times.len() - 1)]);
-    json!({"p50_ms": at(50), "p99_ms": at(99), "count": times.len()})
-}
-
 /// Two of the words that all prose is made of: nearly every item matches, which is the
 /// most that a search of this community has to look through.
 async fn search(node: &node_runtime::Started) {
@@ -203,25 +212,10 @@ async fn transfer(name: &str, source: tempfile::TempDir, files: usize) {
     report(name, meter.stop(), json!({"of": "both sides"}));
 }
 
-async fn bench_documents() {
-    let ada = BenchNode::new("ada").await;
-    let space = ada.found().await;
-    let ids: Vec<_> =
-        (0..1_000).map(|index| content_document(space, &format!("doc-{index}"))).collect();
-    for change in 0..20 {
-        let documents = ids.iter().enumerate().map(|(index, document)| WriteDocument {
-            document: *document,
-            meta: Meta { kind: "document".into(), ..Meta::default() },
-            value: json!({"title": format!("Document {index}"), "change": change, "text": "some words"}),
-        });
-        let write = Request::WriteDocuments { space, documents: documents.collect() };
-        ada.started.handle.request(write).await.expect("writes");
+fn report_all(lines: Vec<edits::Line>) {
+    for (name, cost, more) in lines {
+        report(&name, cost, more);
     }
-    let ben = BenchNode::new("ben").await;
-    let meter = Meter::start();
-    pair::relate(&ada.started, &ben.started, space).await;
-    pair::arrived(&ben.started, space, 1_000, 0).await;
-    report("documents-1000x20", meter.stop(), json!({"of": "both sides"}));
 }
 
 async fn bench_write() {
@@ -239,6 +233,7 @@ async fn bench_write() {
     }
     let a_second = rounded(f64::from(count) / meter.seconds());
     report("write-one-at-a-time", meter.stop(), json!({"durable_changes_a_second": a_second}));
+    report_all(vec![edits::batches().await]);
 }
 
 fn bench_sets() {

@@ -22,6 +22,7 @@ use sync_engine_core::{
         covers::{Covers, Run},
     },
     json::Pointer,
+    receipt::Receipt,
     reconcile::{self, Head},
     sketch::Sketch,
     store::StoreEpoch,
@@ -211,6 +212,7 @@ pub(crate) fn sync_messages() -> Vec<Vec<u8>> {
         },
         Message::Lacking { space: SPACE, store, arrivals: 300, ids: ByteBuf::from([9; 96]) },
         Message::Find { space: SPACE, ids: ByteBuf::from([9; 96]) },
+        Message::Receipt(Receipt::sign(&wire::device(), SPACE, [5; 32], Timestamp(6))),
         Message::Denied { space: SPACE },
     ];
     messages.iter().map(Message::encode).collect()

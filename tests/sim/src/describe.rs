@@ -101,6 +101,7 @@ fn message(message: Message) -> String {
         }
         Message::Find { ids, .. } => format!("Find {}", ids.len() / 16),
         Message::Entries { entries, .. } => format!("Entries, {}", entries.len()),
+        Message::Receipt(receipt) => format!("Receipt of {}", tail(&receipt.space)),
         Message::Denied { .. } => "Denied".to_owned(),
     }
 }

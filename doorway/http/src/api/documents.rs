@@ -2,8 +2,8 @@ use axum::{Json, extract::State, http::StatusCode};
 use node_core::{
     Request,
     request::{
-        DocumentView, Meta, PatchOp, SpaceInfo, Summary, WriteDocument, content_document,
-        path_document,
+        DocumentView, Durability, Meta, PatchOp, SpaceInfo, Summary, WriteDocument,
+        content_document, path_document,
     },
 };
 use node_model::{DocumentId, SpaceId, random_bytes};
@@ -180,6 +180,9 @@ pub(crate) struct Document {
     path: Option<String>,
     /// All of it, or what is at the given path.
     value: Value,
+    /// `local`: on this device's disk. `safe`: others signed that they hold it, too, in two
+    /// places at least.
+    durability: &'static str,
 }
 
 /// What does a document hold?
@@ -198,8 +201,15 @@ pub(crate) async fn read(
         })?,
     };
     let meta = view.meta;
-    let doc = view.document.to_string();
-    Ok(Json(Document { doc, heads: view.heads, r#type: meta.kind, title, path: meta.path, value }))
+    Ok(Json(Document {
+        doc: view.document.to_string(),
+        heads: view.heads,
+        r#type: meta.kind,
+        title,
+        path: meta.path,
+        value,
+        durability: view.durability.unwrap_or(Durability::Local).word(),
+    }))
 }
 
 /// What people call a document, as lists have it.

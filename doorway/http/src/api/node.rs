@@ -152,6 +152,8 @@ pub(crate) struct SpaceNumbers {
     home: bool,
     documents: u64,
     entries: u64,
+    /// Those that others signed for to hold, in two places at least.
+    safe_entries: u64,
     blobs: usize,
     blobs_missing: usize,
     bytes: u64,
@@ -170,6 +172,7 @@ impl From<SpaceStatus> for SpaceNumbers {
             home: status.info.is_home,
             documents: status.documents,
             entries: status.entries,
+            safe_entries: status.safe_entries,
             blobs: status.blobs,
             blobs_missing: status.blobs_missing,
             bytes: status.bytes,

@@ -21,7 +21,7 @@ pub(super) async fn status(asking: &Asking<'_>) -> Result<(), CliError> {
             format!("node   {}", text(&status, "node")),
             format!("agent  {}", text(&status, "agent")),
             String::new(),
-            table(&["SPACE", "DOCUMENTS", "FILES", "ENTRIES", "SIZE", "STATE"], &spaces),
+            table(&["SPACE", "DOCUMENTS", "FILES", "ENTRIES", "SAFE", "SIZE", "STATE"], &spaces),
             String::new(),
         ];
         parts.push(peers_table(peers));
@@ -45,6 +45,7 @@ fn space_row(space: &Value) -> Vec<String> {
         number(space, "documents").to_string(),
         files,
         number(space, "entries").to_string(),
+        number(space, "safe_entries").to_string(),
         bytes(number(space, "bytes")),
         text(space, "state").to_owned(),
     ]

@@ -183,6 +183,8 @@ mod tests {
             Output::Verify { job: asked, entries } if asked == job => Some(entries),
             Output::Verify { .. }
             | Output::Send { .. }
+            | Output::Equal { .. }
+            | Output::Receipt { .. }
             | Output::Changed { .. }
             | Output::Referenced { .. } => None,
         });

@@ -7,8 +7,9 @@ use node_model::{DeviceId, SpaceId, cbor::DecodeError};
 use super::{Delivered, Job, JobId, Output, PeerSync, SyncEngine, findings::Traffic};
 use crate::{
     entry::{EntryError, VerifiedEntry},
+    receipt::Receipt,
     reconcile::{self, HEADS_MAX, Message, PROTOCOL, Session, Todo},
-    store::{Batch, StoreError},
+    store::{Batch, StoreError, StoreHead},
 };
 
 /// Why a peer's frame was not taken. Nothing was stored.
@@ -162,6 +163,12 @@ impl SyncEngine {
                 .answer(peer, space, may_hold, |store| reconcile::answer_find(space, &ids, store)),
             Message::Get { space, ids } => self
                 .answer(peer, space, may_hold, |store| reconcile::answer_get(space, &ids, store)),
+            Message::Receipt(receipt) => {
+                if self.sessions.contains_key(&(receipt.space, peer)) {
+                    self.outputs.push_back(Output::Receipt { peer, receipt });
+                }
+                Ok(())
+            }
             answer @ (Message::Page { .. }
             | Message::Ids { .. }
             | Message::Symbols { .. }
@@ -190,7 +197,30 @@ impl SyncEngine {
         if let Some(head) = told {
             self.send(peer, &Message::Heads { protocol: PROTOCOL, heads: vec![head] });
         }
+        self.tell_if_equal(id, peer);
         Ok(())
+    }
+
+    fn tell_if_equal(&mut self, space: SpaceId, peer: DeviceId) {
+        let (Some(session), Some(facts)) =
+            (self.sessions.get_mut(&(space, peer)), self.spaces.get(&space))
+        else {
+            return;
+        };
+        if session.note_if_equal(facts.store.head()) {
+            self.outputs.push_back(Output::Equal { peer, space });
+        }
+    }
+
+    /// Our copy of a space when a connected peer and we last said that both are equal.
+    #[must_use]
+    pub fn equal_at(&self, space: SpaceId, peer: DeviceId) -> Option<StoreHead> {
+        self.sessions.get(&(space, peer))?.equal_at()
+    }
+
+    /// Tells a peer that we hold what we both have.
+    pub fn send_receipt(&mut self, peer: DeviceId, receipt: Receipt) {
+        self.send(peer, &Message::Receipt(receipt));
     }
 
     fn answer(
@@ -250,6 +280,7 @@ impl SyncEngine {
             | Message::List { .. }
             | Message::Sketch { .. }
             | Message::Find { .. }
+            | Message::Receipt(_)
             | Message::Get { .. } => Todo::default(),
         };
         self.take_on(space, peer, todo);
@@ -369,6 +400,7 @@ impl SyncEngine {
         }
         for (peer, head) in heads {
             self.send(peer, &Message::Heads { protocol: PROTOCOL, heads: vec![head] });
+            self.tell_if_equal(space, peer);
         }
         Ok(())
     }

@@ -33,6 +33,7 @@ use crate::{
     entry::{EntryError, EntryKind, VerifiedEntry},
     json::Pointer,
     patch::PatchOp,
+    receipt::Receipt,
     reconcile::{PeerState, Session},
     store::{Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip},
 };
@@ -103,6 +104,20 @@ pub enum Output {
         space: SpaceId,
         /// The documents.
         documents: BTreeSet<DocumentId>,
+    },
+    /// A peer and we have both said that our copies are equal.
+    Equal {
+        /// Who.
+        peer: DeviceId,
+        /// The space.
+        space: SpaceId,
+    },
+    /// A peer says that it holds what we both had; who says so is not checked yet.
+    Receipt {
+        /// Who sent it.
+        peer: DeviceId,
+        /// What it sent.
+        receipt: Receipt,
     },
     /// Entries that refer to blobs became durable.
     Referenced {

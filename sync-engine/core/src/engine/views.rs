@@ -121,6 +121,39 @@ impl SyncEngine {
     }
 }
 
+impl SyncEngine {
+    /// How many entries of a space arrived up to a place and are in its set.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn entries_up_to(&self, space: SpaceId, place: u64) -> Result<u64, EngineError> {
+        let store = &self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?.store;
+        let head = store.head();
+        if place == 0 || place >= head.arrivals {
+            return Ok(if place == 0 { 0 } else { head.entries });
+        }
+        let after = store.ids(place, usize::MAX)?.len() as u64;
+        Ok(head.entries.saturating_sub(after))
+    }
+
+    /// Whether an entry of a document arrived after a place; `true` when so much did that
+    /// looking would take long.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn has_newer(
+        &self,
+        space: SpaceId,
+        document: DocumentId,
+        place: u64,
+    ) -> Result<bool, EngineError> {
+        let space = self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?;
+        let (newer, last) = arrived(space, place)?;
+        let is_all = last >= space.store.head().arrivals || newer.is_empty();
+        Ok(!is_all || newer.binary_search(&document).is_ok())
+    }
+}
+
 /// Documents of the entries after a place, and the place of the last one.
 fn arrived(space: &Space, after: u64) -> Result<(Vec<DocumentId>, u64), StoreError> {
     let page = space.store.arrivals(after, ENTRIES_AT_ONCE, BYTES_AT_ONCE)?;

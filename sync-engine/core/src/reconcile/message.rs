@@ -8,7 +8,7 @@ use node_model::{
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::{sketch::SYMBOLS_MAX, store::StoreEpoch};
+use crate::{receipt::Receipt, sketch::SYMBOLS_MAX, store::StoreEpoch};
 
 /// Version of the messages below; frames with another one are refused.
 pub const PROTOCOL: u16 = 3;
@@ -161,6 +161,8 @@ pub enum Message {
         #[serde(deserialize_with = "cbor::at_most::<FIND_IDS_MAX, _, _>")]
         entries: Vec<ByteBuf>,
     },
+    /// I hold what we both have.
+    Receipt(Receipt),
     /// No such space for you.
     Denied {
         /// The space.
@@ -202,6 +204,7 @@ impl Message {
             | Self::Page { .. }
             | Self::List { .. }
             | Self::Entries { .. }
+            | Self::Receipt(_)
             | Self::Denied { .. } => true,
         }
     }

@@ -127,7 +127,7 @@ impl Pair {
                 todo = session.on_entries(entries);
                 None
             }
-            Message::Denied { .. } => panic!("nobody denies"),
+            Message::Receipt(_) | Message::Denied { .. } => panic!("sessions say no such thing"),
         };
         if let Some(answer) = answer {
             queue.push_back((1 - side, answer.expect("reads")));

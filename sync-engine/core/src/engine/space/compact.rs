@@ -20,6 +20,12 @@ use crate::entry::{VerifiedEntry, covers::Covers};
 /// is written some eight times as a document grows tenfold.
 const GROWTH: u64 = 8;
 
+/// Up to so many changes a bundle is cheap to make, some 50 ms, and few bytes.
+const CHEAP_CHANGES: u64 = 16_384;
+
+/// The same for a cheap one: as few bytes as can be are what a newcomer waits for.
+const GROWTH_WHILE_CHEAP: u64 = 64;
+
 /// What a bundle took the place of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compacted {
@@ -109,7 +115,8 @@ fn choose(own: Vec<VerifiedEntry>) -> Vec<VerifiedEntry> {
     bundles.sort_by_key(|bundle| (bundle.header().covers.count(), bundle.header().sequence));
     for bundle in bundles {
         let size = bundle.header().covers.count();
-        if size > count.saturating_mul(GROWTH) {
+        let growth = if size <= CHEAP_CHANGES { GROWTH_WHILE_CHEAP } else { GROWTH };
+        if size > count.saturating_mul(growth) {
             break;
         }
         count += size;

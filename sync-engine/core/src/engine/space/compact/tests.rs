@@ -128,6 +128,7 @@ fn bundles_grow_and_stay_few() {
         assert!(ada.entries().len() <= 3);
     }
     assert!(written < 60 * 19, "{written} entries were bundled for 960 changes");
+    assert_eq!(ada.entries().len(), 1, "a small document is one bundle");
     let mut ben = Node::with(2, [2; 16], &ada.entries());
     assert_eq!(ben.value(), ada.value());
 }

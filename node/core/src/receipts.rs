@@ -1,0 +1,177 @@
+//! What is safe: held by others, who signed for it, in more than one place.
+//!
+//! Two nodes whose copies of a space are equal sign a receipt for each other, at most one a
+//! second. A receipt names the set by its digest, and each side knows up to which place of
+//! its own store that set goes.
+//!
+//! Invariant: an entry counts as safe only if two devices signed that they hold it, which are
+//! not lost together, and both may still hold the space.
+//! Non-goals: files; finding out who lies. A receipt is a word, not a proof of possession.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use node_model::{AgentId, DeviceId, DocumentId, Now, SpaceId, Timestamp, sign::Signature};
+use serde::{Deserialize, Serialize};
+use sync_engine_core::{EngineError, receipt::Receipt, store::StoreEpoch};
+use trust_core::sites::FailureDomain;
+
+use crate::node::Node;
+
+/// Name of the notes that keep receipts.
+const NOTE: &str = "receipt/";
+
+/// How long receipts wait for more to sign for: who types is not signed for key by key.
+const DELAY: Duration = Duration::from_secs(1);
+
+/// Places in which an entry is held by somebody else before it counts as safe.
+const PLACES_MIN: usize = 2;
+
+/// How well a write is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// On this device's disk.
+    Local,
+    /// And on those of others, in two places at least.
+    Safe,
+}
+
+impl Durability {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Safe => "safe",
+        }
+    }
+}
+
+/// A receipt, and what it stands for here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Held {
+    /// Which copy of ours.
+    epoch: StoreEpoch,
+    /// Everything up to this place of it.
+    place: u64,
+    #[serde(with = "serde_bytes")]
+    digest: [u8; 32],
+    at: Timestamp,
+    signature: Signature,
+}
+
+/// What is lost together, as far as safety goes: devices of one person that say nothing of
+/// where they stand may lie in one bag.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Site(String),
+    Somewhere(Option<AgentId>),
+}
+
+/// Receipts of others, and whom to give some.
+#[derive(Debug, Default)]
+pub(crate) struct Receipts {
+    held: BTreeMap<SpaceId, BTreeMap<DeviceId, Held>>,
+    owed: BTreeSet<(SpaceId, DeviceId)>,
+    pub(crate) due: Option<Duration>,
+}
+
+impl Node {
+    /// A peer and we are equal: it gets a receipt soon.
+    pub(crate) fn owe_receipt(&mut self, now: Now, peer: DeviceId, space: SpaceId) {
+        self.receipts.owed.insert((space, peer));
+        self.receipts.due.get_or_insert(now.monotonic + DELAY);
+    }
+
+    /// Gives receipts whose time has come.
+    pub(crate) fn give_receipts(&mut self, now: Now) {
+        if self.receipts.due.is_none_or(|due| now.monotonic < due) {
+            return;
+        }
+        self.receipts.due = None;
+        for (space, peer) in std::mem::take(&mut self.receipts.owed) {
+            let own = self.sync.head(space);
+            // Whoever wrote meanwhile is owed one for the new state, once both have it.
+            let is_equal = self.sync.equal_at(space, peer).zip(own);
+            if let Some((then, own)) = is_equal
+                && then.digest == own.digest
+            {
+                let receipt = Receipt::sign(self.trust.signer(), space, own.digest, now.wall);
+                self.sync.send_receipt(peer, receipt);
+            }
+        }
+    }
+
+    /// A peer sent a receipt.
+    pub(crate) fn take_receipt(&mut self, peer: DeviceId, receipt: &Receipt) {
+        let Receipt { space, digest, at, signature } = *receipt;
+        // Of a state that we left behind we do not know the place any more.
+        let known = self.sync.equal_at(space, peer).filter(|head| head.digest == digest);
+        let Some(head) = known else { return };
+        if let Err(error) = receipt.verify(peer) {
+            tracing::warn!(%peer, %space, %error, "bad receipt");
+            return;
+        }
+        let held = Held { epoch: head.epoch, place: head.arrivals, digest, at, signature };
+        let before = self.receipts.held.entry(space).or_default().insert(peer, held);
+        let is_same = |before: Held| (before.epoch, before.place) == (held.epoch, held.place);
+        if before.is_none_or(|before| !is_same(before))
+            && let Err(error) = self.trust.put_note(&format!("{NOTE}{space}/{peer}"), &held)
+        {
+            tracing::warn!(%peer, %space, %error, "could not note a receipt");
+        }
+    }
+
+    /// Receipts that earlier runs got.
+    pub(crate) fn recall_receipts(&mut self) {
+        let names: Vec<String> = self.trust.note_keys(NOTE).map(ToOwned::to_owned).collect();
+        for name in names {
+            let ids = name.strip_prefix(NOTE).and_then(|ids| ids.split_once('/'));
+            let ids = ids.and_then(|(space, peer)| Some((space.parse().ok()?, peer.parse().ok()?)));
+            if let (Some((space, peer)), Some(held)) = (ids, self.trust.note(&name)) {
+                self.receipts.held.entry(space).or_default().insert(peer, held);
+            }
+        }
+    }
+
+    /// Up to which place of our store the entries of a space are safe.
+    fn safe_up_to(&self, space: SpaceId) -> u64 {
+        let Some(own) = self.sync.head(space) else { return 0 };
+        let mut places: BTreeMap<Place, u64> = BTreeMap::new();
+        for (device, held) in self.receipts.held.get(&space).into_iter().flatten() {
+            let may_hold = self.shares.get(device).is_some_and(|it| it.spaces.contains(&space));
+            if may_hold && held.epoch == own.epoch && held.place <= own.arrivals {
+                let upto = places.entry(self.place_of(*device)).or_default();
+                *upto = held.place.max(*upto);
+            }
+        }
+        let mut upto: Vec<u64> = places.into_values().collect();
+        upto.sort_unstable_by(|one, other| other.cmp(one));
+        upto.get(PLACES_MIN - 1).copied().unwrap_or_default()
+    }
+
+    fn place_of(&self, device: DeviceId) -> Place {
+        match self.trust.graph().failure_domain(device) {
+            FailureDomain::Site(site) => Place::Site(site),
+            FailureDomain::Device(device) => Place::Somewhere(self.trust.graph().agent_of(device)),
+        }
+    }
+
+    /// How many entries of a space are safe.
+    pub(crate) fn safe_entries(&self, space: SpaceId) -> Result<u64, EngineError> {
+        self.sync.entries_up_to(space, self.safe_up_to(space))
+    }
+
+    /// How well all of a document is kept.
+    pub(crate) fn durability(
+        &self,
+        space: SpaceId,
+        document: DocumentId,
+    ) -> Result<Durability, EngineError> {
+        let upto = self.safe_up_to(space);
+        let is_safe = upto > 0 && !self.sync.has_newer(space, document, upto)?;
+        Ok(if is_safe { Durability::Safe } else { Durability::Local })
+    }
+}
