@@ -106,6 +106,15 @@ id!(
     /// An attestation: the BLAKE3 hash of its signed bytes.
     AttestationId, 32, "an attestation id", print_base32, parse_base32
 );
+
+impl AttestationId {
+    /// Its first eight bytes as a number, in the order of ids: to compare many fast.
+    #[must_use]
+    pub fn prefix(self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+}
 id!(
     /// A blob: the BLAKE3 hash of its sealed bytes.
     BlobId, 32, "a blob hash", print_base32, parse_base32

@@ -166,7 +166,7 @@ impl Graph {
         let mut graph = Self { anomalies: crate::history::examine(&all), ..Self::default() };
         // Where one issuer says two things of the same matter the higher one
         // holds; ids break ties (the sort is stable), so that every node agrees.
-        all.sort_by_key(|attestation| attestation.height);
+        all.sort_by_cached_key(|attestation| attestation.height);
         graph.link_devices(&all);
         // Chains are followed over everything, whatever ended since.
         let after_revocation = graph.after_revocation(&all);
@@ -177,7 +177,8 @@ impl Graph {
                 is_void: !graph.counts(statement) || after_revocation.contains(&statement.id),
             })
             .collect();
-        all.retain(|a| a.is_current(now) && graph.counts(a) && !after_revocation.contains(&a.id));
+        let mut voids = said.iter().map(|said| said.is_void);
+        all.retain(|a| !voids.next().unwrap_or(true) && a.is_current(now));
         for attestation in &all {
             graph.note_person(attestation);
         }

@@ -72,6 +72,13 @@ pub fn examine(all: &[&Attestation]) -> Vec<Anomaly> {
     // A sorted list: a map of 100,000 ids takes several times as long to fill.
     let mut by_id: Vec<&Attestation> = all.to_vec();
     by_id.sort_unstable_by_key(|attestation| attestation.id);
+    // Numbers beside each other are found faster than ids behind pointers.
+    let prefixes: Vec<u64> = by_id.iter().map(|it| it.id.prefix()).collect();
+    let find = |id: AttestationId| {
+        let first = prefixes.partition_point(|prefix| *prefix < id.prefix());
+        let alike = prefixes[first..].iter().take_while(|prefix| **prefix == id.prefix()).count();
+        (first..first + alike).find(|at| by_id[*at].id == id)
+    };
     let mut followers: Vec<Option<usize>> = vec![None; by_id.len()];
     let mut beginnings: BTreeMap<(DeviceId, Scope), AttestationId> = BTreeMap::new();
     let mut anomalies = Vec::new();
@@ -88,7 +95,7 @@ pub fn examine(all: &[&Attestation]) -> Vec<Anomaly> {
             }
             continue;
         };
-        let Ok(at) = by_id.binary_search_by_key(&prev, |attestation| attestation.id) else {
+        let Some(at) = find(prev) else {
             found(AnomalyKind::Gap, vec![id, prev]);
             continue;
         };

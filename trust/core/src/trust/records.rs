@@ -117,6 +117,7 @@ impl Trust {
 
     pub(super) fn load(&mut self) -> Result<(), TrustError> {
         let mut lines = Vec::new();
+        let mut read = Vec::new();
         for (key, sealed) in self.ledger.all()? {
             let plain = self.local.open(&key, &sealed).map_err(|_| TrustError::Damaged)?;
             match key.split_first() {
@@ -125,8 +126,8 @@ impl Trust {
                         cbor::decode_from(Origin::OwnStorage, &plain, RECORD_BYTES_MAX)
                             .map_err(|_| TrustError::Damaged)?;
                     for bytes in some {
-                        let read = Attestation::from_storage(&bytes);
-                        self.keep(read.map_err(|_| TrustError::Damaged)?);
+                        let said = Attestation::from_storage(&bytes);
+                        read.push(said.map_err(|_| TrustError::Damaged)?);
                     }
                 }
                 Some((&NOTE_TAG, _)) => {
@@ -141,6 +142,12 @@ impl Trust {
             }
         }
         self.journal.restore(lines);
+        for said in &read {
+            *self.of_signer.entry(said.signer).or_default() += 1;
+        }
+        // In order, a map is made at once; one by one it takes three times as long.
+        read.sort_unstable_by_key(|said| said.id.prefix());
+        self.attestations = read.into_iter().map(|said| (said.id, said)).collect();
         self.find_tips();
         Ok(())
     }
