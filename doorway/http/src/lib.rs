@@ -10,6 +10,7 @@ mod api;
 mod ask;
 mod audit;
 mod config;
+mod drain;
 mod extract;
 mod links;
 mod markdown;

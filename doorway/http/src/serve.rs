@@ -18,6 +18,8 @@ use tokio::{
 };
 use tower::ServiceExt;
 
+use crate::drain::Drained;
+
 /// A browser opens six connections to a host, a program a few; beyond this
 /// somebody holds them open on purpose.
 const CONNECTIONS_MAX: usize = 256;
@@ -94,7 +96,7 @@ async fn serve<L: Listener>(
 }
 
 async fn answer(router: Router, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
-    let request: Request = request.map(Body::new);
+    let request: Request = request.map(|body| Body::new(Drained::new(body)));
     router.oneshot(request).await
 }
 

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use node_model::{AgentId, DeviceId, DocumentId, Now, SpaceId, Timestamp, sign::Signature};
+use node_model::{DeviceId, DocumentId, Now, SpaceId, Timestamp, sign::Signature};
 use serde::{Deserialize, Serialize};
 use sync_engine_core::{EngineError, receipt::Receipt, store::StoreEpoch};
 use trust_core::sites::FailureDomain;
@@ -60,14 +60,6 @@ struct Held {
     digest: [u8; 32],
     at: Timestamp,
     signature: Signature,
-}
-
-/// What is lost together, as far as safety goes: devices of one person that say nothing of
-/// where they stand may lie in one bag.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    Site(String),
-    Somewhere(Option<AgentId>),
 }
 
 /// Receipts of others, and whom to give some.
@@ -139,24 +131,18 @@ impl Node {
     /// Up to which place of our store the entries of a space are safe.
     fn safe_up_to(&self, space: SpaceId) -> u64 {
         let Some(own) = self.sync.head(space) else { return 0 };
-        let mut places: BTreeMap<Place, u64> = BTreeMap::new();
+        let graph = self.trust.graph();
+        let mut places: BTreeMap<FailureDomain, u64> = BTreeMap::new();
         for (device, held) in self.receipts.held.get(&space).into_iter().flatten() {
             let may_hold = self.shares.get(device).is_some_and(|it| it.spaces.contains(&space));
             if may_hold && held.epoch == own.epoch && held.place <= own.arrivals {
-                let upto = places.entry(self.place_of(*device)).or_default();
+                let upto = places.entry(graph.failure_domain(*device)).or_default();
                 *upto = held.place.max(*upto);
             }
         }
         let mut upto: Vec<u64> = places.into_values().collect();
         upto.sort_unstable_by(|one, other| other.cmp(one));
         upto.get(PLACES_MIN - 1).copied().unwrap_or_default()
-    }
-
-    fn place_of(&self, device: DeviceId) -> Place {
-        match self.trust.graph().failure_domain(device) {
-            FailureDomain::Site(site) => Place::Site(site),
-            FailureDomain::Device(device) => Place::Somewhere(self.trust.graph().agent_of(device)),
-        }
     }
 
     /// How many entries of a space are safe.

@@ -292,12 +292,17 @@ impl Node {
         self.trust.spaces().filter_map(|space| self.space_info(space)).collect()
     }
 
+    /// What people call a space.
+    pub(crate) fn space_name(&self, space: SpaceId) -> String {
+        self.trust.label_of(space).unwrap_or_else(|| "(sealed)".to_owned())
+    }
+
     fn space_info(&self, space: SpaceId) -> Option<SpaceInfo> {
         let facts = self.trust.graph().spaces.get(&space)?;
         let is_home = self.trust.home_space() == Some(space);
         Some(SpaceInfo {
             space,
-            name: self.trust.label_of(space).unwrap_or_else(|| "(sealed)".to_owned()),
+            name: self.space_name(space),
             reach: facts.reach,
             role: self.trust.role_in(space),
             members: facts.members.len(),

@@ -158,12 +158,6 @@ impl Document {
         self.intake.catch_up(&mut self.auto, bodies)
     }
 
-    /// Whether changes are kept back because others that they build on have not come.
-    #[must_use]
-    pub fn lacks_changes(&self) -> bool {
-        self.intake.lacks_changes()
-    }
-
     /// Takes in a tombstone and its body, which [`Self::known`] made where it was written;
     /// from then on the document is removed, in whatever order edits arrive.
     pub fn bury(&mut self, entry: EntryId, known: &[u8]) {
@@ -198,7 +192,7 @@ impl Document {
     /// How many changes wait for others that they build on and that are not here.
     #[must_use]
     pub fn waiting_count(&self) -> usize {
-        self.intake.waiting.count()
+        self.intake.waiting_count()
     }
 
     /// About how much memory it takes, in bytes.

@@ -36,8 +36,8 @@ pub(crate) const ENTRIES_PER_FILE_MAX: usize = 65_536;
 /// Most records in a file; those of one source in a row become one when files are merged.
 pub(crate) const RECORDS_PER_FILE_MAX: usize = 4_096;
 
-/// Largest head: an id and a length of every entry, an id of every entry set aside, and some
-/// hundred bytes for every record.
+/// Largest head: an id and a length of every entry, the ids of bundles again, an id of every
+/// entry set aside, and some hundred bytes for every record.
 const HEAD_BYTES_MAX: usize =
     ENTRIES_PER_FILE_MAX * (3 * ID_BYTES + 5) + RECORDS_PER_FILE_MAX * 256;
 

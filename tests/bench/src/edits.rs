@@ -33,11 +33,11 @@ async fn compaction(node: &Started) -> CompactionCounts {
 }
 
 /// Waits until a node has bundled what it wrote, which it does after some calm.
-async fn bundled(node: &Started, bundles: u64) -> CompactionCounts {
+async fn bundled(node: &Started, bundles: u64) {
     loop {
         let counts = compaction(node).await;
         if counts.bundles >= bundles && counts.waiting == 0 {
-            return counts;
+            return;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -51,8 +51,11 @@ async fn to_an_empty_node(name: &str, ada: &BenchNode, space: SpaceId, documents
     pair::arrived(&ben.started, space, documents, 0).await;
     let cost = meter.stop();
     let wire_kb = rounded((loopback_bytes() - before) as f64 / 1_000.0);
-    let entries = pair::space_status(&ben.started, space).await.map_or(0, |it| it.entries);
-    (name.to_owned(), cost, json!({"of": "both sides", "wire_kb": wire_kb, "entries": entries}))
+    let status = pair::space_status(&ben.started, space).await.expect("it arrived");
+    let entry_kb = rounded(status.bytes as f64 / 1_000.0);
+    let more = json!({"of": "both sides", "wire_kb": wire_kb, "entries": status.entries,
+        "entry_kb": entry_kb});
+    (name.to_owned(), cost, more)
 }
 
 fn document(document: DocumentId, value: Value) -> WriteDocument {
@@ -78,7 +81,7 @@ pub async fn documents() -> Vec<Line> {
     vec![singly, to_an_empty_node("documents-1000x20", &ada, space, 1_000).await]
 }
 
-/// One document of `count` edits, to an empty node, and opened there.
+/// One document of `count` edits, to an empty node.
 pub async fn edits(count: usize) -> Vec<Line> {
     let ada = BenchNode::new("ada").await;
     let space = ada.found().await;
@@ -108,10 +111,8 @@ pub async fn edits(count: usize) -> Vec<Line> {
         meter.stop(),
         json!({"durable_changes_a_second": a_second}),
     );
-    let counts = bundled(&ada.started, 1).await;
-    let (name, cost, mut more) = to_an_empty_node(&format!("edits-{count}"), &ada, space, 1).await;
-    more["bundle_kb"] = rounded(counts.bundle_bytes as f64 / 1_000.0).into();
-    vec![written, (name, cost, more)]
+    bundled(&ada.started, 1).await;
+    vec![written, to_an_empty_node(&format!("edits-{count}"), &ada, space, 1).await]
 }
 
 /// Changes that somebody on the other side waits for.

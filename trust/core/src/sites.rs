@@ -3,8 +3,8 @@
 //! An agent says of its devices what they are and where: in which *site* (a house, an
 //! office: what one fire takes) and in which *region*. Labels are words, not proofs.
 //!
-//! Invariants: everything here is a function of the graph, and decides no right. A
-//! label makes the number of failure domains smaller, never larger than without it.
+//! Invariants: everything here is a function of the graph, and decides no right. Who
+//! names no place has one failure domain, however many devices.
 //! Non-goals: finding out where a device is; guessing what nobody said.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,8 +141,8 @@ impl Description {
 pub enum FailureDomain {
     /// Everything in a site.
     Site(String),
-    /// A device of which no site is known: alone.
-    Device(DeviceId),
+    /// All devices of a person of which no site is known: they may lie in one bag.
+    Somewhere(Option<AgentId>),
 }
 
 /// How near a device is.
@@ -185,8 +185,12 @@ impl Graph {
     /// is safer than one too many.
     #[must_use]
     pub fn failure_domain(&self, device: DeviceId) -> FailureDomain {
-        let site = self.description(device).and_then(|it| it.site.as_ref());
-        site.map_or(FailureDomain::Device(device), |site| FailureDomain::Site(site.meaning()))
+        let somewhere = || FailureDomain::Somewhere(self.agent_of(device));
+        self.site_of(device).map_or_else(somewhere, FailureDomain::Site)
+    }
+
+    fn site_of(&self, device: DeviceId) -> Option<String> {
+        Some(self.description(device)?.site.as_ref()?.meaning())
     }
 
     /// How near `there` is to `here`. Only devices of one agent or of related ones are
@@ -200,7 +204,8 @@ impl Graph {
             return Nearness::Elsewhere;
         }
         let region = |device| Some(self.description(device)?.region.as_ref()?.meaning());
-        if self.failure_domain(here) == self.failure_domain(there) {
+        let is_same_site = self.site_of(here).is_some_and(|it| Some(it) == self.site_of(there));
+        if here == there || is_same_site {
             Nearness::SameSite
         } else if region(here).is_some_and(|here| Some(here) == region(there)) {
             Nearness::SameRegion
@@ -217,12 +222,11 @@ impl Graph {
         let related: BTreeSet<AgentId> =
             related.filter(|other| self.relationship(me, *other).is_some()).collect();
         let others = related.into_iter().filter(|other| *other != me);
-        let mut clusters: BTreeMap<(Option<FailureDomain>, Option<String>), Cluster> =
-            BTreeMap::new();
+        let mut clusters: BTreeMap<(Option<String>, Option<String>), Cluster> = BTreeMap::new();
         for (id, device) in [me].into_iter().chain(others).flat_map(|it| self.devices_of(it)) {
             let Description { class: _, site, region } = &device.description;
             let place = match (site, region) {
-                (Some(_), _) => (Some(self.failure_domain(id)), None),
+                (Some(site), _) => (Some(site.meaning()), None),
                 (None, Some(region)) => (None, Some(region.meaning())),
                 (None, None) => continue,
             };

@@ -23,7 +23,6 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn of(node: &Node, subject: &Subject) -> Self {
-        let label = |space| node.trust.label_of(space).unwrap_or_else(|| "(sealed)".to_owned());
         let peer = subject.peer.map(|peer| match node.trust.graph().agent_of(peer) {
             Some(agent) if agent == node.trust.agent() => {
                 let devices = &node.trust.graph().devices;
@@ -34,7 +33,7 @@ impl Names {
         });
         let last_sync = subject.peer.and_then(|peer| node.last_sync.get(&peer));
         Self {
-            space: subject.space.map(label).unwrap_or_default(),
+            space: subject.space.map(|space| node.space_name(space)).unwrap_or_default(),
             peer: peer.unwrap_or_default(),
             space_id: subject.space,
             peer_id: subject.peer,

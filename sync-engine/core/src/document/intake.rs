@@ -97,9 +97,9 @@ impl Intake {
         self.applied.len() as u64
     }
 
-    /// Whether changes wait for others that have not come.
-    pub(super) fn lacks_changes(&self) -> bool {
-        !self.waiting.is_empty()
+    /// How many changes wait for others that have not come.
+    pub(super) fn waiting_count(&self) -> usize {
+        self.waiting.count()
     }
 
     pub(super) fn memory_bytes(&self) -> u64 {

@@ -31,10 +31,6 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn is_empty(&self) -> bool {
-        self.held.is_empty()
-    }
-
     pub(super) fn count(&self) -> usize {
         self.held.len()
     }

@@ -1,3 +1,5 @@
+//! Bundles, as the node asks for them.
+
 use node_model::{DocumentId, SpaceId};
 
 use super::{Compacted, EngineError, SyncEngine, Writer};

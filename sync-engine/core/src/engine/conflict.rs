@@ -126,71 +126,15 @@ impl SyncEngine {
 
 #[cfg(test)]
 mod tests {
-    use node_model::{Epoch, Timestamp, seal::SealKey, sign::Signer};
-    use rand_chacha::ChaCha8Rng;
-    use rand_core::SeedableRng;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
-    use crate::entry::VerifiedEntry;
     use crate::{
-        document::Meta,
-        json::Pointer,
-        store::{Batch, EntryStore, MemoryStore, StoreEpoch},
+        engine::testing::{DOCUMENT, Node, SPACE},
+        entry::VerifiedEntry,
     };
 
-    const SPACE: SpaceId = SpaceId([1; 32]);
-    const DOCUMENT: DocumentId = DocumentId([2; 16]);
-
-    /// A node with what its store holds from others.
-    struct Node {
-        engine: SyncEngine,
-        signer: Signer,
-        entropy: ChaCha8Rng,
-    }
-
     impl Node {
-        fn new(number: u8, stored: &[Vec<u8>]) -> Self {
-            let signer = Signer::from_secret(&[number; 32]);
-            let mut store = MemoryStore::new(StoreEpoch([number; 16]));
-            let entries = stored.iter().cloned().map(VerifiedEntry::read);
-            let entries = entries.map(|entry| entry.expect("an entry")).collect();
-            store.append(&[Batch { entries, source: None, cursor: None }]).expect("memory");
-            let mut engine = SyncEngine::new(signer.device(), [number; 16]);
-            engine.open_space(SPACE, Box::new(store)).expect("memory");
-            let key = SealKey::from_bytes([9; 32]);
-            engine.use_epoch(SPACE, Epoch::FIRST, key.clone());
-            engine.write_with(SPACE, Some((Epoch::FIRST, key)));
-            Self { engine, signer, entropy: ChaCha8Rng::seed_from_u64(u64::from(number)) }
-        }
-
-        fn write<T>(&mut self, write: impl FnOnce(&mut SyncEngine, &mut Writer<'_>) -> T) -> T {
-            let Self { engine, signer, entropy } = self;
-            let written = write(engine, &mut Writer { signer, entropy, now: Timestamp(5_000) });
-            assert!(engine.flush().0.is_empty());
-            written
-        }
-
-        fn stored(&self) -> Vec<Vec<u8>> {
-            let documents = self.engine.documents_with_removed(SPACE).expect("the space");
-            let stored = |id| self.engine.stored(SPACE, id).expect("the document");
-            documents.into_iter().flat_map(stored).collect()
-        }
-
-        fn fill(&mut self, value: &Value) {
-            let meta = Meta { kind: "note".into(), path: None, source: None };
-            self.write(|engine, writer| {
-                engine.write_document(writer, SPACE, DOCUMENT, &meta, value).expect("it is small");
-            });
-        }
-
-        fn set(&mut self, path: &str, value: &Value) {
-            let pointer = Pointer::parse(path).expect("a pointer");
-            self.write(|engine, writer| {
-                engine.set(writer, SPACE, DOCUMENT, (&pointer, value)).expect("it is there");
-            });
-        }
-
         fn decide(&mut self, resolution: Resolution) -> Result<DocumentId, DecisionError> {
             let open = self.engine.conflicts(SPACE, DOCUMENT).expect("the document");
             let id = open.items.first().expect("a conflict").id;
@@ -203,7 +147,7 @@ mod tests {
     }
 
     /// What two nodes hold that changed a document while they were apart.
-    fn apart(first: impl FnOnce(&mut Node), second: impl FnOnce(&mut Node)) -> Vec<Vec<u8>> {
+    fn apart(first: impl FnOnce(&mut Node), second: impl FnOnce(&mut Node)) -> Vec<VerifiedEntry> {
         let mut ada = Node::new(1, &[]);
         ada.fill(&json!({"title": "Bread", "n": 1}));
         let mut ben = Node::new(2, &ada.stored());
@@ -260,7 +204,6 @@ mod tests {
         ada.decide(Resolution::Undo).expect("it can be undone");
         let mut ben = Node::new(2, &[ada.stored(), stored].concat());
         assert_eq!((ada.open(), ben.open()), (0, 0));
-        let value = ben.engine.document(SPACE, DOCUMENT).expect("the document").value();
-        assert_eq!(value["title"], json!("Bread"));
+        assert_eq!(ben.value()["title"], json!("Bread"));
     }
 }

@@ -39,9 +39,10 @@ pub struct CopyFacts {
     pub state: PeerState,
     /// Whether the peer has said what its copy holds.
     pub has_spoken: bool,
-    /// Entries of the peer's copy that we have not looked at.
+    /// Places of the peer's copy that we have not looked at: at most so many entries, for
+    /// some may be empty since.
     pub unread_here: u64,
-    /// Entries of our copy that the peer has not said to have looked at.
+    /// Entries of our copy that the peer has not said to have looked at, at most.
     pub unread_there: u64,
     /// Whether entries of the peer's copy were refused and may be welcome later.
     pub has_refused: bool,
@@ -147,7 +148,7 @@ impl SyncEngine {
             state,
             has_spoken: theirs.is_some(),
             unread_here: theirs.map_or(0, |theirs| theirs.arrivals.saturating_sub(read_here)),
-            unread_there: own.arrivals.saturating_sub(read_there),
+            unread_there: own.arrivals.saturating_sub(read_there).min(own.entries),
             has_refused: cursor.is_some_and(|cursor| cursor.has_refused),
             refused: traffic.map(|traffic| traffic.refused.clone()).unwrap_or_default(),
         }))

@@ -9,6 +9,8 @@ pub(crate) mod conflict;
 mod exchange;
 mod findings;
 mod space;
+#[cfg(test)]
+mod testing;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -150,7 +150,7 @@ impl Space {
         entries.sort_by_key(|entry| entry.header().kind != EntryKind::Bundle);
         self.bury_if_told(&mut document, &entries);
         document.apply(self.opened(&entries));
-        if document.lacks_changes() {
+        if document.waiting_count() > 0 {
             // A bundle left out what its author had sent before.
             document.apply(self.opened(&all_stored(self.store.superseded(id)?)?));
         }

@@ -1,3 +1,5 @@
+//! A store without a disk: for tests, and whoever needs no more.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{BlobId, DeviceId, DocumentId, EntryId};

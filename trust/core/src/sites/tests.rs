@@ -80,14 +80,14 @@ fn case_spaces_and_what_cannot_be_seen_make_no_other_place() {
 }
 
 #[test]
-fn a_device_without_a_site_is_a_domain_of_its_own() {
+fn devices_without_a_site_are_one_domain_for_each_person() {
     let ([mut ada, bo, cy], mut all) = village();
     all.push(describe(&mut ada, bo.id(), "house", ""));
     let empty = graph(&all);
     let domains: BTreeSet<FailureDomain> =
         [&ada, &bo, &cy].map(|it| empty.failure_domain(it.id())).into();
     assert_eq!(domains.len(), 3, "what Ada says of a device of Bo is nothing");
-    assert_eq!(empty.failure_domain(DeviceId([9; 32])), FailureDomain::Device(DeviceId([9; 32])));
+    assert_eq!(empty.failure_domain(DeviceId([9; 32])), FailureDomain::Somewhere(None));
 }
 
 #[test]
@@ -116,7 +116,8 @@ fn the_last_description_holds_in_any_order_and_may_be_taken_back() {
     }
     let nothing = Claim::DeviceDescription { device: id, description: Description::default() };
     all.push(ada.say(nothing));
-    assert_eq!(graph(&all).failure_domain(id), FailureDomain::Device(id));
+    let domain = FailureDomain::Somewhere(Some(ada.agent()));
+    assert_eq!(graph(&all).failure_domain(id), domain);
 }
 
 #[test]

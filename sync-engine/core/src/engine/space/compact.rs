@@ -20,7 +20,7 @@ use crate::entry::{VerifiedEntry, covers::Covers};
 /// is written some eight times as a document grows tenfold.
 const GROWTH: u64 = 8;
 
-/// Up to so many changes a bundle is cheap to make, some 50 ms, and few bytes.
+/// Up to so many changes a bundle is cheap to make, and few bytes.
 const CHEAP_CHANGES: u64 = 16_384;
 
 /// The same for a cheap one: as few bytes as can be are what a newcomer waits for.
@@ -56,7 +56,7 @@ impl Space {
             return Ok(None);
         }
         let document = self.document(id)?;
-        if document.is_removed() || document.lacks_changes() {
+        if document.is_removed() || document.waiting_count() > 0 {
             return Ok(None);
         }
         let refused: BTreeSet<EntryId> = document.refused().keys().copied().collect();
