@@ -7,7 +7,10 @@
 //! Invariant: one document at a time, so that nobody waits longer than for one.
 //! Non-goal: what is bundled; the sync engine chooses.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use node_model::{DocumentId, Now, SpaceId};
 use sync_engine_core::Compacted;
@@ -63,16 +66,15 @@ struct Tail {
 pub(crate) struct Compaction {
     from_changes: u64,
     tails: BTreeMap<(SpaceId, DocumentId), Tail>,
+    /// Those that are worth a bundle, by when: looked at after each input.
+    due: BTreeSet<(Duration, (SpaceId, DocumentId))>,
     counts: CompactionCounts,
 }
 
 impl Compaction {
     pub(crate) fn new(from_changes: u64) -> Self {
-        Self { from_changes, tails: BTreeMap::new(), counts: CompactionCounts::default() }
-    }
-
-    fn is_worth_it(&self, tail: &Tail) -> bool {
-        tail.changes >= self.from_changes.max(tail.document / SHARE_CALM)
+        let counts = CompactionCounts::default();
+        Self { from_changes, tails: BTreeMap::new(), due: BTreeSet::new(), counts }
     }
 
     fn note(&mut self, now: Now, document: (SpaceId, DocumentId), changes: u64) {
@@ -81,21 +83,27 @@ impl Compaction {
         }
         let new = Tail { changes: 0, document: 0, due: Duration::ZERO };
         let tail = self.tails.entry(document).or_insert(new);
+        self.due.remove(&(tail.due, document));
         tail.changes += changes;
         let is_busy = tail.changes >= CHANGES_BUSY.max(tail.document / SHARE_BUSY);
         tail.due = if is_busy { now.monotonic } else { now.monotonic + CALM };
+        if tail.changes >= self.from_changes.max(tail.document / SHARE_CALM) {
+            self.due.insert((tail.due, document));
+        }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Duration> {
-        self.tails.values().filter(|tail| self.is_worth_it(tail)).map(|tail| tail.due).min()
+        self.due.first().map(|(due, _)| *due)
     }
 
     fn next_due(&self, now: Now) -> Option<(SpaceId, DocumentId)> {
-        let due = |tail: &Tail| self.is_worth_it(tail) && tail.due <= now.monotonic;
-        self.tails.iter().find(|(_, tail)| due(tail)).map(|(document, _)| *document)
+        self.due.first().filter(|(due, _)| *due <= now.monotonic).map(|(_, document)| *document)
     }
 
     fn done(&mut self, document: (SpaceId, DocumentId), compacted: Option<Compacted>) {
+        if let Some(tail) = self.tails.get(&document) {
+            self.due.remove(&(tail.due, document));
+        }
         match (compacted, self.tails.get_mut(&document)) {
             (Some(done), Some(tail)) => {
                 self.counts.bundles += 1;
@@ -135,7 +143,11 @@ impl Node {
         if let Err(error) = &compacted {
             tracing::warn!(%space, %document, %error, "could not bundle");
         }
-        self.compaction.done((space, document), compacted.ok().flatten());
+        let compacted = compacted.ok().flatten();
+        if compacted.is_some() {
+            self.collect_soon(now, space);
+        }
+        self.compaction.done((space, document), compacted);
     }
 }
 

@@ -43,13 +43,29 @@ impl Node {
         said.sort_unstable_by_key(|said| std::cmp::Reverse((said.height, said.id)));
         let leaves: Vec<AttestationId> =
             said.iter().filter(|said| is_leave(said, me)).map(|said| said.id).collect();
-        let attestations = self.introduction(said.into_iter().map(|said| said.id).collect());
-        if !attestations.is_empty() {
-            self.send(device, Lane::Pair, Message::Farewell { attestations }.encode());
+        let ids: Vec<AttestationId> = said.into_iter().map(|said| said.id).collect();
+        // What they rest on goes first: once somebody knows, they listen no more.
+        let past = self.introduction(self.past_of(&ids));
+        for attestations in [past, self.introduction(ids)] {
+            if !attestations.is_empty() {
+                self.send(device, Lane::Pair, Message::Farewell { attestations }.encode());
+            }
         }
         for leave in leaves {
             self.note_farewell(leave, device);
         }
+    }
+
+    /// What the issuers of removals knew, newest first: whoever was away while others came
+    /// and went does not have it, and without it a removal does not count.
+    fn past_of(&self, removals: &[AttestationId]) -> Vec<AttestationId> {
+        let past: BTreeSet<AttestationId> =
+            removals.iter().flat_map(|id| self.trust.with_past(*id)).collect();
+        let others = past.into_iter().filter(|id| !removals.contains(id));
+        let mut past: Vec<&Attestation> =
+            others.filter_map(|id| self.trust.attestation(id)).collect();
+        past.sort_unstable_by_key(|said| std::cmp::Reverse((said.height, said.id)));
+        past.into_iter().map(|said| said.id).collect()
     }
 
     /// Ends connections with those who are not welcome any more. If they did not hear

@@ -6,6 +6,7 @@
 //!
 //! Invariant: a request is answered only after what it changed is durable.
 
+mod collection;
 pub mod compaction;
 pub mod conflicts;
 mod denied;

@@ -20,6 +20,7 @@ use trust_core::{
 };
 
 use crate::{
+    collection::Collection,
     compaction::Compaction,
     denied::Denied,
     doctor::Doctor,
@@ -163,6 +164,7 @@ pub struct Node {
     pub(crate) sync_waits: Vec<SyncWait>,
     pub(crate) compare_at: Duration,
     pub(crate) compaction: Compaction,
+    pub(crate) collection: Collection,
     pub(crate) receipts: Receipts,
     /// What peers were denied and is not noted yet.
     pub(crate) denials: Vec<(Timestamp, Question, Decision)>,
@@ -200,6 +202,7 @@ impl Node {
         let mut node = Self {
             compare_at: now.monotonic + config.sync_interval,
             compaction: Compaction::new(config.bundle_from_changes),
+            collection: Collection::default(),
             receipts: Receipts::default(),
             denials: Vec::new(),
             journal_at: None,
@@ -229,6 +232,9 @@ impl Node {
         node.recall_synced();
         node.recall_receipts();
         node.trust_changed(now);
+        for space in node.trust.spaces().collect::<Vec<_>>() {
+            node.collect_soon(now, space);
+        }
         node.route(now);
         Ok(node)
     }
@@ -263,6 +269,10 @@ impl Node {
 
     /// Makes everything handled so far durable, then releases the answers.
     pub fn flush(&mut self, now: Now) {
+        // New entries go to peers unasked: to those who may hold the space now.
+        if self.trust.pass_time(now.wall) {
+            self.trust_changed(now);
+        }
         let flushed = self.sync.flush();
         // Before the answers: whoever hears that it is written finds it, too.
         self.route(now);
@@ -294,6 +304,7 @@ impl Node {
             .chain([self.compare_at])
             .chain(self.journal_at)
             .chain(self.compaction.poll_timeout())
+            .chain(self.collection.due)
             .chain(self.receipts.due)
             .chain(self.doctor.examine_at)
             .min()
@@ -314,6 +325,7 @@ impl Node {
         self.data.on_timeout(now.monotonic);
         self.expire_pairings(now);
         self.compact_one(now);
+        self.collect_some(now);
         self.give_receipts(now);
         if self.journal_at.is_some_and(|at| now.monotonic >= at) {
             self.journal_at = None;

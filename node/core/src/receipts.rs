@@ -97,7 +97,7 @@ impl Node {
     }
 
     /// A peer sent a receipt.
-    pub(crate) fn take_receipt(&mut self, peer: DeviceId, receipt: &Receipt) {
+    pub(crate) fn take_receipt(&mut self, now: Now, peer: DeviceId, receipt: &Receipt) {
         let Receipt { space, digest, at, signature } = *receipt;
         // Of a state that we left behind we do not know the place any more.
         let known = self.sync.equal_at(space, peer).filter(|head| head.digest == digest);
@@ -109,11 +109,13 @@ impl Node {
         let held = Held { epoch: head.epoch, place: head.arrivals, digest, at, signature };
         let before = self.receipts.held.entry(space).or_default().insert(peer, held);
         let is_same = |before: Held| (before.epoch, before.place) == (held.epoch, held.place);
-        if before.is_none_or(|before| !is_same(before))
-            && let Err(error) = self.trust.put_note(&format!("{NOTE}{space}/{peer}"), &held)
-        {
+        if before.is_some_and(is_same) {
+            return;
+        }
+        if let Err(error) = self.trust.put_note(&format!("{NOTE}{space}/{peer}"), &held) {
             tracing::warn!(%peer, %space, %error, "could not note a receipt");
         }
+        self.collect_soon(now, space);
     }
 
     /// Receipts that earlier runs got.
@@ -128,16 +130,24 @@ impl Node {
         }
     }
 
+    /// Up to which place of our store a device has signed for the entries of a space.
+    pub(crate) fn signed_up_to(&self, space: SpaceId, device: DeviceId) -> u64 {
+        let held = self.receipts.held.get(&space).and_then(|held| held.get(&device));
+        let own = self.sync.head(space);
+        let fits = |held: &&Held| {
+            own.is_some_and(|own| held.epoch == own.epoch && held.place <= own.arrivals)
+        };
+        held.filter(fits).map_or(0, |held| held.place)
+    }
+
     /// Up to which place of our store the entries of a space are safe.
     fn safe_up_to(&self, space: SpaceId) -> u64 {
-        let Some(own) = self.sync.head(space) else { return 0 };
         let graph = self.trust.graph();
         let mut places: BTreeMap<FailureDomain, u64> = BTreeMap::new();
-        for (device, held) in self.receipts.held.get(&space).into_iter().flatten() {
-            let may_hold = self.shares.get(device).is_some_and(|it| it.spaces.contains(&space));
-            if may_hold && held.epoch == own.epoch && held.place <= own.arrivals {
+        for device in self.receipts.held.get(&space).into_iter().flat_map(BTreeMap::keys) {
+            if self.shares.get(device).is_some_and(|it| it.spaces.contains(&space)) {
                 let upto = places.entry(graph.failure_domain(*device)).or_default();
-                *upto = held.place.max(*upto);
+                *upto = self.signed_up_to(space, *device).max(*upto);
             }
         }
         let mut upto: Vec<u64> = places.into_values().collect();

@@ -28,11 +28,11 @@ pub use self::people::{
     ClusterDevice, ClusterInfo, DescriptionChange, DeviceInfo, MemberInfo, PeerInfo, RelationInfo,
     VouchInfo, WhyInfo,
 };
-pub use crate::compaction::CompactionCounts;
 pub use crate::conflicts::{Author, ConflictInfo, ConflictPage, ConflictsOf, Keep, SideInfo};
 pub use crate::receipts::Durability;
 pub use crate::state::{PeerSyncState, SpaceState};
 pub use crate::sync_now::SyncReport;
+pub use crate::{collection::CollectionCounts, compaction::CompactionCounts};
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -448,6 +448,8 @@ pub struct Status {
     pub anomalies: Vec<(AnomalyKind, DeviceId)>,
     /// What was bundled since the node started.
     pub compaction: CompactionCounts,
+    /// What was deleted of what bundles stand for, since the node started.
+    pub collection: CollectionCounts,
 }
 
 /// A space in a list.

@@ -72,7 +72,7 @@ impl Node {
                 self.effects.push_back(Effect::Changed { space, documents });
             }
             Output::Equal { peer, space } => self.owe_receipt(now, peer, space),
-            Output::Receipt { peer, receipt } => self.take_receipt(peer, &receipt),
+            Output::Receipt { peer, receipt } => self.take_receipt(now, peer, &receipt),
             Output::Referenced { space, blobs } => {
                 self.data.command(now.monotonic, Command::Refer { space, blobs });
             }

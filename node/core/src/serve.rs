@@ -267,6 +267,7 @@ impl Node {
             attestations: self.trust.attestation_count(),
             anomalies: anomalies.map(|it| (it.kind, it.signer)).collect(),
             compaction: self.compaction.counts(),
+            collection: self.collection.counts,
         })
     }
 

@@ -23,11 +23,14 @@ use crate::{
     request::{Changes, Meta, PeerSyncState, WriteDocument},
 };
 
+mod collection;
 mod conflicts;
 mod denied;
 mod doctor;
+mod farewell;
 mod receipts;
 mod sites;
+mod unknown;
 
 struct InMemory;
 
@@ -47,6 +50,8 @@ struct Company {
     admitted: BTreeSet<(usize, DeviceId)>,
     /// Frames of closed lanes, which a transport holds back until the peer is let in.
     parked: Vec<(usize, DeviceId, Input)>,
+    /// Whom nobody reaches.
+    apart: Option<usize>,
     next_request: u64,
     wall: u64,
 }
@@ -68,6 +73,7 @@ impl Company {
             inbox,
             admitted: BTreeSet::new(),
             parked: vec![],
+            apart: None,
             next_request: 0,
             wall: 1_000,
         }
@@ -106,11 +112,11 @@ impl Company {
                 self.inbox.push_back((at, Input::Verified { job, results }));
             }
             Effect::Net(NetCommand::Dial { device, .. }) => match self.find(device) {
-                Some(other) => {
+                Some(other) if self.apart.is_none_or(|apart| apart != at && apart != other) => {
                     self.connect(at, other, true);
                     self.connect(other, at, false);
                 }
-                None => {
+                Some(_) | None => {
                     let reason = "nobody is there".to_owned();
                     self.inbox.push_back((at, Input::Net(NetEvent::DialFailed { device, reason })));
                 }
@@ -351,54 +357,4 @@ fn without_a_role_nothing_of_a_space_is_served() {
     let hidden = company.ask(1, Request::Documents { space }).expect_err("is not a member");
     let unknown = Request::Documents { space: SpaceId([9; 32]) };
     assert_eq!(hidden, company.ask(1, unknown).expect_err("is not there"));
-}
-
-/// What somebody may not have and what there is not are answered by the same bytes,
-/// but for the id that was asked for.
-#[test]
-fn what_is_not_for_somebody_is_not_there_for_them() {
-    let mut company = Company::new(2);
-    let private = company.space(0);
-    company.write(0, private, "secret");
-    let ticket = company.ticket(0, None);
-    company.accept(1, ticket).expect("they relate");
-    let unknown = SpaceId([7; 32]);
-    let questions = |space: SpaceId| {
-        let (store, digest) = (StoreEpoch([1; 16]), [2; 32]);
-        let head = Head { space, store, arrivals: 3, digest, seen: None };
-        [
-            Message::Heads { protocol: PROTOCOL, heads: vec![head] },
-            Message::Pull { space, after: 0 },
-            Message::List { space, after: 0 },
-            Message::Get { space, ids: vec![3; 32].into() },
-        ]
-    };
-    for (of_private, of_unknown) in questions(private).into_iter().zip(questions(unknown)) {
-        let [denied, missing] = [of_private, of_unknown].map(|question| company.hear(&question));
-        assert_eq!(denied.len(), 1);
-        assert_eq!(missing.len(), 1);
-        let as_if_unknown: Vec<u8> = denied[0]
-            .windows(32)
-            .position(|part| part == private.0)
-            .map(|at| [&denied[0][..at], &unknown.0, &denied[0][at + 32..]].concat())
-            .expect("it names the space that was asked for");
-        assert_eq!(as_if_unknown, missing[0]);
-    }
-}
-
-impl Company {
-    /// What the first node answers when the second one says something.
-    fn hear(&mut self, message: &Message) -> Vec<Vec<u8>> {
-        let (device, lane, frame) = (self.devices[1], Lane::Sync, message.encode().into());
-        let now = self.now();
-        self.nodes[0].handle(now, Input::Net(NetEvent::Frame { device, lane, frame }));
-        self.nodes[0].flush(now);
-        let mut answers = vec![];
-        while let Some(effect) = self.nodes[0].poll_effect() {
-            if let Effect::Net(NetCommand::Send { lane: Lane::Sync, frame, .. }) = effect {
-                answers.push(frame.to_vec());
-            }
-        }
-        answers
-    }
 }

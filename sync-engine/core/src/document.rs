@@ -308,6 +308,14 @@ impl Document {
         self.intake.note_bundle(changes, bundle);
     }
 
+    /// Whether all changes of a body are in the document, brought by one of `entries`.
+    #[must_use]
+    pub fn are_carried(&self, body: &Body, entries: &BTreeSet<EntryId>) -> bool {
+        let Some(hashes) = body.hashes() else { return false };
+        let mut carriers = hashes.iter().map(|hash| self.intake.entry(hash));
+        carriers.all(|by| by.is_some_and(|by| entries.contains(&by)))
+    }
+
     /// All changes, oldest first.
     pub fn history(&mut self) -> Vec<HistoryItem> {
         let changes = self.auto.get_changes_meta(&[]);

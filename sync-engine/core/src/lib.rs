@@ -22,7 +22,7 @@ pub mod store;
 pub mod text;
 
 pub use engine::{
-    Carried, Changes, Compacted, CopyFacts, DocumentTrouble, EngineError, Flushed, FrameError,
-    JobId, Output, PeerSync, RefusedEntries, SpaceCounts, SyncEngine, Writer,
+    Carried, Changes, Collected, Compacted, CopyFacts, DocumentTrouble, EngineError, Flushed,
+    FrameError, JobId, Output, PeerSync, RefusedEntries, SpaceCounts, SyncEngine, Writer,
     conflict::DecisionError, content_document, path_document,
 };

@@ -2,7 +2,8 @@
 //!
 //! *Head*: each side says how many entries its copy holds and their digest. Equal
 //! digests: nothing to do, one round trip for all spaces together. Otherwise each
-//! side pulls what arrived at the other since its cursor. *Sketch*: without a usable
+//! side pulls what arrived at the other since its cursor; while a peer keeps up, a few
+//! new entries go to it [unasked](push). *Sketch*: without a usable
 //! cursor, or when cursors turn out to lie (a restored backup), one side finds the
 //! difference from symbols of the other's [sketch](crate::sketch), pulls what it lacks
 //! and names what the other lacks. *List*: where that does not work, or would not pay,
@@ -14,6 +15,7 @@
 
 mod answer;
 mod message;
+mod push;
 mod sketching;
 
 use std::collections::VecDeque;
@@ -24,7 +26,7 @@ use serde_bytes::ByteBuf;
 use crate::store::{Cursor, EntryStore, StoreEpoch, StoreError, StoreHead};
 
 use message::GET_IDS_MAX;
-
+use push::Given;
 use sketching::{Finding, Sketching};
 
 pub use answer::{answer_find, answer_get, answer_list, answer_pull, answer_sketch};
@@ -130,6 +132,8 @@ pub struct Session {
     reached: u64,
     /// Our copy when both last said the same.
     equal_at: Option<StoreHead>,
+    /// What the peer has of our copy, while it keeps up.
+    given: Option<Given>,
 }
 
 impl Session {
@@ -150,6 +154,7 @@ impl Session {
             sketched_at: None,
             reached: 0,
             equal_at: None,
+            given: None,
         }
     }
 
@@ -255,6 +260,7 @@ impl Session {
     pub fn on_head(&mut self, head: Head, store: &dyn EntryStore) -> Result<Todo, StoreError> {
         self.theirs = Some(head);
         self.is_denied = false;
+        self.note_given(head, store.head());
         match self.step {
             Step::Idle => self.plan(store),
             // What they wanted to find is here already.
@@ -337,22 +343,28 @@ impl Session {
     }
 
     /// A page arrived: entries to verify, and what to ask for meanwhile. A page
-    /// that was not asked for changes nothing.
+    /// that does not go on where we are changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
     pub fn on_page(
         &mut self,
-        store: StoreEpoch,
+        epoch: StoreEpoch,
         after: u64,
         (upto, more): (u64, bool),
         entries: Vec<ByteBuf>,
-    ) -> Todo {
+        store: &dyn EntryStore,
+    ) -> Result<Todo, StoreError> {
+        self.begin_if_pushed(epoch, after, store)?;
         let Step::Pull(pulling) = &mut self.step else {
-            return Todo::default();
+            return Ok(Todo::default());
         };
         // A page that does not move on would be asked for for ever.
         let moves = upto > pulling.next || (!more && upto == pulling.next);
+        let has_room = pulling.is_asked || pulling.unverified < PAGES_UNVERIFIED_MAX;
         // An answer to what was asked before a restart would leave a gap.
-        if !pulling.is_asked || !moves || after != pulling.next {
-            return Todo::default();
+        if !has_room || !moves || after != pulling.next {
+            return Ok(Todo::default());
         }
         pulling.next = upto;
         self.reached = self.reached.max(upto);
@@ -360,10 +372,10 @@ impl Session {
         pulling.unverified += 1;
         pulling.is_asked = more && pulling.unverified < PAGES_UNVERIFIED_MAX;
         let ask = pulling.is_asked.then_some(Message::Pull { space: self.space, after: upto });
-        let cursor = Cursor { epoch: store, after: upto, has_refused: self.has_refused };
+        let cursor = Cursor { epoch, after: upto, has_refused: self.has_refused };
         let entries = entries.into_iter().map(ByteBuf::into_vec).collect();
         let deliver = Some(Delivery { entries, cursor: Some(cursor) });
-        Todo { ask, deliver, ..Todo::default() }
+        Ok(Todo { ask, deliver, ..Todo::default() })
     }
 
     /// Ids arrived: asks for the missing ones, or for more ids.

@@ -189,6 +189,25 @@ pub trait EntryStore: Send {
     /// [`StoreError`].
     fn superseded(&self, document: DocumentId) -> Result<Vec<Vec<u8>>, StoreError>;
 
+    /// Documents after `after` that have superseded entries, by id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn superseded_documents(
+        &self,
+        after: Option<DocumentId>,
+        count_max: usize,
+    ) -> Result<Vec<DocumentId>, StoreError>;
+
+    /// Deletes superseded entries for good; what is in the set or set aside stays, and the
+    /// set stays as it is: what a bundle among them stood for is still superseded. Returns
+    /// how many bytes that were. A store that others read by themselves keeps them, and
+    /// returns 0.
+    ///
+    /// # Errors
+    /// [`StoreError`]; all are still there.
+    fn forget_superseded(&mut self, ids: &[EntryId]) -> Result<u64, StoreError>;
+
     /// All documents that have entries, by id.
     ///
     /// # Errors

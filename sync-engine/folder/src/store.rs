@@ -362,6 +362,23 @@ impl EntryStore for FolderStore {
         Ok(own)
     }
 
+    fn superseded_documents(
+        &self,
+        after: Option<DocumentId>,
+        count_max: usize,
+    ) -> Result<Vec<DocumentId>, StoreError> {
+        let mut later = BTreeSet::new();
+        for id in &self.view.superseded {
+            later.insert(self.at_its_place(*id)?.header().document);
+        }
+        Ok(later.into_iter().filter(|id| Some(*id) > after).take(count_max).collect())
+    }
+
+    /// Files stay: somebody who shares the folder may not have read the bundle yet.
+    fn forget_superseded(&mut self, _: &[EntryId]) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
     fn documents(&self) -> Result<Vec<DocumentId>, StoreError> {
         let all = self.all().map(|entry| Ok(entry?.header().document));
         Ok(all.collect::<Result<BTreeSet<_>, StoreError>>()?.into_iter().collect())

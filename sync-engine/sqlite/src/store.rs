@@ -269,6 +269,27 @@ impl EntryStore for SqliteStore {
         )
     }
 
+    fn superseded_documents(
+        &self,
+        after: Option<DocumentId>,
+        count_max: usize,
+    ) -> Result<Vec<DocumentId>, StoreError> {
+        let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
+        let after = after.map_or_else(Vec::new, |after| after.0.to_vec());
+        self.read(
+            "SELECT DISTINCT document FROM superseded WHERE document > ?1
+             ORDER BY document LIMIT ?2",
+            (after, count_max),
+            |row| Ok(DocumentId(row.get(0)?)),
+        )
+    }
+
+    fn forget_superseded(&mut self, ids: &[EntryId]) -> Result<u64, StoreError> {
+        let bytes = self.forget_in(ids).map_err(failure)?;
+        self.tally.stored_bytes -= bytes;
+        Ok(bytes)
+    }
+
     fn documents(&self) -> Result<Vec<DocumentId>, StoreError> {
         self.read("SELECT DISTINCT document FROM entries ORDER BY document", [], |row| {
             Ok(DocumentId(row.get(0)?))

@@ -137,6 +137,18 @@ impl EntryStore for Window {
         lock(&self.0).store.superseded(document)
     }
 
+    fn superseded_documents(
+        &self,
+        after: Option<DocumentId>,
+        count_max: usize,
+    ) -> Result<Vec<DocumentId>, StoreError> {
+        lock(&self.0).store.superseded_documents(after, count_max)
+    }
+
+    fn forget_superseded(&mut self, ids: &[EntryId]) -> Result<u64, StoreError> {
+        lock(&self.0).store.forget_superseded(ids)
+    }
+
     fn documents(&self) -> Result<Vec<DocumentId>, StoreError> {
         lock(&self.0).store.documents()
     }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sim::{Counts, Options, Outcome, run};
 
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 2_000;
 
 /// From this many seeds on, every class of faults must have struck.
 const SEEDS_FOR_ALL_FAULTS: u64 = 1_000;
@@ -31,13 +31,13 @@ fn failure(seed: u64, outcome: &Outcome) -> Option<String> {
     let violation = outcome.violation.as_ref()?;
     Some(format!(
         "seed {seed}: {violation}\nreplay: KITH_SIM_SEED={seed} cargo nextest run -p sim \
-         -E 'test(a_thousand_seeds_hold)' --no-capture"
+         -E 'test(two_thousand_seeds_hold)' --no-capture"
     ))
 }
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "measures how long the seeds take; decides nothing")]
-fn a_thousand_seeds_hold() {
+fn two_thousand_seeds_hold() {
     let _turn = turn();
     if let Some(seed) = number("KITH_SIM_SEED") {
         return replay(seed);

@@ -3,6 +3,7 @@
 //! Invariant: the graph is a function of the set and of the moment that expiry is
 //! measured at; [`Graph::derive`] gives the same answer for every order of arrival.
 
+mod pinners;
 mod write_limit;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -206,6 +206,11 @@ pub(crate) struct Compaction {
     bundle_bytes: u64,
     /// Documents that wait until nobody writes for a moment, or for more changes.
     waiting: u64,
+    /// Entries that were deleted because a bundle stands for them, and everybody has it who
+    /// may remove members.
+    collected_entries: u64,
+    /// Bytes of these.
+    collected_bytes: u64,
 }
 
 /// A history that contradicts itself: worth a look by a person.
@@ -247,6 +252,8 @@ pub(crate) async fn status(State(app): State<App>) -> Answer<Overview> {
         entry_bytes: counts.entry_bytes,
         bundle_bytes: counts.bundle_bytes,
         waiting: counts.waiting,
+        collected_entries: status.collection.entries,
+        collected_bytes: status.collection.bytes,
     };
     let alarms = status.anomalies.iter().map(|(kind, device)| Alarm {
         kind: kind.word(),

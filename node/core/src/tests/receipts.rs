@@ -3,7 +3,7 @@ use crate::request::{DescriptionChange, DocumentView, Durability};
 
 impl Company {
     /// Lets time pass, and timers fire.
-    fn wait(&mut self, time: Duration) {
+    pub(super) fn wait(&mut self, time: Duration) {
         self.wall += u64::try_from(time.as_millis()).expect("short");
         for at in 0..self.nodes.len() {
             self.inbox.push_back((at, Input::Timeout));

@@ -35,6 +35,19 @@ pub enum Body {
     Bundle(Vec<u8>),
 }
 
+impl Body {
+    /// The changes in it; `None` when it cannot be read.
+    pub(super) fn hashes(&self) -> Option<BTreeSet<ChangeHash>> {
+        match self {
+            Self::Change(bytes) => {
+                let change = guarded(|| Change::from_bytes(bytes.clone()).ok()).flatten()?;
+                Some(BTreeSet::from([change.hash()]))
+            }
+            Self::Bundle(bytes) => Bundle::decode(bytes).ok()?.hashes(),
+        }
+    }
+}
+
 impl From<Vec<u8>> for Body {
     fn from(change: Vec<u8>) -> Self {
         Self::Change(change)

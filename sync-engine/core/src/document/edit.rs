@@ -52,9 +52,9 @@ impl Document {
         let wanted: Map<String, Value> =
             user_keys(root).map(|(key, value)| (key.clone(), value.clone())).collect();
         json::update_map(&mut self.auto, &ROOT, &wanted, 0)?;
-        if self.read_meta().source != meta.source
+        if let Some(source) = &meta.source
+            && self.read_meta().source.as_ref() != Some(source)
             && let Some((AutomergeValue::Object(_), own)) = self.auto.get(ROOT, RESERVED_KEY)?
-            && let Some(source) = &meta.source
         {
             self.auto.put(&own, "source", ScalarValue::Bytes(source.clone()))?;
         }

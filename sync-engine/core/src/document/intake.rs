@@ -212,9 +212,34 @@ impl Intake {
         if self.ready.iter().map(cost).sum::<u64>() > CATCH_UP_MAX {
             return false;
         }
-        self.settle_ready(auto);
+        let is_fit = self.settle_at_once(auto);
         self.shed();
-        true
+        is_fit
+    }
+
+    /// Applies what is ready without a copy to go back to, which would cost as much as
+    /// the document is large, for each change. If Automerge refuses, it is unfit. Where
+    /// something was refused before, more may follow: then it is worth the copy.
+    fn settle_at_once(&mut self, auto: &mut AutoCommit) -> bool {
+        let mut ahead = Ahead::default();
+        for brought in &self.ready {
+            match self.turn(&brought.change, &ahead) {
+                Ok(turn) if self.refused.is_empty() => {
+                    ahead.note(&brought.change, Some(brought.entry), turn);
+                }
+                Ok(_) | Err(_) => {
+                    self.settle_ready(auto);
+                    return true;
+                }
+            }
+        }
+        let ready = self.take_ready();
+        let is_fit = ready.is_empty() || apply(auto, &ready);
+        if is_fit {
+            self.operations += ready.iter().map(Brought::operations).sum::<u64>();
+            self.keep(ahead);
+        }
+        is_fit
     }
 
     /// Finds the place of a change: with those that are ready, or waiting.
@@ -274,10 +299,14 @@ impl Intake {
     }
 
     fn settle_ready(&mut self, auto: &mut AutoCommit) {
-        let ready = std::mem::take(&mut self.ready);
+        let ready = self.take_ready();
+        self.settle(auto, ready, false);
+    }
+
+    fn take_ready(&mut self) -> Vec<Brought> {
         self.is_ready.clear();
         self.ready_bytes = 0;
-        self.settle(auto, ready, false);
+        std::mem::take(&mut self.ready)
     }
 
     /// Applies what can be, and finds what cannot by halving. What has no place after

@@ -1,8 +1,10 @@
 //! Bundles, as the node asks for them.
 
-use node_model::{DocumentId, SpaceId};
+use std::collections::BTreeMap;
 
-use super::{Compacted, EngineError, SyncEngine, Writer};
+use node_model::{DeviceId, DocumentId, EntryId, SpaceId};
+
+use super::{Collected, Compacted, EngineError, SyncEngine, Writer};
 
 impl SyncEngine {
     /// Stages a bundle of what this device wrote in a document; `None` when that is not
@@ -18,6 +20,36 @@ impl SyncEngine {
         one_epoch: bool,
     ) -> Result<Option<Compacted>, EngineError> {
         self.space_mut(space)?.compact(writer, document, one_epoch)
+    }
+
+    /// The first document after `after` that has superseded entries.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn next_superseded(
+        &self,
+        space: SpaceId,
+        after: Option<DocumentId>,
+    ) -> Result<Option<DocumentId>, EngineError> {
+        let space = self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?;
+        Ok(space.store.superseded_documents(after, 1)?.into_iter().next())
+    }
+
+    /// Deletes superseded entries of a document, by id, after `after`, as many as are
+    /// looked at in one go: those that bundles stand for which are at a place up to what
+    /// `agreed` says of their author, and whose changes are all carried by something in the
+    /// set.
+    ///
+    /// # Errors
+    /// [`EngineError`]; [`EngineError::NoKey`] where nobody can look into a bundle.
+    pub fn collect(
+        &mut self,
+        space: SpaceId,
+        document: DocumentId,
+        after: Option<EntryId>,
+        agreed: &BTreeMap<DeviceId, u64>,
+    ) -> Result<Collected, EngineError> {
+        self.space_mut(space)?.collect(document, after, agreed)
     }
 
     /// How many changes to each document became durable here since this was last asked.

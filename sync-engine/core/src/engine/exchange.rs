@@ -139,9 +139,14 @@ impl SyncEngine {
                 }
                 Ok(())
             }
-            Message::Pull { space, after } => self.answer(peer, space, may_hold, |store| {
-                reconcile::answer_pull(space, after, peer, store)
-            }),
+            Message::Pull { space, after } => {
+                if let Some(session) = self.sessions.get_mut(&(space, peer)) {
+                    session.on_pull_asked();
+                }
+                self.answer(peer, space, may_hold, |store| {
+                    reconcile::answer_pull(space, after, peer, store)
+                })
+            }
             Message::List { space, after } => {
                 let todo = self.sessions.get_mut(&(space, peer)).map(Session::on_list_asked);
                 self.answer(peer, space, may_hold, |store| {
@@ -234,11 +239,15 @@ impl SyncEngine {
             Some(facts) if may_hold(space) => answer(facts.store.as_ref())?,
             Some(_) | None => Message::Denied { space },
         };
-        if let Message::Page { entries, .. } | Message::Entries { entries, .. } = &message {
+        self.send_entries(space, peer, &message);
+        Ok(())
+    }
+
+    fn send_entries(&mut self, space: SpaceId, peer: DeviceId, message: &Message) {
+        if let Message::Page { entries, .. } | Message::Entries { entries, .. } = message {
             self.traffic(space, peer).pushed += entries.len() as u64;
         }
-        self.send(peer, &message);
-        Ok(())
+        self.send(peer, message);
     }
 
     fn on_answer(&mut self, peer: DeviceId, answer: Message) -> Result<(), StoreError> {
@@ -259,7 +268,7 @@ impl SyncEngine {
         };
         let todo = match answer {
             Message::Page { store, after, upto, more, entries, .. } => {
-                session.on_page(store, after, (upto, more), entries)
+                session.on_page(store, after, (upto, more), entries, facts.store.as_ref())?
             }
             Message::Ids { after, upto, more, ids, .. } => {
                 session.on_ids(after, (upto, more), &ids, facts.store.as_ref())?
@@ -395,10 +404,13 @@ impl SyncEngine {
                 continue;
             }
             if let Some(head) = session.announce(facts.store.as_ref())? {
-                heads.push((*peer, head));
+                heads.push((*peer, session.push(facts.store.as_ref())?, head));
             }
         }
-        for (peer, head) in heads {
+        for (peer, page, head) in heads {
+            if let Some(page) = page {
+                self.send_entries(space, peer, &page);
+            }
             self.send(peer, &Message::Heads { protocol: PROTOCOL, heads: vec![head] });
             self.tell_if_equal(space, peer);
         }

@@ -25,7 +25,7 @@ pub use self::{
     carried::Carried,
     exchange::FrameError,
     findings::{CopyFacts, DocumentTrouble, RefusedEntries},
-    space::Compacted,
+    space::{Collected, Compacted},
     views::Changes,
 };
 

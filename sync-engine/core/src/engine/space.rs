@@ -1,5 +1,6 @@
 //! One space: its store, its keys, the documents that are loaded.
 
+mod collect;
 mod compact;
 mod loaded;
 mod sort;
@@ -10,7 +11,7 @@ use node_model::{
     BlobId, DeviceId, DocumentId, EntryId, Epoch, SpaceId, limit::ENTRY_DEPS_MAX, seal::SealKey,
 };
 
-pub use self::compact::Compacted;
+pub use self::{collect::Collected, compact::Compacted};
 
 use self::loaded::Loaded;
 use super::{EngineError, Writer, findings::Health};

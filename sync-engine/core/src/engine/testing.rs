@@ -3,12 +3,12 @@
 use node_model::{DocumentId, Epoch, SpaceId, Timestamp, seal::SealKey, sign::Signer};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{SyncEngine, Writer};
+use super::{Compacted, SyncEngine, Writer};
 use crate::{
     document::Meta,
-    entry::VerifiedEntry,
+    entry::{Draft, EntryKind, VerifiedEntry, covers::Covers},
     json::Pointer,
     store::{Batch, EntryStore, MemoryStore, StoreEpoch},
 };
@@ -78,6 +78,25 @@ impl Node {
         });
     }
 
+    pub(super) fn begin(&mut self) {
+        self.fill(&json!({"list": []}));
+    }
+
+    pub(super) fn add(&mut self, count: usize) {
+        (0..count).for_each(|number| self.set("/list/-", &json!(number)));
+    }
+
+    pub(super) fn compact(&mut self, one_epoch: bool) -> Option<Compacted> {
+        self.write(|engine, writer| engine.compact(writer, SPACE, DOCUMENT, one_epoch))
+            .expect("it is there")
+    }
+
+    pub(super) fn take(&mut self, entries: Vec<VerifiedEntry>) {
+        let results = entries.into_iter().map(Ok).collect();
+        self.engine.on_carried(SPACE, results, &mut |_| true).expect("memory");
+        self.engine.flush().result(SPACE).expect("memory");
+    }
+
     pub(super) fn value(&mut self) -> Value {
         self.engine.document(SPACE, DOCUMENT).expect("the document").value()
     }
@@ -85,4 +104,26 @@ impl Node {
 
 pub(super) fn key_of(epoch: Epoch) -> SealKey {
     SealKey::from_bytes([epoch.0.to_le_bytes()[0]; 32])
+}
+
+/// A bundle by node 1 that stands for all of its `singles`, and holds the first `count`.
+pub(super) fn lying_bundle(singles: &[VerifiedEntry], count: usize) -> VerifiedEntry {
+    let numbers = singles.iter().map(|entry| (entry.header().run, entry.header().sequence));
+    let covers = Covers::of(&numbers.collect()).expect("few");
+    let mut liar = Node::new(1, &singles[..count]);
+    let ids = singles[..count].iter().map(VerifiedEntry::id).collect();
+    let bundled = liar.engine.document(SPACE, DOCUMENT).expect("there").bundle(&ids).expect("some");
+    let draft = Draft {
+        space: SPACE,
+        document: DOCUMENT,
+        kind: EntryKind::Bundle,
+        run: singles[0].header().run,
+        sequence: singles.len() as u64,
+        prev: None,
+        deps: vec![],
+        covers,
+        blobs: vec![],
+    };
+    let key = (Epoch::FIRST, &key_of(Epoch::FIRST));
+    draft.seal(&mut liar.entropy, &liar.signer, key, &bundled.body).expect("small")
 }

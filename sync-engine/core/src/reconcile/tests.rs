@@ -38,6 +38,7 @@ struct Pair {
     /// Bytes of all messages but entries.
     overhead_bytes: usize,
     lists: usize,
+    pushes: usize,
 }
 
 const DEVICES: [DeviceId; 2] = [DeviceId([10; 32]), DeviceId([11; 32])];
@@ -50,7 +51,7 @@ fn sessions() -> [Session; 2] {
 impl Pair {
     fn new(stores: [MemoryStore; 2]) -> Self {
         let sessions = sessions();
-        Self { stores, sessions, messages: 0, entries: 0, overhead_bytes: 0, lists: 0 }
+        Self { stores, sessions, messages: 0, entries: 0, overhead_bytes: 0, lists: 0, pushes: 0 }
     }
 
     fn reconnect(&mut self) {
@@ -81,6 +82,9 @@ impl Pair {
             return;
         }
         if let Some(head) = self.sessions[side].announce(&self.stores[side]).expect("reads") {
+            let page = self.sessions[side].push(&self.stores[side]).expect("reads");
+            self.pushes += usize::from(page.is_some());
+            queue.extend(page.map(|page| (1 - side, page)));
             queue.push_back((1 - side, Message::Heads { protocol: PROTOCOL, heads: vec![head] }));
         }
     }
@@ -95,7 +99,10 @@ impl Pair {
                 todo = session.on_head(heads[0], store).expect("reads");
                 None
             }
-            Message::Pull { after, .. } => Some(answer_pull(SPACE, after, peer, store)),
+            Message::Pull { after, .. } => {
+                session.on_pull_asked();
+                Some(answer_pull(SPACE, after, peer, store))
+            }
             Message::List { after, .. } => {
                 todo = session.on_list_asked();
                 Some(answer_list(SPACE, after, store))
@@ -115,7 +122,7 @@ impl Pair {
             }
             Message::Page { store: epoch, after, upto, more, entries, .. } => {
                 self.entries += entries.len();
-                todo = session.on_page(epoch, after, (upto, more), entries);
+                todo = session.on_page(epoch, after, (upto, more), entries, store).expect("reads");
                 None
             }
             Message::Ids { after, upto, more, ids, .. } => {
@@ -227,6 +234,62 @@ fn what_is_equal_costs_one_message_each() {
 }
 
 #[test]
+fn who_keeps_up_is_sent_what_is_new_unasked() {
+    let all = entries(1, 400);
+    let mut pair = Pair::new([store(1, &all[..10]), store(2, &[])]);
+    pair.run();
+    let write = |pair: &mut Pair, entries: &[VerifiedEntry]| {
+        let batch = Batch { entries: entries.to_vec(), ..Batch::default() };
+        pair.stores[0].append(&[batch]).expect("keeps");
+        (pair.messages, pair.entries, pair.pushes) = (0, 0, 0);
+        pair.run();
+        pair.assert_equal();
+        (pair.messages, pair.entries, pair.pushes)
+    };
+    // A page with the head, and the head that it leads to.
+    assert_eq!(write(&mut pair, &all[10..11]), (3, 1, 1));
+    assert_eq!(write(&mut pair, &all[11..14]), (3, 3, 1));
+    // So much is asked for, in the peer's own time.
+    assert_eq!(write(&mut pair, &all[14..390]).2, 0);
+    assert_eq!(write(&mut pair, &all[390..391]), (3, 1, 1));
+    // With a new connection it has to say again how far it is.
+    pair.reconnect();
+    assert_eq!(write(&mut pair, &all[391..392]).2, 0);
+    // What came from the other side does not go back, and what follows still fits.
+    let theirs = entries(2, 1);
+    pair.stores[1].append(&[Batch { entries: theirs, ..Batch::default() }]).expect("keeps");
+    pair.run();
+    pair.assert_equal();
+    assert_eq!(write(&mut pair, &all[392..393]), (3, 1, 1));
+}
+
+#[test]
+fn a_page_that_nobody_asked_for_must_go_on_where_we_are() {
+    let all = entries(1, 4);
+    let [mut here, there] = [store(1, &[]), store(2, &all)];
+    let peer = DEVICES[1];
+    let epoch = there.head().epoch;
+    let cursor = Some(Cursor { epoch, after: 2, has_refused: false });
+    let batch = Batch { entries: all[..2].to_vec(), source: Some(peer), cursor };
+    here.append(&[batch]).expect("keeps");
+    let [mut session, _] = sessions();
+    let bytes = |entry: &VerifiedEntry| ByteBuf::from(entry.bytes());
+    let mut page = |(epoch, after, upto)| {
+        let entries = vec![bytes(&all[2])];
+        session.on_page(epoch, after, (upto, false), entries, &here).expect("reads").deliver
+    };
+    assert_eq!(page((epoch, 3, 4)), None, "a gap");
+    assert_eq!(page((epoch, 1, 3)), None, "what is here");
+    assert_eq!(page((StoreEpoch([9; 16]), 2, 3)), None, "another copy");
+    assert_eq!(page((epoch, 2, 1)), None, "backwards");
+    // Each goes on where the one before ended, as many as may wait to be verified.
+    for after in 2..2 + u64::from(PAGES_UNVERIFIED_MAX) {
+        assert!(page((epoch, after, after + 1)).is_some(), "{after}");
+    }
+    assert_eq!(page((epoch, 6, 7)), None, "too many at once");
+}
+
+#[test]
 fn a_copy_that_was_restored_from_a_backup_heals() {
     let all = entries(1, 100);
     let mut pair = Pair::new([store(1, &all), store(2, &[])]);
@@ -254,10 +317,10 @@ fn an_answer_to_an_earlier_question_is_not_taken() {
     let mut session = Session::new(SPACE, DeviceId([1; 32]), PEER);
     let asked = session.on_head(head, &here).expect("reads").ask;
     assert_eq!(asked, Some(Message::Pull { space: SPACE, after: 0 }));
-    let stale = session.on_page(told.epoch, 7, (10, false), vec![]);
-    assert_eq!(stale, Todo::default());
-    let right = session.on_page(told.epoch, 0, (10, false), vec![]);
-    assert!(right.deliver.is_some());
+    let mut page_after =
+        |after| session.on_page(told.epoch, after, (10, false), vec![], &here).expect("reads");
+    assert_eq!(page_after(7), Todo::default());
+    assert!(page_after(0).deliver.is_some());
 }
 
 /// Two copies of `count` entries that never met, of which each lacks some of the other's.

@@ -242,6 +242,41 @@ fn check_bundles<S: EntryStore>(
 
     assert_eq!(append(&mut store, &[&large])?, [large.id()]);
     assert_eq!(store.head().entries, before.entries + 3);
+    check_forgetting(store, &singles, [&small, &large], reopen)
+}
+
+/// What bundles stand for goes, and nothing else changes.
+fn check_forgetting<S: EntryStore>(
+    mut store: S,
+    singles: &[VerifiedEntry],
+    [small, large]: [&VerifiedEntry; 2],
+    reopen: &impl Fn(S) -> Result<S, StoreError>,
+) -> Result<(), StoreError> {
+    let document = DocumentId([0; 16]);
+    assert_eq!(store.superseded_documents(None, 9)?, [document]);
+    assert_eq!(store.superseded_documents(Some(document), 9)?, []);
+    assert_eq!(store.superseded_documents(None, 0)?, []);
+    let (head, stored, blobs) = (store.head(), store.stored_bytes(), store.blobs()?);
+    let superseded = store.superseded(document)?;
+    let gone = [&singles[0], small];
+    let ids = [singles[0].id(), small.id(), large.id(), singles[1].id(), EntryId([0; 32])];
+    let bytes = store.forget_superseded(&ids)?;
+    let mut store = reopen(store)?;
+    assert_eq!(store.head(), head, "the set is as it was");
+    assert_eq!(store.stored_bytes(), stored - bytes);
+    assert_eq!(store.blobs()?, blobs);
+    assert!(store.contains(large.id())? && store.contains(singles[1].id())?, "in the set");
+    if bytes == 0 {
+        assert_eq!(store.superseded(document)?, superseded, "all of it or nothing");
+        return Ok(());
+    }
+    assert_eq!(bytes, gone.iter().map(|entry| entry.bytes().len() as u64).sum::<u64>());
+    for entry in gone {
+        assert!(!store.contains(entry.id())?);
+    }
+    let again = Batch { entries: vec![singles[0].clone()], ..Batch::default() };
+    assert_eq!(store.append(&[again])?, [], "a bundle still stands for it");
+    assert_eq!(store.head().digest, head.digest);
     Ok(())
 }
 

@@ -181,6 +181,21 @@ impl EntryStore for MemoryStore {
         Ok(own.map(|(entry, _)| entry.bytes().to_vec()).collect())
     }
 
+    fn superseded_documents(
+        &self,
+        after: Option<DocumentId>,
+        count_max: usize,
+    ) -> Result<Vec<DocumentId>, StoreError> {
+        let all = self.superseded.values().map(|(entry, _)| entry.header().document);
+        let later: BTreeSet<DocumentId> = all.filter(|id| Some(*id) > after).collect();
+        Ok(later.into_iter().take(count_max).collect())
+    }
+
+    fn forget_superseded(&mut self, ids: &[EntryId]) -> Result<u64, StoreError> {
+        let gone = ids.iter().filter_map(|id| self.superseded.remove(id));
+        Ok(gone.map(|(entry, _)| entry.bytes().len() as u64).sum())
+    }
+
     fn documents(&self) -> Result<Vec<DocumentId>, StoreError> {
         let all = self.arrivals.values().map(|(entry, _)| entry.header().document);
         Ok(all.collect::<BTreeSet<_>>().into_iter().collect())

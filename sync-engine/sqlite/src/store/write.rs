@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{DeviceId, DocumentId, EntryId, cbor};
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 use sync_engine_core::{
     digest::SetDigest,
     entry::{
@@ -138,6 +138,23 @@ impl SqliteStore {
         transaction.execute("UPDATE head SET epoch = ?1", [epoch.0])?;
         transaction.commit()?;
         Ok(tally)
+    }
+
+    /// Returns how many bytes are gone. Their pages are used again.
+    pub(super) fn forget_in(&self, ids: &[EntryId]) -> rusqlite::Result<u64> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let mut bytes = 0;
+        for id in ids {
+            let gone: Option<i64> = transaction
+                .prepare_cached("DELETE FROM superseded WHERE id = ?1 RETURNING length(bytes)")?
+                .query_row([id.0], |row| row.get(0))
+                .optional()?;
+            bytes += gone.unwrap_or_default().unsigned_abs();
+        }
+        let tally = Tally { stored_bytes: self.tally.stored_bytes - bytes, ..self.tally.clone() };
+        write_head(&transaction, &tally)?;
+        transaction.commit()?;
+        Ok(bytes)
     }
 }
 

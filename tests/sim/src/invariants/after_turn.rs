@@ -9,7 +9,11 @@ use sync_engine_core::{
     store::{Arrival, EntryStore as _},
 };
 
-use super::{Verdict, all_ids, at_start::held_still, read, store};
+use super::{
+    Verdict, all_ids,
+    at_start::{held_still, is_kept},
+    read, store,
+};
 use crate::{
     reference::{self, Promise},
     turn::Turn,
@@ -141,7 +145,7 @@ pub(super) fn store_only_grows(world: &mut World, turn: &Turn) -> Verdict {
         let now: BTreeSet<EntryId> = ids.iter().copied().collect();
         let process = world.machines[turn.machine].process.as_ref();
         let window = process.and_then(|process| process.stores.get(*space)).ok_or("no store")?;
-        let still = held_still(&window, &held, ids)?;
+        let still = held_still(&window, &world.reference.bytes, &held, ids)?;
         let mut lost = still.iter().filter(|id| !now.contains(*id));
         if let Some(id) = lost.find(|id| !world.is_by_leaving(**id)) {
             return Err(format!("machine {} set {id} aside", turn.machine));
@@ -166,7 +170,7 @@ pub(super) fn store_only_grows(world: &mut World, turn: &Turn) -> Verdict {
             held.push(read(bytes)?.id());
         }
         let now = all_ids(&window)?;
-        *held = held_still(&window, held, &now)?;
+        *held = held_still(&window, &world.reference.bytes, held, &now)?;
         if *held != now {
             return Err(format!(
                 "machine {}: {} entries were stored, now others are there: {}",
@@ -192,7 +196,7 @@ pub(super) fn cursor_tells_the_truth(world: &mut World, turn: &Turn) -> Verdict 
         }
         let read = theirs.ids(0, usize::MAX).map_err(|error| error.to_string())?;
         for (place, id) in read.into_iter().take_while(|(place, _)| *place <= cursor.after) {
-            let is_here = own.contains(id).map_err(|error| error.to_string())?;
+            let is_here = is_kept(&own, &world.reference.bytes, id)?;
             if !is_here && !world.is_by_leaving(id) {
                 return Err(format!(
                     "machine {} read {number} up to {}, but lacks {id} at {place}",

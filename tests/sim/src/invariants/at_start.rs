@@ -1,6 +1,6 @@
 //! What must hold when a node has started.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::EntryId;
 use sync_engine_core::store::EntryStore as _;
@@ -21,13 +21,12 @@ pub(super) fn stored_survives(world: &mut World, machine: usize) -> Verdict {
         if is_reordered {
             // Something was set aside, and then the power went.
             let now: BTreeSet<_> = ids.iter().copied().collect();
-            let superseded = |id: &EntryId| window.contains(*id).unwrap_or(false);
-            let mut lost =
-                held.iter().filter(|id| !now.contains(*id) && !superseded(id)).peekable();
+            let still = held_still(&window, &world.reference.bytes, &held, &ids)?;
+            let mut lost = still.iter().filter(|id| !now.contains(*id)).peekable();
             if lost.peek().is_none() || !lost.all(|id| world.is_by_leaving(*id)) {
                 return Err(format!("machine {machine}, space {space}: it is another copy now"));
             }
-        } else if !ids.starts_with(&held_still(&window, &held, &ids)?) {
+        } else if !ids.starts_with(&held_still(&window, &world.reference.bytes, &held, &ids)?) {
             return Err(format!(
                 "machine {machine}, space {space}: {} entries were stored, now {} are there",
                 held.len(),
@@ -44,18 +43,37 @@ pub(super) fn stored_survives(world: &mut World, machine: usize) -> Verdict {
     Ok(())
 }
 
+/// Whether a store has an entry, or has deleted it because a bundle in it stands for it.
+pub(super) fn is_kept(
+    window: &Window,
+    bytes: &BTreeMap<EntryId, Vec<u8>>,
+    id: EntryId,
+) -> Result<bool, String> {
+    if window.contains(id).map_err(|error| error.to_string())? {
+        return Ok(true);
+    }
+    let Some(bytes) = bytes.get(&id) else { return Ok(false) };
+    let gone = read(bytes)?;
+    let others = window.document(gone.header().document).map_err(|error| error.to_string())?;
+    for other in others {
+        if read(&other)?.covers(gone.header()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Of what was in a set, what no bundle stands for by now.
 pub(super) fn held_still(
     window: &Window,
+    bytes: &BTreeMap<EntryId, Vec<u8>>,
     held: &[EntryId],
     now: &[EntryId],
 ) -> Result<Vec<EntryId>, String> {
     let now: BTreeSet<_> = now.iter().collect();
     let mut still = Vec::with_capacity(held.len());
     for id in held {
-        let is_superseded =
-            !now.contains(id) && window.contains(*id).map_err(|error| error.to_string())?;
-        if !is_superseded {
+        if now.contains(id) || !is_kept(window, bytes, *id)? {
             still.push(*id);
         }
     }

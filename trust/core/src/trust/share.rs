@@ -195,8 +195,10 @@ impl Trust {
         groups
     }
 
-    /// A membership statement with everything that its issuer knew.
-    fn with_past(&self, id: AttestationId) -> BTreeSet<AttestationId> {
+    /// A membership statement with everything that its issuer knew; without all of it, it
+    /// does not count.
+    #[must_use]
+    pub fn with_past(&self, id: AttestationId) -> BTreeSet<AttestationId> {
         let mut found = BTreeSet::new();
         let mut waiting = vec![id];
         while let Some(id) = waiting.pop() {

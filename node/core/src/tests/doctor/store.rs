@@ -114,6 +114,18 @@ impl EntryStore for Shelved {
         self.look(|it| it.superseded(document))
     }
 
+    fn superseded_documents(
+        &self,
+        after: Option<DocumentId>,
+        count_max: usize,
+    ) -> Result<Vec<DocumentId>, StoreError> {
+        self.look(|it| it.superseded_documents(after, count_max))
+    }
+
+    fn forget_superseded(&mut self, ids: &[EntryId]) -> Result<u64, StoreError> {
+        self.look(|it| it.forget_superseded(ids))
+    }
+
     fn documents(&self) -> Result<Vec<DocumentId>, StoreError> {
         self.look(|it| it.documents())
     }

@@ -19,29 +19,33 @@ const BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Loaded documents, and which of them were used last.
 #[derive(Default)]
 pub(super) struct Loaded {
-    documents: BTreeMap<DocumentId, Document>,
+    /// With the memory that each took when it came.
+    documents: BTreeMap<DocumentId, (Document, u64)>,
+    /// The sum of these.
+    bytes: u64,
     /// Oldest first.
     recent: Vec<DocumentId>,
 }
 
 impl Loaded {
     pub(super) fn get(&self, id: DocumentId) -> Option<&Document> {
-        self.documents.get(&id)
+        self.documents.get(&id).map(|(document, _)| document)
     }
 
     pub(super) fn get_mut(&mut self, id: DocumentId) -> Option<&mut Document> {
-        self.documents.get_mut(&id)
+        self.documents.get_mut(&id).map(|(document, _)| document)
     }
 
     /// Takes a document out, or forgets it.
     pub(super) fn take(&mut self, id: DocumentId) -> Option<Document> {
+        let (document, bytes) = self.documents.remove(&id)?;
         self.recent.retain(|recent| *recent != id);
-        self.documents.remove(&id)
+        self.bytes -= bytes;
+        Some(document)
     }
 
     pub(super) fn clear(&mut self) {
-        self.documents.clear();
-        self.recent.clear();
+        *self = Self::default();
     }
 
     /// Keeps a document as the last one used, and forgets those that are too many
@@ -52,17 +56,22 @@ impl Loaded {
         document: Document,
         staged: &BTreeSet<DocumentId>,
     ) {
-        let others = self.documents.values().map(Document::memory_bytes).sum::<u64>();
-        let mut bytes = others.saturating_add(document.memory_bytes());
-        let settled = self.recent.iter().filter(|recent| !staged.contains(*recent));
-        for oldest in settled.copied().collect::<Vec<_>>() {
-            if self.documents.len() < DOCUMENTS_MAX && bytes <= BYTES_MAX {
-                break;
+        let bytes = document.memory_bytes();
+        if self.is_full(bytes) {
+            let settled = self.recent.iter().filter(|recent| !staged.contains(*recent));
+            for oldest in settled.copied().collect::<Vec<_>>() {
+                if !self.is_full(bytes) {
+                    break;
+                }
+                self.take(oldest);
             }
-            let freed = self.take(oldest);
-            bytes -= freed.map_or(0, |document| document.memory_bytes());
         }
+        self.bytes += bytes;
         self.recent.push(id);
-        self.documents.insert(id, document);
+        self.documents.insert(id, (document, bytes));
+    }
+
+    fn is_full(&self, more: u64) -> bool {
+        self.documents.len() >= DOCUMENTS_MAX || self.bytes.saturating_add(more) > BYTES_MAX
     }
 }

@@ -1,29 +1,7 @@
 use node_model::Epoch;
-use serde_json::json;
 
 use super::*;
-use crate::engine::testing::{DOCUMENT, Node, SPACE, key_of};
-
-impl Node {
-    fn begin(&mut self) {
-        self.fill(&json!({"list": []}));
-    }
-
-    fn add(&mut self, count: usize) {
-        (0..count).for_each(|number| self.set("/list/-", &json!(number)));
-    }
-
-    fn compact(&mut self, one_epoch: bool) -> Option<Compacted> {
-        self.write(|engine, writer| engine.compact(writer, SPACE, DOCUMENT, one_epoch))
-            .expect("it is there")
-    }
-
-    fn take(&mut self, entries: Vec<VerifiedEntry>) {
-        let results = entries.into_iter().map(Ok).collect();
-        self.engine.on_carried(SPACE, results, &mut |_| true).expect("memory");
-        self.engine.flush().result(SPACE).expect("memory");
-    }
-}
+use crate::engine::testing::{DOCUMENT, Node, SPACE, lying_bundle};
 
 #[test]
 fn what_one_wrote_becomes_one_entry_and_reads_the_same() {
@@ -135,27 +113,7 @@ fn what_a_lying_bundle_left_out_is_found_where_it_was_kept() {
     ada.add(6);
     let singles = ada.stored();
     let value = ada.value();
-    // It stands for all, and holds all but one.
-    let some: Vec<VerifiedEntry> = singles[..3].to_vec();
-    let numbers = singles.iter().map(|entry| (entry.header().run, entry.header().sequence));
-    let covers = Covers::of(&numbers.collect()).expect("few");
-    let mut liar = Node::new(1, &some);
-    let ids = some.iter().map(VerifiedEntry::id).collect();
-    let bundled = liar.engine.document(SPACE, DOCUMENT).expect("there").bundle(&ids).expect("some");
-    let draft = Draft {
-        space: SPACE,
-        document: DOCUMENT,
-        kind: EntryKind::Bundle,
-        run: singles[0].header().run,
-        sequence: 7,
-        prev: None,
-        deps: vec![],
-        covers,
-        blobs: vec![],
-    };
-    let lie = draft
-        .seal(&mut liar.entropy, &liar.signer, (Epoch::FIRST, &key_of(Epoch::FIRST)), &bundled.body)
-        .expect("small");
+    let lie = lying_bundle(&singles, 3);
     let mut ben = Node::new(2, &singles);
     ben.add(1);
     let with_own = ben.value();

@@ -1,0 +1,112 @@
+//! When entries that bundles stand for are deleted.
+//!
+//! Once every device that may cut off what their author wrote has signed a
+//! [receipt](crate::receipts) for a state with the bundle: a removal that it says from then
+//! on leaves the bundle whole. A device that is never seen again holds that up, until it is
+//! taken back.
+//!
+//! Invariant: a little at a time; nobody waits for it.
+//! Non-goal: what is in a bundle; the sync engine looks.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use node_model::{DeviceId, DocumentId, EntryId, Now, SpaceId};
+use sync_engine_core::EngineError;
+
+use crate::node::Node;
+
+/// How long after something may have become safe to delete it is looked for: who writes,
+/// writes more, and receipts of others follow.
+const DELAY: Duration = Duration::from_secs(10);
+
+/// Between two steps, for whatever else is to be done.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How far a space has been looked through.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    /// Documents up to this one are done.
+    document: Option<DocumentId>,
+    /// Entries of the next one, up to this one.
+    entry: Option<EntryId>,
+}
+
+/// What was deleted since the node started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CollectionCounts {
+    /// Entries.
+    pub entries: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Spaces to look through.
+#[derive(Debug, Default)]
+pub(crate) struct Collection {
+    spaces: BTreeMap<SpaceId, Progress>,
+    pub(crate) due: Option<Duration>,
+    pub(crate) counts: CollectionCounts,
+}
+
+impl Node {
+    /// Something in a space may have become safe to delete.
+    pub(crate) fn collect_soon(&mut self, now: Now, space: SpaceId) {
+        self.collection.spaces.insert(space, Progress::default());
+        self.collection.due.get_or_insert(now.monotonic + DELAY);
+    }
+
+    /// Does a step, if it is time.
+    pub(crate) fn collect_some(&mut self, now: Now) {
+        if self.collection.due.is_none_or(|due| now.monotonic < due) {
+            return;
+        }
+        self.collection.due = None;
+        let Some((space, progress)) = self.collection.spaces.pop_first() else { return };
+        match self.collect_step(space, progress) {
+            Ok(Some(progress)) => {
+                self.collection.spaces.insert(space, progress);
+            }
+            // Whoever cannot look into a bundle keeps what it stands for.
+            Ok(None) | Err(EngineError::NoKey) => {}
+            Err(error) => tracing::warn!(%space, %error, "could not delete what is superseded"),
+        }
+        if !self.collection.spaces.is_empty() {
+            self.collection.due = Some(now.monotonic + PAUSE);
+        }
+    }
+
+    fn collect_step(
+        &mut self,
+        space: SpaceId,
+        progress: Progress,
+    ) -> Result<Option<Progress>, EngineError> {
+        let Some(document) = self.sync.next_superseded(space, progress.document)? else {
+            return Ok(None);
+        };
+        let agreed = self.agreed(space);
+        let collected = self.sync.collect(space, document, progress.entry, &agreed)?;
+        self.collection.counts.entries += collected.entries;
+        self.collection.counts.bytes += collected.bytes;
+        Ok(Some(match collected.reached {
+            Some(entry) => Progress { entry: Some(entry), ..progress },
+            None => Progress { document: Some(document), entry: None },
+        }))
+    }
+
+    /// For each author: up to which place of our store everybody has the entries who may
+    /// cut some of them off.
+    fn agreed(&self, space: SpaceId) -> BTreeMap<DeviceId, u64> {
+        let Some(own) = self.sync.head(space) else { return BTreeMap::new() };
+        let graph = self.trust.graph();
+        let by_agent = |agent| {
+            let others = graph.pinners(space, agent)?.into_iter();
+            let others = others.filter(|device| *device != self.trust.device());
+            let signed = others.map(|device| self.signed_up_to(space, device));
+            Some(signed.min().unwrap_or(own.arrivals))
+        };
+        let authors = self.sync.tips(space).unwrap_or_default().into_keys();
+        let agreed =
+            authors.filter_map(|author| Some((author, by_agent(graph.agent_of(author)?)?)));
+        agreed.collect()
+    }
+}
