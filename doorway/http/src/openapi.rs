@@ -91,6 +91,8 @@ use crate::{
         packs::pack,
         packs::unpack,
         folder::sync,
+        folder::keep,
+        folder::forget,
         pages::layout::stylesheet,
         pages::layout::icon,
         pages::enter::by_code,

@@ -130,6 +130,8 @@ fn of_spaces() -> Vec<Route> {
         route(POST,   "/api/v1/spaces/{space}/pack",            Socket,   packs::pack),
         route(POST,   "/api/v1/unpack",                         Socket,   packs::unpack),
         route(POST,   "/api/v1/sync/folder",                    Socket,   folder::sync),
+        route(POST,   "/api/v1/folders",                        Socket,   folder::keep),
+        route(DELETE, "/api/v1/folders",                        Socket,   folder::forget),
     ]
 }
 

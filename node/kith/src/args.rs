@@ -134,7 +134,7 @@ pub enum Command {
     Unpack(Unpack),
     /// Synchronise now
     #[command(
-        after_help = "Examples:\n  kith sync\n  kith sync --full\n  kith sync --folder /media/stick\n  kith sync --folder ~/Dropbox/family --space album\n\nA folder takes the place of a connection: everybody runs the same command, whenever they\nhave it. Everything in it is sealed; several people and spaces may use one folder."
+        after_help = "Examples:\n  kith sync\n  kith sync --full\n  kith sync --folder /media/stick\n  kith sync --folder ~/Dropbox/family --space album\n  kith sync --folder /mnt/nas/kith --every 5m     from now on; ends with --stop\n\nA folder takes the place of a connection: everybody runs the same command, whenever they\nhave it. Everything in it is sealed; several people and spaces may use one folder. One that\nhangs or is away delays nothing: kith status says since when."
     )]
     Sync(Sync),
     /// Nodes that this one knows

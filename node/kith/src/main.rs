@@ -1,9 +1,13 @@
 //! `kith`: the command line of a node.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use kith::{args::Cli, commands, error::CliError, show};
+
+/// How long work that nobody waits for any more may take to end. What hangs in a disk that is gone
+/// must not keep the process.
+const LEAVE_MAX: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -15,7 +19,11 @@ fn main() -> ExitCode {
     kith::log::start(cli.global.verbose, is_json);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = match runtime {
-        Ok(runtime) => runtime.block_on(commands::run(cli)),
+        Ok(runtime) => {
+            let done = runtime.block_on(commands::run(cli));
+            runtime.shutdown_timeout(LEAVE_MAX);
+            done
+        }
         Err(error) => Err(CliError::machine(error.to_string(), "restart the machine")),
     };
     match done {

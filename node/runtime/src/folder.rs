@@ -5,16 +5,21 @@
 //! folder that cannot be written to can still be read. Statements of trust travel as packs of
 //! nothing else, entries in files of `sync-engine-folder`, blobs each in its own file.
 //!
-//! Invariant: what comes in is verified and decided upon like what a peer or a pack brings.
-//! Non-goals: watching the folder, and removing from it what is of use to nobody any more.
+//! Invariants: what comes in is verified and decided upon like what a peer or a pack brings; one
+//! synchronisation at a time uses a folder, and what hangs in the system counts as using it.
+//! Non-goals: being told by the system of changes in the folder, and removing from it what is of
+//! use to nobody any more.
 
 mod blobs;
 mod entries;
+mod kept;
+mod pulse;
 mod statements;
 
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use node_core::{
@@ -23,7 +28,12 @@ use node_core::{
 };
 use node_model::{DeviceId, SpaceId};
 use sync_engine_folder::{FolderError, PassedOver, SpacePlace, begin, is_ours, spaces};
+use tokio::sync::OwnedMutexGuard;
 
+pub(crate) use self::kept::Folders;
+pub use self::kept::KeptFolder;
+#[cfg(test)]
+pub(crate) use self::kept::carrier_of;
 use crate::{
     handle::{Handle, Progress, ProgressSender, unexpected},
     seal_file::{read_failure, stopped},
@@ -31,6 +41,12 @@ use crate::{
 
 /// Most refusals that are named one by one.
 const REFUSED_MAX: usize = 1_000;
+
+tokio::task_local! {
+    /// That a folder is in use. Whatever goes on in it holds a part of this: who stops waiting for
+    /// a disk that hangs does not let the next one in, and no second thread hangs with the first.
+    static IN_USE: Arc<OwnedMutexGuard<()>>;
+}
 
 /// What came of synchronising with a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +84,18 @@ impl Handle {
     /// # Errors
     /// [`Failure`]; what came in before it is kept, and what went out stays.
     pub async fn sync_folder(
+        &self,
+        folder: PathBuf,
+        space: Option<SpaceId>,
+        is_full: bool,
+        progress: ProgressSender,
+    ) -> Result<FolderReport, Failure> {
+        let in_use = Arc::new(self.folders().enter(&folder).await);
+        let work = self.sync_folder_alone(folder, space, is_full, progress);
+        IN_USE.scope(in_use, Box::pin(work)).await
+    }
+
+    async fn sync_folder_alone(
         &self,
         folder: PathBuf,
         space: Option<SpaceId>,
@@ -244,6 +272,12 @@ impl Exchange<'_> {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
+    let in_use = IN_USE.try_with(Arc::clone).ok();
+    let work = move || {
+        let done = work();
+        drop(in_use);
+        done
+    };
     tokio::task::spawn_blocking(work).await.map_err(stopped)?
 }
 

@@ -1,11 +1,11 @@
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use data_plane_store::Blobs;
 use node_core::{Failure, FailureKind, Request, Response};
 use node_model::{BlobId, DeviceId, DocumentId, SpaceId};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::{audit::AuditLog, driver::Call, search::Desk};
+use crate::{audit::AuditLog, driver::Call, folder::Folders, search::Desk};
 
 /// How far long work has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,25 +62,36 @@ pub struct Handle {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    calls: mpsc::Sender<Call>,
-    events: broadcast::Sender<NodeEvent>,
-    blobs: Blobs,
-    spool: std::path::PathBuf,
-    search: Desk,
-    audit: AuditLog,
+/// What all handles of a node share.
+pub(crate) struct Shared {
+    pub(crate) calls: mpsc::Sender<Call>,
+    pub(crate) events: broadcast::Sender<NodeEvent>,
+    pub(crate) blobs: Blobs,
+    pub(crate) spool: std::path::PathBuf,
+    pub(crate) search: Desk,
+    pub(crate) audit: AuditLog,
+    pub(crate) folders: Folders,
+}
+
+/// For whoever must not keep a node alive.
+#[derive(Clone)]
+pub(crate) struct WeakHandle {
+    shared: Weak<Shared>,
+}
+
+impl WeakHandle {
+    pub(crate) fn upgrade(&self) -> Option<Handle> {
+        self.shared.upgrade().map(|shared| Handle { shared })
+    }
 }
 
 impl Handle {
-    pub(crate) fn new(
-        calls: mpsc::Sender<Call>,
-        events: broadcast::Sender<NodeEvent>,
-        blobs: Blobs,
-        spool: std::path::PathBuf,
-        search: Desk,
-        audit: AuditLog,
-    ) -> Self {
-        Self { shared: Arc::new(Shared { calls, events, blobs, spool, search, audit }) }
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self { shared: Arc::new(shared) }
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakHandle {
+        WeakHandle { shared: Arc::downgrade(&self.shared) }
     }
 
     /// Asks the node for something.
@@ -122,6 +133,10 @@ impl Handle {
     /// Where sealed bytes wait while they are being taken in.
     pub(crate) fn spool(&self) -> &std::path::Path {
         &self.shared.spool
+    }
+
+    pub(crate) fn folders(&self) -> &Folders {
+        &self.shared.folders
     }
 
     pub(crate) fn search_desk(&self) -> &Desk {

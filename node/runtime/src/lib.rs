@@ -6,6 +6,7 @@
 
 pub mod audit;
 mod blobs;
+mod carrier;
 mod clock;
 mod driver;
 mod entropy;
@@ -22,10 +23,11 @@ mod storage;
 pub mod testing;
 
 pub use blobs::{BlobReader, FileEntry, StoredBlob};
+pub use carrier::{CarrierState, CarrierStatus};
 pub use clock::Clock;
 pub use entropy::OsEntropy;
 pub use export::ExportReport;
-pub use folder::{FolderReport, FolderSpace};
+pub use folder::{FolderReport, FolderSpace, KeptFolder};
 pub use handle::{Handle, NodeEvent, Progress, ProgressSender, Skipped};
 pub use import::ImportReport;
 pub use pack::{PackReport, UnpackReport};

@@ -16,7 +16,8 @@ use crate::{
     clock::Clock,
     driver::{self, Call, Channels, STOP_MAX},
     entropy::OsEntropy,
-    handle::Handle,
+    folder::Folders,
+    handle::{Handle, Shared},
     search::{self, Indexing, SearchConfig},
     storage::{SpacesFolder, entries_file},
 };
@@ -151,6 +152,7 @@ pub struct Started {
 impl Started {
     /// Stops the node and closes its stores.
     pub async fn stop(self) {
+        self.handle.folders().stop().await;
         self.search.inbox.stop();
         let (stopped, has_stopped) = oneshot::channel();
         let stop = async {
@@ -196,6 +198,7 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
         key: config.keys.local_seal(),
         clock,
     };
+    let folders = Folders::open(&data_dir, config.keys.local_seal(), clock);
     // The stores open side by side; both read whole databases.
     let opening = tokio::task::spawn_blocking(move || open(config, clock));
     let folder = data_dir.join("blobs");
@@ -222,7 +225,15 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
     let driver = std::thread::Builder::new()
         .name("kith-node".to_owned())
         .spawn(move || runtime.block_on(driver::run(node, clock, channels)))?;
-    let handle = Handle::new(calls.clone(), events, blobs.clone(), spool, desk, log);
+    let handle = Handle::new(Shared {
+        calls: calls.clone(),
+        events,
+        blobs: blobs.clone(),
+        spool,
+        search: desk,
+        audit: log,
+        folders,
+    });
     let (listening, network) = (links.listening, links.task);
     Ok(Started { handle, listening, calls, driver, search, audit, network, blobs })
 }

@@ -16,7 +16,7 @@ mod wait;
 pub use folder::{Tree, read_tree, write_tree};
 pub use home::{Failed, Home, Kith, PASSPHRASE, Said};
 pub use http::{Answer, Browser, Connection, Lost};
-pub use mounts::{Inside, in_own_mounts, mount, skip};
+pub use mounts::{HungMount, Inside, in_own_mounts, mount, skip};
 pub use running::{Running, Up};
 pub use wait::{PATIENCE, until};
 

@@ -1,9 +1,10 @@
-//! Disks that are full or read-only, without touching the machine's own: a test runs itself again
-//! in a namespace of its own, where it may mount what it wants.
+//! Disks that are full, read-only or hang, without touching the machine's own: a test runs itself
+//! again in a namespace of its own, where it may mount what it wants.
 
 use std::{
-    path::Path,
-    process::{Command, Stdio},
+    io::Read,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
 };
 
 /// Says to the second run that it is one.
@@ -49,6 +50,39 @@ pub fn in_own_mounts(name: &str) -> Inside {
 pub fn mount(arguments: &[&str], target: &Path) -> bool {
     let mount = Command::new("mount").args(arguments).arg(target).status();
     mount.is_ok_and(|status| status.success())
+}
+
+/// Mounts a file system whose server never answers, in a shell that holds it until it can read.
+const HANG: &str = "exec 3<>/dev/fuse && \
+    mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 hung \"$0\" && echo hangs && read _";
+
+/// A folder that hangs like a network mount whose server is gone; until dropped.
+pub struct HungMount {
+    server: Child,
+    target: PathBuf,
+}
+
+impl HungMount {
+    /// Mounts it; nothing where that is not permitted.
+    #[must_use]
+    pub fn begin(target: &Path) -> Option<Self> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", HANG]).arg(target).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut server = shell.spawn().ok()?;
+        let mut said = [0; 5];
+        let hangs = server.stdout.as_mut().map(|out| out.read_exact(&mut said));
+        hangs.filter(Result::is_ok).map(|_| Self { server, target: target.to_owned() })
+    }
+}
+
+impl Drop for HungMount {
+    /// Everybody who waits gets an error, and what is below is there again.
+    fn drop(&mut self) {
+        drop(self.server.stdin.take());
+        // Whether it ended well matters less than that it ended.
+        let _ = self.server.wait();
+        let _ = Command::new("umount").arg(&self.target).status();
+    }
 }
 
 /// Says why something is not tested here.

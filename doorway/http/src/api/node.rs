@@ -11,7 +11,12 @@ use serde_json::Value;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::{Answer, Done, devices::Place, parse};
+use super::{
+    Answer, Done,
+    devices::Place,
+    folder::{KeptFolder, kept},
+    parse,
+};
 use crate::{
     ask,
     audit::{self, Thing},
@@ -235,6 +240,7 @@ pub(crate) struct Overview {
     listen: Vec<String>,
     peers: Vec<Peer>,
     spaces: Vec<SpaceNumbers>,
+    folders: Vec<KeptFolder>,
     storage: Storage,
     alarms: Vec<Alarm>,
     compaction: Compaction,
@@ -272,6 +278,7 @@ pub(crate) async fn status(State(app): State<App>) -> Answer<Overview> {
         listen: identity.listen,
         peers: status.peers.into_iter().map(Peer::from).collect(),
         spaces: status.spaces.into_iter().map(SpaceNumbers::from).collect(),
+        folders: kept(&app.handle).await,
         storage,
         alarms,
         compaction,

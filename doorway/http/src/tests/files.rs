@@ -211,3 +211,34 @@ async fn a_folder_is_synchronised_with_over_the_socket_only() {
     let outside = house.post("/api/v1/sync/folder", &ask).await;
     assert_eq!(outside.status, StatusCode::FORBIDDEN);
 }
+
+#[tokio::test]
+async fn folders_are_kept_over_the_socket_only_and_shown_in_the_status() {
+    let house = House::new().await;
+    let space = house.found("album").await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = "/api/v1/folders";
+    let ask = async |method: Method, body: Value| {
+        let request = bare(method, path).header(header::CONTENT_TYPE, "application/json");
+        send(&house.socket, request.body(Body::from(body.to_string())).expect("it")).await
+    };
+    let body = json!({ "path": folder.path(), "space": "album", "every_seconds": 60 });
+    let outside = house.post(path, &body).await;
+    assert_eq!(outside.status, StatusCode::FORBIDDEN, "{}", outside.text());
+    assert_eq!(ask(Method::POST, body).await.json(), json!({ "done": true }));
+    let status = house.get("/api/v1/status").await.json();
+    let expected = json!([{ "path": folder.path(), "space": space, "every_seconds": 60,
+        "state": "waiting", "since": null, "last_sync": null, "left_out": 0, "why": null,
+        "fix": null }]);
+    assert_eq!(status["folders"], expected);
+
+    let relative = ask(Method::POST, json!({ "path": "here", "every_seconds": 60 })).await;
+    assert_eq!(relative.status, StatusCode::BAD_REQUEST);
+    let never = ask(Method::POST, json!({ "path": "/here", "every_seconds": 0 })).await;
+    assert_eq!(never.status, StatusCode::BAD_REQUEST);
+    let gone = ask(Method::DELETE, json!({ "path": folder.path() })).await;
+    assert_eq!(gone.json(), json!({ "done": true }));
+    let again = ask(Method::DELETE, json!({ "path": folder.path() })).await;
+    assert_eq!(again.status, StatusCode::NOT_FOUND);
+    assert_eq!(house.get("/api/v1/status").await.json()["folders"], json!([]));
+}

@@ -1,6 +1,6 @@
 //! The arguments of `kith sync`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
@@ -18,4 +18,10 @@ pub struct Sync {
     /// Only this space; with a folder
     #[arg(long, requires = "folder")]
     pub space: Option<String>,
+    /// From now on so often, and soon after each change here, while the node runs; such as 5m
+    #[arg(long, value_name = "TIME", requires = "folder", value_parser = crate::duration::parse)]
+    pub every: Option<Duration>,
+    /// No more, of what --every said; what is in the folder stays
+    #[arg(long, requires = "folder", conflicts_with_all = ["every", "full", "space"])]
+    pub stop: bool,
 }

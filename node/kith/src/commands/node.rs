@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{Asking, places};
+use super::{Asking, folder, places};
 use crate::{
     args::{Peer, Sync},
     client::escape,
@@ -25,6 +25,7 @@ pub(super) async fn status(asking: &Asking<'_>) -> Result<(), CliError> {
             String::new(),
         ];
         parts.push(peers_table(peers));
+        parts.extend(folder::kept(&status).into_iter().flat_map(|it| [String::new(), it]));
         for alarm in list(&status, "alarms") {
             parts.push(format!("! {}: {}", text(alarm, "device"), text(alarm, "words")));
         }

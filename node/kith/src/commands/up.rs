@@ -59,6 +59,7 @@ pub(super) async fn run(args: Up, global: &Global) -> Result<(), CliError> {
     })
     .await
     .map_err(|error| CliError::from(node_core::Failure::from(error)))?;
+    started.handle.begin_keeping().await;
 
     let path = home.socket();
     let socket = bind_socket(&home, &path)?;

@@ -15,7 +15,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufReader},
 };
 
-use super::{Exchange, blocking, cannot_read, cannot_write};
+use super::{Exchange, blocking, cannot_read, cannot_write, pulse::Pulse};
 use crate::{handle::unexpected, seal_file::blob_failure};
 
 /// Blobs that are made durable together.
@@ -66,7 +66,7 @@ impl Exchange<'_> {
     /// Returns whether the blob came in.
     async fn take_blob(&mut self, blob: BlobId) -> Result<bool, Failure> {
         let path = self.place.blob(blob);
-        let mut file = match open_whole(&path).await {
+        let file = match open_whole(&path).await {
             Ok(Some(file)) => file,
             Ok(None) => {
                 self.pass_over(&path, "it is damaged, or only a part of it has arrived");
@@ -77,6 +77,7 @@ impl Exchange<'_> {
                 return Ok(false);
             }
         };
+        let mut file = Pulse::new(file, self.progress);
         match self.handle.blob_store().receive(blob, &Ranges::all(), &mut file).await {
             Ok(_) => Ok(true),
             Err(error @ (BlobError::Damaged | BlobError::TooLarge)) => {
@@ -166,7 +167,7 @@ impl Exchange<'_> {
             }
         })
         .await?;
-        let mut file = File::from_std(file);
+        let mut file = Pulse::new(File::from_std(file), self.progress);
         let blobs = self.handle.blob_store();
         let provided = blobs.provide(blob, &Ranges::all(), &mut file).await;
         let flushed = file.flush().await;

@@ -35,7 +35,7 @@ async fn begun(name: &str, folder: TempDir, network: Network) -> TestNode {
     TestNode { handle: started.handle.clone(), started, folder }
 }
 
-async fn without_network(name: &str, node: TestNode) -> TestNode {
+pub(crate) async fn without_network(name: &str, node: TestNode) -> TestNode {
     let TestNode { started, folder, .. } = node;
     started.stop().await;
     begun(name, folder, Network::None).await

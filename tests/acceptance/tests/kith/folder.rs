@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const CANARY: &str = "canary-5b1e-sings-in-no-folder-!";
 
 /// Ada, who shares an album with a writer and with a blind custodian; all are stopped.
-async fn apart() -> (Home, Home, Home) {
+pub(crate) async fn apart() -> (Home, Home, Home) {
     let (ada, ben, mule) = (Home::new(), Home::new(), Home::new());
     let running = [
         ada.up().name("Ada").ready().await,
@@ -43,7 +43,7 @@ async fn sync(home: &Home, folder: &Path) -> Value {
     report
 }
 
-fn new_folder(home: &Home, name: &str) -> PathBuf {
+pub(crate) fn new_folder(home: &Home, name: &str) -> PathBuf {
     let folder = home.beside(name);
     fs::create_dir(&folder).expect("a folder");
     folder

@@ -10,6 +10,7 @@ mod doctor;
 mod doorway;
 mod errors;
 mod folder;
+mod hung;
 mod keyring;
 mod log;
 mod pack;
