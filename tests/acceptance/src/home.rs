@@ -1,10 +1,6 @@
 //! A data directory of its own, and commands on it.
 
-use std::{
-    ffi::OsStr,
-    path::{Path, PathBuf},
-    process::Stdio,
-};
+use std::{ffi::OsStr, path::PathBuf, process::Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -170,10 +166,10 @@ pub(crate) fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("KITH_BIN") {
         return path.into();
     }
-    // The tests are in `debug/deps`, the binary in `debug`.
+    // The tests are in `debug/deps`, the binary and other programs in `debug`.
     let tests = std::env::current_exe().expect("a running test has a path");
-    let built = tests.parent().and_then(Path::parent).map(|folder| folder.join("kith"));
-    let built = built.filter(|path| path.exists());
+    let built = tests.ancestors().skip(1).take(2).map(|folder| folder.join("kith"));
+    let built = built.into_iter().find(|path| path.is_file());
     built.expect("no binary to test: cargo build -p kith, or set KITH_BIN")
 }
 

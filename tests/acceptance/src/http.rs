@@ -105,8 +105,35 @@ impl Connection {
     /// # Errors
     /// When the connection breaks.
     pub async fn send(&mut self, method: &str, path: &str, body: Bytes) -> Result<Answer, Lost> {
+        let headers = self.headers.clone();
+        self.send_with(headers, method, path, body).await
+    }
+
+    /// Sends a request whose body is of this type, and reads the whole answer.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn send_as(
+        &mut self,
+        content_type: &'static str,
+        method: &str,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Answer, Lost> {
+        let mut headers = self.headers.clone();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        self.send_with(headers, method, path, body).await
+    }
+
+    async fn send_with(
+        &mut self,
+        headers: HeaderMap,
+        method: &str,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Answer, Lost> {
         let mut request = Request::builder().method(method).uri(path).body(Full::new(body))?;
-        *request.headers_mut() = self.headers.clone();
+        *request.headers_mut() = headers;
         let answering = async {
             self.sender.ready().await?;
             let response = self.sender.send_request(request).await?;

@@ -71,6 +71,15 @@ impl Up {
         Running::start(command).await
     }
 
+    /// Starts it, for a test that ends it before it is ready.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn begin(self) -> Child {
+        Kith::new(&self.all()).begin()
+    }
+
     /// Starts it, and waits until it has failed.
     ///
     /// # Panics
@@ -159,13 +168,21 @@ impl Running {
         self.child.kill().await.expect("it can be killed");
     }
 
+    /// Sends a signal.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.process()).ok().and_then(Pid::from_raw);
+        kill_process(id.expect("a process id"), signal).expect("it can be signalled");
+    }
+
     /// Sends a signal and waits for the end.
     ///
     /// # Panics
     /// When it does not end.
     pub async fn end(mut self, signal: Signal) -> Said {
-        let id = i32::try_from(self.process()).ok().and_then(Pid::from_raw);
-        kill_process(id.expect("a process id"), signal).expect("it can be signalled");
+        self.signal(signal);
         let ended = timeout(PATIENCE, self.child.wait()).await;
         let status = ended.expect("it ends in time").expect("it was ours");
         let mut out = String::new();

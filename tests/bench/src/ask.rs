@@ -24,7 +24,11 @@ use trust_core::{
     ledger::{Ledger, LedgerError, Record},
 };
 
-use crate::{cost::rounded, pair::Secrets, trust::village};
+use crate::{
+    cost::rounded,
+    pair::Secrets,
+    trust::{Villager, village},
+};
 
 /// Asks of each kind.
 const ROUNDS: usize = 20_000;
@@ -63,7 +67,8 @@ impl Ledger for Shared {
 /// When the node answers anything but a refusal.
 #[must_use]
 pub fn refusals() -> Value {
-    let (mut node, peer) = acquainted();
+    let (mut node, villagers) = acquainted(1);
+    let peer = villagers[0].device();
     let found = Request::FoundSpace {
         name: "Secret".to_owned(),
         reach: Reach::Private,
@@ -94,19 +99,21 @@ pub fn refusals() -> Value {
         "first_us": first})
 }
 
-/// A node, and a device of somebody who is related to its agent.
-fn acquainted() -> (Node, DeviceId) {
+/// A node, and so many people who are related to its agent, out of a village.
+pub(crate) fn acquainted(people: usize) -> (Node, Vec<Villager>) {
     let secrets = Secrets::random();
     let ledger = Shared::default();
     let mut trust =
         Trust::open(secrets.keys(), Box::new(ledger.clone()), &mut OsEntropy, NOW, "ada", "laptop")
             .expect("memory does not fail");
-    let (villagers, said) = village(trust.agent(), 1_000);
+    let (mut villagers, said) = village(trust.agent(), 1_000);
     let bytes = said.iter().map(Attestation::bytes);
     trust.welcome(bytes, NOW).expect("memory does not fail");
-    let peer = &villagers[0];
-    let terms = (Terms::of(Layer::Reciprocal), None);
-    trust.relate(NOW, peer.agent(), terms, &[]).expect("memory does not fail");
+    villagers.truncate(people);
+    for villager in &villagers {
+        let terms = (Terms::of(Layer::Reciprocal), None);
+        trust.relate(NOW, villager.agent(), terms, &[]).expect("memory does not fail");
+    }
     drop(trust);
     let config = Config {
         agent_name: "ada".to_owned(),
@@ -117,10 +124,10 @@ fn acquainted() -> (Node, DeviceId) {
     let storage = Box::new(InMemory);
     let entropy = Box::new(OsEntropy);
     let node = Node::open(config, secrets.keys(), Box::new(ledger), storage, entropy, now());
-    (node.expect("memory does not fail"), peer.device())
+    (node.expect("memory does not fail"), villagers)
 }
 
-fn now() -> Now {
+pub(crate) fn now() -> Now {
     Now { monotonic: Duration::from_secs(1), wall: NOW }
 }
 

@@ -8,7 +8,7 @@ use std::{fs, process::ExitCode};
 use kith_bench::{
     ask, community,
     cost::{Meter, memory_mb, quantiles, rounded},
-    edits,
+    edits, examine,
     pair::{self, BenchNode, Secrets},
     sets,
     trust::{Villager, village},
@@ -25,13 +25,19 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use trust_core::{Action, Attestation, Layer, Question, Terms, Trust};
 
+use crate::trial::Trial;
+
+mod trial;
+
 const SEED: u64 = 1;
 
-const USAGE: &str = "usage: kith-bench [community | blob-large | blobs-small | documents | edits | edits-many | live | write | trust | ask | sets]…\n\
+const USAGE: &str = "usage: kith-bench [community | blob-large | blobs-small | documents | edits | edits-many | live | write | trust | ask | examine | sets]…\n\
 without a name: all of them, each in a process of its own\n\
-kith-bench generate FOLDER writes the reference community";
+kith-bench generate FOLDER writes the reference community\n\
+kith-bench kill [--loops 200] [--seed 1] [--kith PATH] kills real nodes while they write and synchronise\n\
+kith-bench doctor [--repeat 20] [--cause NAME] [--kith PATH] asks the doctor of real nodes about each cause";
 
-const ALL: [&str; 11] = [
+const ALL: [&str; 12] = [
     "community",
     "blob-large",
     "blobs-small",
@@ -42,6 +48,7 @@ const ALL: [&str; 11] = [
     "write",
     "trust",
     "ask",
+    "examine",
     "sets",
 ];
 
@@ -53,6 +60,14 @@ fn main() -> ExitCode {
         let made = community::write(folder.as_ref(), SEED).expect("the folder can be written");
         println!("{}", json!({"files": made.files, "bytes": made.bytes}));
         return ExitCode::SUCCESS;
+    }
+    if let Some((trial, rest)) = names.split_first()
+        && let Some(trial) = Trial::named(trial)
+    {
+        return trial.run(rest).unwrap_or_else(|error| {
+            eprintln!("{error}\n{USAGE}");
+            ExitCode::from(2)
+        });
     }
     if let [name] = names.as_slice() {
         return one(name);
@@ -82,6 +97,7 @@ fn one(name: &str) -> ExitCode {
             "write" => bench_write().await,
             "trust" => bench_trust(),
             "ask" => report("ask", json!({}), ask::refusals()),
+            "examine" => report("examine", json!({}), examine::looks()),
             "sets" => bench_sets(),
             _ => {
                 eprintln!("{USAGE}");

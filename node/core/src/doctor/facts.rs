@@ -17,6 +17,7 @@ impl Node {
     /// Gathers what is to be known now.
     pub(super) fn facts(&mut self, now: Now, of: DoctorOf, with_documents: bool) -> Facts {
         let wanted = self.data.wanted_by_space();
+        let mut sharing = self.sharing(of);
         let spaces: Vec<SpaceId> = self.trust.spaces().filter(|it| of.has_space(*it)).collect();
         let mut facts = Facts::default();
         for space in spaces {
@@ -30,7 +31,7 @@ impl Node {
                 space,
                 out,
                 store_error: unopened.or_else(|| self.sync.store_error(space)).cloned(),
-                peers: self.sharing(space).map(|device| self.peer_facts(space, device)).collect(),
+                peers: self.peers_of(space, sharing.remove(&space).unwrap_or_default()),
                 files_wanted: wanted.get(&space).copied().unwrap_or_default(),
                 documents,
             });
@@ -59,28 +60,42 @@ impl Node {
         }
     }
 
-    /// Peers that share a space, connected or not.
-    fn sharing(&self, space: SpaceId) -> impl Iterator<Item = DeviceId> {
-        let shares = self.shares.iter().filter(move |(_, share)| share.spaces.contains(&space));
-        shares.map(|(device, _)| *device)
+    /// For each space the peers that share it, connected or not. Most pairs of a large node
+    /// are well, and the loop stands still meanwhile: what is the same in all spaces of a
+    /// peer is looked up once.
+    fn sharing(&self, of: DoctorOf) -> BTreeMap<SpaceId, Vec<PeerFacts>> {
+        let mut sharing: BTreeMap<SpaceId, Vec<PeerFacts>> = BTreeMap::new();
+        for (device, share) in &self.shares {
+            let coming = self.data.fetching_from(*device);
+            let known = self.data.peer(*device);
+            let foreign = self.doctor.foreign.get(device).copied();
+            for space in share.spaces.iter().filter(|space| of.has_space(**space)) {
+                sharing.entry(*space).or_default().push(PeerFacts {
+                    peer: *device,
+                    is_connected: known.is_some_and(|it| it.is_connected),
+                    has_address: known.is_some_and(|it| !it.addresses.is_empty()),
+                    failure: known.and_then(|it| it.last_failure.clone()),
+                    foreign,
+                    clock_ahead: None,
+                    copies: None,
+                    files_coming: coming.get(space).copied().unwrap_or_default(),
+                });
+            }
+        }
+        sharing
     }
 
-    fn peer_facts(&self, space: SpaceId, peer: DeviceId) -> PeerFacts {
-        let known = self.data.peer(peer).cloned().unwrap_or_default();
-        let copies = self.sync.copy_facts(space, peer).unwrap_or_else(|error| {
-            tracing::warn!(%space, %error, "could not look how far a peer was read");
-            None
+    /// The same with how their copies of the space compare with ours.
+    fn peers_of(&self, space: SpaceId, mut peers: Vec<PeerFacts>) -> Vec<PeerFacts> {
+        let devices = peers.iter().map(|peer| peer.peer);
+        let mut copies = self.sync.copy_facts(space, devices).unwrap_or_else(|error| {
+            tracing::warn!(%space, %error, "could not look how far peers were read");
+            BTreeMap::new()
         });
-        PeerFacts {
-            peer,
-            is_connected: known.is_connected,
-            has_address: !known.addresses.is_empty(),
-            failure: known.last_failure,
-            foreign: self.doctor.foreign.get(&peer).copied(),
-            clock_ahead: None,
-            copies,
-            files_coming: self.data.fetching_from(peer).get(&space).copied().unwrap_or_default(),
+        for peer in &mut peers {
+            peer.copies = copies.remove(&peer.peer);
         }
+        peers
     }
 
     /// How others put us out of a space, if they did.

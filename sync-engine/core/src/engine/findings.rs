@@ -11,8 +11,8 @@ use node_model::{DeviceId, DocumentId, EntryId, SpaceId};
 use super::{EngineError, SyncEngine, space::Space};
 use crate::{
     document::{Document, Refusal},
-    reconcile::PeerState,
-    store::{Batch, StoreError},
+    reconcile::{PeerState, Session},
+    store::{Batch, EntryStore, StoreError, StoreHead},
 };
 
 /// Entries that went between two copies since the connection began.
@@ -118,40 +118,29 @@ impl Space {
 }
 
 impl SyncEngine {
-    /// How far we and a peer have read each other's copy of a space; `None` without a
-    /// session.
+    /// How far we and each of some peers have read each other's copy of a space; those
+    /// without a session are left out.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn copy_facts(
         &self,
         space: SpaceId,
-        peer: DeviceId,
-    ) -> Result<Option<CopyFacts>, StoreError> {
-        let (Some(session), Some(facts)) =
-            (self.sessions.get(&(space, peer)), self.spaces.get(&space))
-        else {
-            return Ok(None);
-        };
+        peers: impl IntoIterator<Item = DeviceId>,
+    ) -> Result<BTreeMap<DeviceId, CopyFacts>, StoreError> {
+        let Some(facts) = self.spaces.get(&space) else { return Ok(BTreeMap::new()) };
+        // Its digest is hashed each time that it is asked for.
         let own = facts.store.head();
-        let (state, theirs) = (session.state(own), session.theirs());
-        if state == PeerState::Equal {
-            return Ok(Some(CopyFacts::equal()));
+        let mut copies = BTreeMap::new();
+        for peer in peers {
+            if let Some(session) = self.sessions.get(&(space, peer)) {
+                let traffic = self.traffic.get(&(space, peer));
+                let refused = traffic.map(|traffic| traffic.refused.clone()).unwrap_or_default();
+                let copy = copy_facts_of((peer, session), &*facts.store, own, refused)?;
+                copies.insert(peer, copy);
+            }
         }
-        let cursor = facts.store.cursor(peer)?;
-        let cursor = cursor.filter(|it| theirs.is_none_or(|theirs| theirs.store == it.epoch));
-        let read_here = cursor.map_or(0, |cursor| cursor.after);
-        let seen = theirs.and_then(|theirs| theirs.seen).filter(|(epoch, _)| *epoch == own.epoch);
-        let read_there = seen.map_or(0, |(_, place)| place);
-        let traffic = self.traffic.get(&(space, peer));
-        Ok(Some(CopyFacts {
-            state,
-            has_spoken: theirs.is_some(),
-            unread_here: theirs.map_or(0, |theirs| theirs.arrivals.saturating_sub(read_here)),
-            unread_there: own.arrivals.saturating_sub(read_there).min(own.entries),
-            has_refused: cursor.is_some_and(|cursor| cursor.has_refused),
-            refused: traffic.map(|traffic| traffic.refused.clone()).unwrap_or_default(),
-        }))
+        Ok(copies)
     }
 
     /// Why the last attempt to store something in a space failed; `None` once one
@@ -180,4 +169,29 @@ impl SyncEngine {
         refused.count += 1;
         refused.last = Some(why);
     }
+}
+
+fn copy_facts_of(
+    (peer, session): (DeviceId, &Session),
+    store: &dyn EntryStore,
+    own: StoreHead,
+    refused: RefusedEntries,
+) -> Result<CopyFacts, StoreError> {
+    let (state, theirs) = (session.state(own), session.theirs());
+    if state == PeerState::Equal {
+        return Ok(CopyFacts::equal());
+    }
+    let cursor = store.cursor(peer)?;
+    let cursor = cursor.filter(|it| theirs.is_none_or(|theirs| theirs.store == it.epoch));
+    let read_here = cursor.map_or(0, |cursor| cursor.after);
+    let seen = theirs.and_then(|theirs| theirs.seen).filter(|(epoch, _)| *epoch == own.epoch);
+    let read_there = seen.map_or(0, |(_, place)| place);
+    Ok(CopyFacts {
+        state,
+        has_spoken: theirs.is_some(),
+        unread_here: theirs.map_or(0, |theirs| theirs.arrivals.saturating_sub(read_here)),
+        unread_there: own.arrivals.saturating_sub(read_there).min(own.entries),
+        has_refused: cursor.is_some_and(|cursor| cursor.has_refused),
+        refused,
+    })
 }
