@@ -35,6 +35,8 @@ pub(crate) enum Audience {
     Programs,
     /// People with a session.
     People,
+    /// Devices of peers, and of the same person, with a token of theirs: to synchronise.
+    Peers,
     /// Who can open the node's own socket.
     Socket,
 }
@@ -44,7 +46,7 @@ impl Audience {
     fn may_be_linked_to(self) -> bool {
         match self {
             Self::Visitors | Self::People => true,
-            Self::Anyone | Self::Programs | Self::Socket => false,
+            Self::Anyone | Self::Programs | Self::Peers | Self::Socket => false,
         }
     }
 }
@@ -94,6 +96,13 @@ pub(crate) async fn guard(
             request.extensions_mut().insert(token);
             holder.map(|device| By::Device { device, agent: None }).ok_or(problem)
         }
+        Ok(Entry::Peer(token)) => {
+            let peer = ask::token_peer(&guard.app.handle, token).await.ok().flatten();
+            if let Some(device) = peer {
+                request.extensions_mut().insert(Peer(device));
+            }
+            peer.map(|device| By::Device { device, agent: None }).ok_or_else(no_peer)
+        }
         Err(problem) => Err(problem),
     };
     match checked {
@@ -111,7 +120,13 @@ enum Entry {
     By(By),
     /// If the node says that this token of a device is good; else this is the problem.
     If(DeviceToken, Problem),
+    /// If the node says that this is a token of a device that may synchronise.
+    Peer(Token),
 }
+
+/// The device whose token came with the request, which may synchronise.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer(pub(crate) DeviceId);
 
 /// The token of a device by which a request came in. What takes long asks again whether
 /// it is good.
@@ -132,10 +147,18 @@ impl DeviceToken {
 
 fn check(guard: &Guard, request: &Request) -> Result<Entry, Problem> {
     match guard.app.access {
-        Access::LocalSocket => return Ok(Entry::By(By::LocalSocket)),
+        // Who opens the socket may do all, but is not for that one of the peers.
+        Access::LocalSocket if guard.audience != Audience::Peers => {
+            return Ok(Entry::By(By::LocalSocket));
+        }
+        Access::LocalSocket => {}
         Access::Loopback => check_site(guard.audience, request)?,
     }
     match guard.audience {
+        Audience::Peers => {
+            let offered = bearer(request.headers()).and_then(|offered| offered.parse().ok());
+            offered.map(Entry::Peer).ok_or_else(no_peer)
+        }
         Audience::Anyone | Audience::Visitors => Ok(Entry::By(By::Nobody)),
         Audience::Programs => {
             let problem = match check_right(&guard.app.config, request) {
@@ -159,7 +182,7 @@ fn check(guard: &Guard, request: &Request) -> Result<Entry, Problem> {
 fn refuse(audience: Audience, problem: Problem) -> Response {
     let is_for_people = match audience {
         Audience::People | Audience::Visitors => true,
-        Audience::Anyone | Audience::Programs | Audience::Socket => false,
+        Audience::Anyone | Audience::Programs | Audience::Peers | Audience::Socket => false,
     };
     if is_for_people && problem.status == StatusCode::UNAUTHORIZED {
         return pages::enter::sign_in(None).into_response();
@@ -229,6 +252,14 @@ fn check_right(config: &DoorwayConfig, request: &Request) -> Result<By, Problem>
         return Ok(By::Session);
     }
     Err(foreign())
+}
+
+/// The same for no token, a wrong one, one that is over, and one of a device that may not
+/// synchronise, or not any more.
+fn no_peer() -> Problem {
+    let detail = "this needs a token of a device that may synchronise with this node";
+    let fix = "kith sync --doorway URL, on a device of a peer; it gets a token itself";
+    Problem::new(StatusCode::UNAUTHORIZED, "not-signed-in", detail, fix)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

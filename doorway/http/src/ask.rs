@@ -147,6 +147,15 @@ pub(crate) async fn token_holder(node: &Handle, token: Token) -> Result<Option<D
     Ok(holder)
 }
 
+pub(crate) async fn token_peer(node: &Handle, token: Token) -> Result<Option<DeviceId>, Failure> {
+    let DoorwayResponse::Holder(holder) =
+        doorway(node, DoorwayRequest::CheckPeer { token }).await?
+    else {
+        return Err(unexpected());
+    };
+    Ok(holder)
+}
+
 pub(crate) async fn documents(node: &Handle, space: SpaceId) -> Result<Vec<Summary>, Failure> {
     answer!(node, Request::Documents { space }, Response::Documents(documents) => documents)
 }

@@ -187,7 +187,9 @@ impl Interest {
             || template.contains("{hash}")
             || template.ends_with("/conflicts");
         let is_entrance = template.starts_with("/enter");
-        let is_change = !method.is_safe() && !template.is_empty();
+        // A visit is many of them; that it may begin was noted when its token was given.
+        let is_visit = template == "/api/v1/sync/frames";
+        let is_change = !method.is_safe() && !template.is_empty() && !is_visit;
         if is_search {
             Self::Search
         } else if is_content || is_entrance || is_change {
@@ -246,7 +248,9 @@ mod tests {
         for template in ["/health", "/assets/kith.css", "/api/v1/events", "/api/v1/log", "/", ""] {
             assert_eq!(Interest::of(&Method::GET, template), Interest::Denials, "{template}");
         }
-        assert_eq!(Interest::of(&Method::POST, ""), Interest::Denials);
+        for template in ["", "/api/v1/sync/frames"] {
+            assert_eq!(Interest::of(&Method::POST, template), Interest::Denials, "{template}");
+        }
         assert_eq!(Interest::of(&Method::GET, "/search"), Interest::Search);
     }
 

@@ -101,7 +101,11 @@ async fn body(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
 }
 
 /// Reads a body; what announces itself as too large is refused unread.
-async fn bounded(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+pub(crate) async fn bounded(
+    headers: &HeaderMap,
+    body: Body,
+    bytes_max: usize,
+) -> Result<Bytes, Problem> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let announced = announced.and_then(|text| text.parse::<usize>().ok());
     if announced.is_some_and(|length| length > bytes_max) {

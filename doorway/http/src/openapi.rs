@@ -18,7 +18,7 @@ use crate::{
     access::Audience,
     api::{
         blobs, conflicts, devices, doctor, documents, doorway, events, folder, log, node, packs,
-        pairing, people, search, spaces, transfer,
+        pairing, people, search, spaces, transfer, visit,
     },
     pages,
     problem::SentProblem,
@@ -49,6 +49,8 @@ use crate::{
         pairing::accept,
         pairing::confirm,
         pairing::sync,
+        visit::exchange,
+        visit::prove,
         events::follow,
         doorway::challenge,
         doorway::token,
@@ -121,6 +123,11 @@ pub fn openapi() -> Value {
             ))
             .build();
         components.add_security_scheme("token", SecurityScheme::Http(token));
+        let peer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("What POST /api/v1/tokens answered to a device of a peer"))
+            .build();
+        components.add_security_scheme("peer", SecurityScheme::Http(peer));
         let cookie = ApiKeyValue::with_description("kith_PORT", "Set by /enter");
         components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     }
@@ -180,6 +187,7 @@ fn complete(operation: &mut Operation, route: &Route) {
         Audience::Anyone | Audience::Visitors => Some(vec![]),
         Audience::Programs | Audience::People => Some(vec![needs("token"), needs("session")]),
         Audience::Socket => Some(vec![needs("token")]),
+        Audience::Peers => Some(vec![needs("peer")]),
     };
     if route.audience == Audience::Socket {
         let note = "Only over the node's own socket.".to_owned();

@@ -16,12 +16,12 @@ use node_runtime::Handle;
 use crate::{
     access::{
         self,
-        Audience::{self, Anyone, People, Programs, Socket, Visitors},
+        Audience::{self, Anyone, Peers, People, Programs, Socket, Visitors},
         Guard,
     },
     api::{
         blobs, conflicts, devices, doctor, documents, doorway, events, folder, log, node, packs,
-        pairing, people, search, spaces, transfer,
+        pairing, people, search, spaces, transfer, visit,
     },
     audit::{self, Watch},
     config::{Access, App, DoorwayConfig},
@@ -78,6 +78,8 @@ fn of_node() -> Vec<Route> {
         route(POST,   "/api/v1/pair",                           Programs, pairing::accept),
         route(POST,   "/api/v1/pair/{peer}",                    Programs, pairing::confirm),
         route(POST,   "/api/v1/sync",                           Programs, pairing::sync),
+        route(POST,   "/api/v1/sync/frames",                    Peers,    visit::exchange),
+        route(POST,   "/api/v1/sync/proof",                     Peers,    visit::prove),
         route(GET,    "/api/v1/events",                         Programs, events::follow),
 
         route(POST,   "/api/v1/challenges",                     Anyone,   doorway::challenge),

@@ -1,5 +1,5 @@
-//! What a doorway asks when a device of the same person wants to use it: a challenge, a
-//! token for its answer, and at each use whether the token is still good.
+//! What a doorway asks when a device of the same person, or a peer's, wants to use it: a
+//! challenge, a token for its answer, and at each use whether the token is still good.
 
 use node_model::{
     DeviceId, Now, Timestamp,
@@ -31,7 +31,13 @@ pub enum DoorwayRequest {
         /// The token.
         token: Token,
     },
-    /// Answers a challenge of another doorway of ours with this device's key.
+    /// Who may synchronise with a token now: devices of ours, and peers.
+    /// → [`DoorwayResponse::Holder`]
+    CheckPeer {
+        /// The token.
+        token: Token,
+    },
+    /// Answers a challenge of another doorway, of ours or of a peer, with this device's key.
     /// → [`DoorwayResponse::Answer`]
     Answer {
         /// The challenge.
@@ -58,7 +64,7 @@ pub enum DoorwayResponse {
         /// Until when it is good.
         expires_at: Timestamp,
     },
-    /// To [`DoorwayRequest::Check`].
+    /// To [`DoorwayRequest::Check`] and [`DoorwayRequest::CheckPeer`].
     Holder(Option<DeviceId>),
     /// To [`DoorwayRequest::Answer`].
     Answer {
@@ -75,7 +81,8 @@ pub enum DoorwayResponse {
 pub fn not_proven() -> Failure {
     let message = "this is no good answer to a challenge of this doorway, or not by a device that \
                    may use it";
-    let fix = "ask again, on a device of the same person: kith token URL";
+    let fix = "ask again, on a device of the same person: kith token URL; or on a peer's: \
+               kith sync --doorway URL";
     Failure::new(FailureKind::NotAllowed, message, fix)
 }
 
@@ -100,6 +107,9 @@ impl Node {
             DoorwayRequest::Check { token } => {
                 DoorwayResponse::Holder(self.trust.token_holder(now, &token))
             }
+            DoorwayRequest::CheckPeer { token } => {
+                DoorwayResponse::Holder(self.trust.token_peer(now, &token))
+            }
             DoorwayRequest::Answer { challenge } => {
                 let signature = self.trust.answer_challenge(&challenge);
                 let signature = signature.ok_or_else(|| not_ours(challenge.node()))?;
@@ -111,7 +121,10 @@ impl Node {
 }
 
 fn not_ours(node: DeviceId) -> Failure {
-    let message = format!("that doorway says that it is {node}, which is not one of your devices");
-    let fix = "look at the address, and at your devices: kith device list";
+    let message = format!(
+        "that doorway says that it is {node}, which is not one of your devices and not a peer"
+    );
+    let fix = "look at the address, at your devices and at your peers: kith device list, kith peer \
+               list";
     Failure::new(FailureKind::NotAllowed, message, fix)
 }

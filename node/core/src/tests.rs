@@ -31,6 +31,7 @@ mod farewell;
 mod receipts;
 mod sites;
 mod unknown;
+mod visits;
 
 struct InMemory;
 
@@ -252,8 +253,6 @@ fn a_ticket_relates_two_and_brings_the_space() {
     assert_eq!(report.peers, [(company.devices[1], PeerSyncState::Synced)]);
 }
 
-/// Introductions are short: what a large space says must not crowd out who
-/// somebody is.
 #[test]
 fn who_derives_something_is_told_what_changed_since() {
     let mut company = Company::new(2);

@@ -33,6 +33,12 @@ const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Longest line of a streamed answer.
 const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// What stands in `Host` of requests to our own node.
+pub(crate) const OWN_HOST: &str = "kith";
+
+/// Where frames go, at every node.
+pub(crate) const FRAMES: &str = "/api/v1/sync/frames";
+
 /// Whether a command needs other nodes when none runs here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -212,12 +218,28 @@ impl Client {
         let request = Request::builder()
             .method(Method::PUT)
             .uri(path)
-            .header(header::HOST, "kith")
+            .header(header::HOST, OWN_HOST)
             .header(header::CONTENT_TYPE, mime)
             .body(body);
         let response = self.request(request.map_err(|error| lost(&error))?).await?;
         let bytes = axum::body::to_bytes(response.into_body(), ANSWER_BYTES_MAX).await;
         serde_json::from_slice(&bytes.map_err(|error| lost(&error))?).map_err(|error| lost(&error))
+    }
+
+    /// Brings a batch of frames as the device whose token it is, and gets one.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub(crate) async fn bring(&self, token: &str, batch: Vec<u8>) -> Result<Bytes, CliError> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(FRAMES)
+            .header(header::HOST, OWN_HOST)
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(Body::from(batch));
+        let response = self.request(request.map_err(|error| lost(&error))?).await?;
+        let bytes = axum::body::to_bytes(response.into_body(), ANSWER_BYTES_MAX).await;
+        bytes.map_err(|error| lost(&error))
     }
 
     /// Receives bytes.
@@ -249,7 +271,7 @@ impl Client {
         path: &str,
         body: Option<Value>,
     ) -> Result<Response<Body>, CliError> {
-        let builder = Request::builder().method(method).uri(path).header(header::HOST, "kith");
+        let builder = Request::builder().method(method).uri(path).header(header::HOST, OWN_HOST);
         let request = match body {
             Some(value) => builder
                 .header(header::CONTENT_TYPE, "application/json")

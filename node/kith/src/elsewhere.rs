@@ -3,7 +3,7 @@
 //!
 //! Invariant: nothing that the other side says is believed or shown before it was read as
 //! what it must be; whoever listens on a port may answer here.
-//! Non-goal: TLS. Between machines the tunnel protects.
+//! Non-goal: TLS. Between machines the tunnel protects; what it ends at is on this one.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -14,14 +14,22 @@ use axum::{
     body::Body,
     http::{Method, Request, StatusCode, Uri, header},
 };
+use bytes::Bytes;
 use node_core::{Failure, FailureKind};
+use node_runtime::visit::BATCH_BYTES_MAX;
 use serde_json::Value;
 use tokio::{net::TcpStream, time::timeout};
 
-use crate::{client::exchange, error::CliError};
+use crate::{
+    client::{FRAMES, exchange},
+    error::CliError,
+};
 
 /// A doorway answers these questions at once; a tunnel around the world takes a second.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A full batch each way over a line of a megabit a second.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// Largest answer that is read; those that make sense have 300 bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -36,9 +44,15 @@ pub(crate) struct Elsewhere {
 impl Elsewhere {
     /// Reads the address of a doorway, such as `http://127.0.0.1:4718`.
     pub(crate) fn at(url: &str) -> Result<Self, CliError> {
-        let fix = "kith token http://127.0.0.1:4718, as `kith up` printed it there";
+        let fix = "http://127.0.0.1:4718, or what else `kith up` printed there";
         let wrong = |message: &str| CliError::usage(message, fix);
         let uri: Uri = url.parse().map_err(|_| wrong("this is no address of a doorway"))?;
+        if uri.scheme_str() == Some("https") {
+            let message = "this program speaks no TLS; a doorway's address is http://HOST:PORT";
+            let fix = "let a tunnel on this machine do it (ssh -L, stunnel), and use its end: \
+                       http://127.0.0.1:PORT";
+            return Err(CliError::usage(message, fix));
+        }
         if uri.scheme_str() != Some("http") || !matches!(uri.path(), "" | "/") {
             return Err(wrong("a doorway's address is http://HOST:PORT"));
         }
@@ -57,7 +71,8 @@ impl Elsewhere {
         if machines.is_empty() || !machines.iter().all(IpAddr::is_loopback) {
             let message = "that is another machine, and what goes there by plain HTTP everybody \
                            on the way can read";
-            let fix = "ssh -N -L 4718:127.0.0.1:4718 THERE, then: kith token http://127.0.0.1:4718";
+            let fix = "ssh -N -L 4718:127.0.0.1:4718 THERE, then the same with \
+                       http://127.0.0.1:4718";
             return Err(CliError::usage(message, fix));
         }
         let addresses = machines.into_iter().map(|machine| SocketAddr::new(machine, port));
@@ -70,29 +85,59 @@ impl Elsewhere {
         &self.host
     }
 
-    /// `POST`s a JSON document.
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
+    /// `POST`s a JSON document, with a token of this doorway or without one.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        token: Option<&str>,
+        body: &Value,
+    ) -> Result<Value, CliError> {
+        let request = self.request(path, token, "application/json", body.to_string().into())?;
+        let answered = timeout(ANSWER_TIMEOUT, self.ask(request, ANSWER_BYTES_MAX)).await;
+        let bytes = answered.map_err(|_| self.silent(&"no answer in time"))??;
+        serde_json::from_slice(&bytes).map_err(|_| self.odd())
+    }
+
+    /// Brings a batch of frames and gets one, both as bytes.
+    pub(crate) async fn bring(&self, token: &str, batch: Vec<u8>) -> Result<Bytes, CliError> {
+        let kind = "application/vnd.kith.frames";
+        let request = self.request(FRAMES, Some(token), kind, batch.into())?;
+        let answered = timeout(BATCH_TIMEOUT, self.ask(request, BATCH_BYTES_MAX)).await;
+        answered.map_err(|_| self.silent(&"no answer in time"))?
+    }
+
+    fn request(
+        &self,
+        path: &str,
+        token: Option<&str>,
+        kind: &str,
+        body: Body,
+    ) -> Result<Request<Body>, CliError> {
         let request = Request::builder()
             .method(Method::POST)
             .uri(path)
             .header(header::HOST, &self.host)
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Body::from(body.to_string()))
-            .map_err(|_| self.odd())?;
-        let answering = async {
-            let stream = TcpStream::connect(&self.addresses[..]).await;
-            let stream = stream.map_err(|error| self.silent(&error))?;
-            let response = exchange(stream, request).await.map_err(|error| self.silent(&error))?;
-            let status = response.status();
-            let bytes = axum::body::to_bytes(response.into_body(), ANSWER_BYTES_MAX).await;
-            Ok::<_, CliError>((status, bytes.map_err(|_| self.odd())?))
+            .header(header::CONTENT_TYPE, kind);
+        let request = match token {
+            Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
+            None => request,
         };
-        let answered = timeout(ANSWER_TIMEOUT, answering).await;
-        let (status, bytes) = answered.map_err(|_| self.silent(&"no answer in time"))??;
+        request.body(body).map_err(|_| self.odd())
+    }
+
+    async fn ask(&self, request: Request<Body>, bytes_max: usize) -> Result<Bytes, CliError> {
+        let stream = TcpStream::connect(&self.addresses[..]).await;
+        let stream = stream.map_err(|error| self.silent(&error))?;
+        let response = exchange(stream, request).await.map_err(|error| self.silent(&error))?;
+        let status = response.status();
+        let bytes = axum::body::to_bytes(response.into_body(), bytes_max).await;
+        let bytes = bytes.map_err(|_| self.odd())?;
         match status {
-            StatusCode::OK => serde_json::from_slice(&bytes).map_err(|_| self.odd()),
-            StatusCode::FORBIDDEN => Err(self.refused()),
+            StatusCode::OK => Ok(bytes),
+            StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => Err(self.refused()),
             StatusCode::MISDIRECTED_REQUEST => Err(self.misnamed()),
+            StatusCode::CONFLICT => Err(self.interrupted()),
+            StatusCode::GATEWAY_TIMEOUT => Err(self.silent(&"it is busy or stopping")),
             _ => Err(self.odd()),
         }
     }
@@ -113,11 +158,19 @@ impl Elsewhere {
     fn refused(&self) -> CliError {
         let message = format!(
             "the doorway at {} does not let this device in: it does not know it as one of its \
-             person's, or not any more",
+             person's or as a peer's, or not any more",
             self.host
         );
-        let fix = "kith device list, there; to make it one: kith device link";
+        let fix = "kith device list and kith peer list, there; to become one: kith device link, or \
+                   kith pair";
         Failure::new(FailureKind::NotAllowed, message, fix).into()
+    }
+
+    fn interrupted(&self) -> CliError {
+        let message =
+            format!("another visit of this device at {} took the place of this", self.host);
+        let fix = "run the same command again; it goes on from there";
+        Failure::new(FailureKind::Conflict, message, fix).into()
     }
 
     fn misnamed(&self) -> CliError {

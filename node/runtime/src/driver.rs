@@ -5,9 +5,13 @@ use std::{
     time::Duration,
 };
 
-use data_plane_core::net::{NetCommand, NetEvent};
+use data_plane_core::{
+    batch::{Batch, Returned},
+    net::{NetCommand, NetEvent},
+    visits::{Refused, TurnId, Visits},
+};
 use node_core::{Effect, Failure, Input, Node, Request, RequestId, Response};
-use node_model::BlobId;
+use node_model::{BlobId, DeviceId};
 use sync_engine_core::entry;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -15,6 +19,10 @@ use crate::{audit::AuditLog, clock::Clock, handle::NodeEvent, search::Inbox};
 
 /// Inputs handled between two commits: group commit without starving anybody.
 const INPUTS_A_FLUSH_MAX: usize = 256;
+
+/// Frames of visitors handled between two commits. Only what is sent after the commit shows
+/// how much they are answered with: 16 pages with a largest entry each are 170 MB.
+const FRAMES_A_FLUSH_MAX: usize = 16;
 
 /// Commands that may wait for the network before it is read no more. Not few:
 /// two nodes that owe each other pages of many spaces must both go on reading,
@@ -29,6 +37,7 @@ const VERDICTS_MAX: usize = 1_024;
 pub(crate) enum Call {
     Request { request: Box<Request>, answer: oneshot::Sender<Result<Response, Failure>> },
     BlobsHeld(Vec<BlobId>),
+    Visit { device: DeviceId, batch: Batch, answer: oneshot::Sender<Result<Returned, Refused>> },
     Stop { stopped: oneshot::Sender<()> },
 }
 
@@ -57,6 +66,8 @@ pub(crate) async fn run(mut node: Node, clock: Clock, channels: Channels) {
         answers: BTreeMap::new(),
         next_request: 0,
         outbox: VecDeque::new(),
+        visits: Visits::default(),
+        turns: BTreeMap::new(),
     };
     let mut inboxes = Inboxes {
         calls: channels.calls,
@@ -66,8 +77,10 @@ pub(crate) async fn run(mut node: Node, clock: Clock, channels: Channels) {
     };
     driver.drain(&mut node);
     loop {
-        let due = node.poll_timeout().map(|at| clock.instant(at));
-        let Some(arrival) = inboxes.next(&mut driver.outbox, due).await else {
+        let due = node.poll_timeout().into_iter().chain(driver.visits.poll_timeout()).min();
+        let due = due.map(|at| clock.instant(at));
+        let is_idle = !driver.visits.has_work();
+        let Some(arrival) = inboxes.next(&mut driver.outbox, due, is_idle).await else {
             node.write_down_decisions();
             driver.drain(&mut node);
             return;
@@ -79,8 +92,10 @@ pub(crate) async fn run(mut node: Node, clock: Clock, channels: Channels) {
                 None => break,
             }
         }
+        driver.hear_visitors(&mut node);
         node.flush(clock.now());
         driver.drain(&mut node);
+        driver.answer_visitors();
         if let Some(stopped) = stopped {
             node.write_down_decisions();
             driver.drain(&mut node);
@@ -111,6 +126,7 @@ impl Inboxes {
         &mut self,
         outbox: &mut VecDeque<NetCommand>,
         due: Option<std::time::Instant>,
+        is_idle: bool,
     ) -> Option<Arrival> {
         let wait = async {
             match due {
@@ -135,6 +151,7 @@ impl Inboxes {
             Some(event) = self.arrivals.recv(), if reads_network => {
                 Some(Arrival::Input(Input::Net(event)))
             }
+            () = std::future::ready(()), if !is_idle => Some(Arrival::Nothing),
             () = wait => Some(Arrival::Input(Input::Timeout)),
         }
     }
@@ -164,13 +181,28 @@ struct Driver {
     answers: BTreeMap<RequestId, oneshot::Sender<Result<Response, Failure>>>,
     next_request: u64,
     outbox: VecDeque<NetCommand>,
+    visits: Visits,
+    turns: BTreeMap<TurnId, oneshot::Sender<Result<Returned, Refused>>>,
 }
 
 impl Driver {
     fn take(&mut self, node: &mut Node, arrival: Arrival) -> Option<oneshot::Sender<()>> {
         let input = match arrival {
             Arrival::Nothing => return None,
+            Arrival::Input(Input::Net(event)) => {
+                self.visits.on_net(event);
+                self.tell_events(node);
+                return None;
+            }
             Arrival::Input(input) => input,
+            Arrival::Call(Call::Visit { device, batch, answer }) => {
+                let turn = TurnId(self.next_request);
+                self.next_request += 1;
+                self.turns.insert(turn, answer);
+                self.visits.arrive(self.clock.now().monotonic, device, turn, batch);
+                self.tell_events(node);
+                return None;
+            }
             Arrival::Call(Call::Stop { stopped }) => return Some(stopped),
             Arrival::Call(Call::BlobsHeld(blobs)) => Input::BlobsHeld(blobs),
             Arrival::Call(Call::Request { request, answer }) => {
@@ -184,10 +216,39 @@ impl Driver {
         None
     }
 
+    /// What happened on any transport, visits included.
+    fn tell_events(&mut self, node: &mut Node) {
+        while let Some(event) = self.visits.poll_event() {
+            node.handle(self.clock.now(), Input::Net(event));
+        }
+        self.outbox.extend(std::iter::from_fn(|| self.visits.poll_command()));
+    }
+
+    /// Takes some of what visitors brought. What it is answered with decides whether more of
+    /// it is taken.
+    fn hear_visitors(&mut self, node: &mut Node) {
+        self.visits.on_timeout(self.clock.now().monotonic);
+        self.tell_events(node);
+        for _ in 0..FRAMES_A_FLUSH_MAX {
+            let Some(frame) = self.visits.poll_frame() else { return };
+            node.handle(self.clock.now(), Input::Net(frame));
+        }
+    }
+
+    /// Only what is durable: after the flush.
+    fn answer_visitors(&mut self) {
+        while let Some((turn, answer)) = self.visits.poll_answer(self.clock.now().monotonic) {
+            if let Some(visitor) = self.turns.remove(&turn) {
+                // Who hung up finds the visit over.
+                let _ = visitor.send(answer);
+            }
+        }
+    }
+
     fn drain(&mut self, node: &mut Node) {
         while let Some(effect) = node.poll_effect() {
             match effect {
-                Effect::Net(command) => self.outbox.push_back(command),
+                Effect::Net(command) => self.outbox.extend(self.visits.command(command)),
                 Effect::Verify { job, entries } => {
                     let verdicts = self.verdicts.clone();
                     self.workers.spawn_blocking(move || {

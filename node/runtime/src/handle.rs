@@ -5,7 +5,7 @@ use node_core::{Failure, FailureKind, Request, Response};
 use node_model::{BlobId, DeviceId, DocumentId, SpaceId};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::{audit::AuditLog, driver::Call, folder::Folders, search::Desk};
+use crate::{audit::AuditLog, driver::Call, folder::Folders, search::Desk, visit::Turnstile};
 
 /// How far long work has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +71,7 @@ pub(crate) struct Shared {
     pub(crate) search: Desk,
     pub(crate) audit: AuditLog,
     pub(crate) folders: Folders,
+    pub(crate) turnstile: Turnstile,
 }
 
 /// For whoever must not keep a node alive.
@@ -148,7 +149,11 @@ impl Handle {
         self.shared.calls.downgrade()
     }
 
-    async fn call(&self, call: Call) -> Result<(), Failure> {
+    pub(crate) fn turnstile(&self) -> &Turnstile {
+        &self.shared.turnstile
+    }
+
+    pub(crate) async fn call(&self, call: Call) -> Result<(), Failure> {
         self.shared.calls.send(call).await.map_err(|_| stopping())
     }
 }

@@ -21,6 +21,7 @@ pub mod search;
 mod start;
 mod storage;
 pub mod testing;
+pub mod visit;
 
 pub use blobs::{BlobReader, FileEntry, StoredBlob};
 pub use carrier::{CarrierState, CarrierStatus};

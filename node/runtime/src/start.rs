@@ -20,6 +20,7 @@ use crate::{
     handle::{Handle, Shared},
     search::{self, Indexing, SearchConfig},
     storage::{SpacesFolder, entries_file},
+    visit::Turnstile,
 };
 
 /// Calls that may wait.
@@ -233,6 +234,7 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
         search: desk,
         audit: log,
         folders,
+        turnstile: Turnstile::default(),
     });
     let (listening, network) = (links.listening, links.task);
     Ok(Started { handle, listening, calls, driver, search, audit, network, blobs })

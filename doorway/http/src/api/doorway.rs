@@ -1,4 +1,5 @@
-//! A device of the same person proves itself, and gets a token for about an hour.
+//! A device of the same person, or of a peer, proves itself, and gets a token for about an
+//! hour.
 //!
 //! Invariant: who may not have a token learns nothing by asking: challenges look alike for
 //! every device, and so do refusals.
@@ -43,7 +44,7 @@ pub(crate) struct Challenged {
     expires_at: String,
 }
 
-/// Ask for a challenge, as a device of the person whose node this is.
+/// Ask for a challenge, as a device of the person whose node this is, or of a peer.
 #[utoipa::path(post, path = "/api/v1/challenges", request_body = NewChallenge, responses((status = 200, body = Challenged, description = "To be signed within five minutes; the same for every device")))]
 pub(crate) async fn challenge(
     State(app): State<App>,
@@ -76,8 +77,8 @@ pub(crate) struct Given {
 }
 
 /// Get a token for a signed challenge. It is good for an hour, as long as the device is one
-/// of the person's, and until the node ends.
-#[utoipa::path(post, path = "/api/v1/tokens", request_body = Proof, responses((status = 200, body = Given, description = "A token with the rights of local-token")))]
+/// of the person's or of a peer, and until the node ends.
+#[utoipa::path(post, path = "/api/v1/tokens", request_body = Proof, responses((status = 200, body = Given, description = "A token with the rights of local-token; of a peer, to synchronise only")))]
 pub(crate) async fn token(
     State(app): State<App>,
     headers: HeaderMap,
@@ -111,12 +112,12 @@ pub(crate) struct Asked {
 /// This device's answer.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Signed {
-    device: String,
+    pub(super) device: String,
     /// 128 hexadecimal digits.
-    signature: String,
+    pub(super) signature: String,
 }
 
-/// Answer a challenge with this device's key, if the node that asks is one of ours.
+/// Answer a challenge with this device's key, if the node that asks is ours or a peer's.
 #[utoipa::path(post, path = "/api/v1/challenges/answer", request_body = Asked, responses((status = 200, body = Signed, description = "The answer")))]
 pub(crate) async fn answer(
     State(app): State<App>,
@@ -132,7 +133,11 @@ pub(crate) async fn answer(
     Ok(Json(Signed { device: device.to_string(), signature }))
 }
 
-fn read_challenge(nonce: Nonce, node: DeviceId, host: &str) -> Result<Challenge, Problem> {
+pub(super) fn read_challenge(
+    nonce: Nonce,
+    node: DeviceId,
+    host: &str,
+) -> Result<Challenge, Problem> {
     let read = Challenge::new(nonce, node, host);
     read.map_err(|error| Problem::invalid(format!("host: {error}")))
 }

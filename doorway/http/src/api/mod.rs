@@ -16,6 +16,7 @@ pub(crate) mod people;
 pub(crate) mod search;
 pub(crate) mod spaces;
 pub(crate) mod transfer;
+pub(crate) mod visit;
 
 use axum::Json;
 use serde::Serialize;

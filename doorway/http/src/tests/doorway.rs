@@ -14,14 +14,14 @@ use serde_json::json;
 use super::*;
 
 const CHALLENGES: &str = "/api/v1/challenges";
-const TOKENS: &str = "/api/v1/tokens";
+pub(super) const TOKENS: &str = "/api/v1/tokens";
 const STATUS: &str = "/api/v1/status";
 
-const LAPTOP: [u8; 32] = [2; 32];
-const OF_BO: [u8; 32] = [3; 32];
+pub(super) const LAPTOP: [u8; 32] = [2; 32];
+pub(super) const OF_BO: [u8; 32] = [3; 32];
 
 /// The rack of somebody whose laptop, and whose friend's device, it knows.
-async fn rack_and_laptop() -> (House, House) {
+pub(super) async fn rack_and_laptop() -> (House, House) {
     let node = async |device: &[u8; 32], root: &[u8; 32], name: &str| {
         test_node_with(DeviceKeys::from_secrets(device, root, device), name, Network::None).await
     };
@@ -34,21 +34,21 @@ async fn rack_and_laptop() -> (House, House) {
     (House::of(rack), House::of(laptop))
 }
 
-fn signer(secret: [u8; 32]) -> Signer {
+pub(super) fn signer(secret: [u8; 32]) -> Signer {
     Signer::from_secret(&secret)
 }
 
-fn rack() -> DeviceId {
+pub(super) fn rack() -> DeviceId {
     signer([1; 32]).device()
 }
 
 /// Without any right.
-async fn ask(house: &House, path: &str, body: &Value) -> Reply {
+pub(super) async fn ask(house: &House, path: &str, body: &Value) -> Reply {
     let request = stranger(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
     house.send(request.body(Body::from(body.to_string())).expect("a request")).await
 }
 
-async fn challenge(house: &House, device: DeviceId) -> Nonce {
+pub(super) async fn challenge(house: &House, device: DeviceId) -> Nonce {
     let reply = ask(house, CHALLENGES, &json!({ "device": device })).await;
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
     let reply = reply.json();
@@ -56,7 +56,7 @@ async fn challenge(house: &House, device: DeviceId) -> Nonce {
     reply["challenge"].as_str().expect("a challenge").parse().expect("a challenge")
 }
 
-fn to_sign(nonce: Nonce, node: DeviceId, host: &str) -> Challenge {
+pub(super) fn to_sign(nonce: Nonce, node: DeviceId, host: &str) -> Challenge {
     Challenge::new(nonce, node, host).expect("a good host")
 }
 
@@ -67,13 +67,13 @@ async fn redeem(house: &House, device: DeviceId, nonce: Nonce, signature: Signat
 }
 
 /// The whole conversation, as it should be.
-async fn prove(house: &House, signer: &Signer) -> Reply {
+pub(super) async fn prove(house: &House, signer: &Signer) -> Reply {
     let nonce = challenge(house, signer.device()).await;
     let signature = to_sign(nonce, rack(), HOST).sign(signer);
     redeem(house, signer.device(), nonce, signature).await
 }
 
-async fn token(house: &House) -> String {
+pub(super) async fn token(house: &House) -> String {
     let given = prove(house, &signer(LAPTOP)).await;
     assert_eq!(given.status, StatusCode::OK, "{}", given.text());
     given.json()["token"].as_str().expect("a token").to_owned()

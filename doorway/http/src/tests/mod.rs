@@ -11,6 +11,7 @@ mod files;
 mod pages;
 mod search;
 mod serve;
+mod visit;
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -15,6 +15,9 @@ pub struct Sync {
     /// With this folder instead of with peers: of a stick, or one that is kept equal elsewhere
     #[arg(long, value_name = "DIR", conflicts_with = "peer")]
     pub folder: Option<PathBuf>,
+    /// Through the doorway of another node instead of directly: where only HTTP gets through
+    #[arg(long, value_name = "URL", conflicts_with = "folder")]
+    pub doorway: Option<String>,
     /// Only this space; with a folder
     #[arg(long, requires = "folder")]
     pub space: Option<String>,

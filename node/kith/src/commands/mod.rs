@@ -19,6 +19,7 @@ mod space;
 mod token;
 mod transfer;
 mod up;
+mod visit;
 
 use clap::CommandFactory;
 
@@ -77,7 +78,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
 
 async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
     let reach = match &command {
-        Command::Sync(sync) if sync.folder.is_some() => Reach::Here,
+        Command::Sync(sync) if sync.folder.is_some() || sync.doorway.is_some() => Reach::Here,
         Command::Pair(_) | Command::Sync(_) => Reach::Others,
         Command::Up(_)
         | Command::Demo(_)
@@ -113,9 +114,10 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
             Command::Status => node::status(&asking).await,
             Command::Doctor(doctor) => doctor::run(&asking, doctor).await,
             Command::Id => node::id(&asking).await,
-            Command::Sync(sync) => match &sync.folder {
-                Some(folder) => folder::sync(&asking, folder, &sync).await,
-                None => node::sync(&asking, sync).await,
+            Command::Sync(sync) => match (&sync.folder, &sync.doorway) {
+                (Some(folder), _) => folder::sync(&asking, folder, &sync).await,
+                (None, Some(url)) => visit::sync(&asking, url, &sync).await,
+                (None, None) => node::sync(&asking, sync).await,
             },
             Command::Peer(peer) => node::peer(&asking, peer).await,
             Command::Token(token) => token::run(&asking, token).await,

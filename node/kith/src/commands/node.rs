@@ -91,19 +91,24 @@ pub(super) async fn id(asking: &Asking<'_>) -> Result<(), CliError> {
 pub(super) async fn sync(asking: &Asking<'_>, args: Sync) -> Result<(), CliError> {
     let body = json!({"peer": args.peer, "full": args.full});
     let report = asking.client.post("/api/v1/sync", body).await?;
-    answer(asking.is_json, &report, || {
-        let peers = list(&report, "peers");
+    show_synced(asking, &report)
+}
+
+/// Shows the report of a synchronisation with peers.
+pub(super) fn show_synced(asking: &Asking<'_>, report: &Value) -> Result<(), CliError> {
+    answer(asking.is_json, report, || {
+        let peers = list(report, "peers");
         if peers.is_empty() {
             return "Nobody to sync with yet: kith ticket, or kith pair TICKET".to_owned();
         }
         let peers =
             peers.iter().map(|peer| format!("{}  {}", text(peer, "peer"), text(peer, "state")));
-        let (pushed, pulled) = (number(&report, "pushed"), number(&report, "pulled"));
+        let (pushed, pulled) = (number(report, "pushed"), number(report, "pulled"));
         let mut lines = vec![format!("{pushed} changes sent, {pulled} received")];
         lines.extend(peers);
         lines.join("\n")
     });
-    let states = list(&report, "peers");
+    let states = list(report, "peers");
     if !states.is_empty() && states.iter().all(|peer| text(peer, "state") == "unreachable") {
         let failure = node_core::Failure::new(
             node_core::FailureKind::Unreachable,

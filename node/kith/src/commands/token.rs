@@ -19,23 +19,37 @@ const TIME_LETTERS_MAX: usize = 32;
 
 pub(super) async fn run(asking: &Asking<'_>, args: args::Token) -> Result<(), CliError> {
     let there = Elsewhere::at(&args.url)?;
-    let own = asking.client.get("/api/v1/info").await?;
-    let device = text(&own, "device");
-    let asked = there.post("/api/v1/challenges", &json!({"device": device})).await?;
-    let (challenge, node) = read_challenge(&asked).ok_or_else(|| there.odd())?;
-    // Our node signs for doorways of our own devices only.
-    let to_sign = json!({"challenge": challenge.to_string(), "node": node, "host": there.host()});
-    let signed = asking.client.post("/api/v1/challenges/answer", to_sign).await?;
-    let proof = json!({
-        "device": device, "challenge": challenge.to_string(), "signature": text(&signed, "signature"),
-    });
-    let given = there.post("/api/v1/tokens", &proof).await?;
-    let (token, expires_at) = read_token(&given).ok_or_else(|| there.odd())?;
+    let Entered { token, expires_at, node } = enter(asking, &there).await?;
     let shown = json!({"token": token, "node": node, "expires_at": expires_at});
     answer(asking.is_json, &shown, || {
         format!("{token}\n\nGood until {expires_at}, at {}, for whoever has it.", args.url)
     });
     Ok(())
+}
+
+/// What a doorway gave.
+pub(super) struct Entered {
+    pub(super) token: String,
+    pub(super) expires_at: String,
+    /// Whose doorway it says it is.
+    pub(super) node: DeviceId,
+}
+
+/// Proves to a doorway with this device's key which device it is.
+pub(super) async fn enter(asking: &Asking<'_>, there: &Elsewhere) -> Result<Entered, CliError> {
+    let own = asking.client.get("/api/v1/info").await?;
+    let device = text(&own, "device");
+    let asked = there.post("/api/v1/challenges", None, &json!({"device": device})).await?;
+    let (challenge, node) = read_challenge(&asked).ok_or_else(|| there.odd())?;
+    // Our node signs for doorways of our own devices and of peers only.
+    let to_sign = json!({"challenge": challenge.to_string(), "node": node, "host": there.host()});
+    let signed = asking.client.post("/api/v1/challenges/answer", to_sign).await?;
+    let proof = json!({
+        "device": device, "challenge": challenge.to_string(), "signature": text(&signed, "signature"),
+    });
+    let given = there.post("/api/v1/tokens", None, &proof).await?;
+    let (token, expires_at) = read_token(&given).ok_or_else(|| there.odd())?;
+    Ok(Entered { token, expires_at, node })
 }
 
 fn read_challenge(asked: &Value) -> Option<(Nonce, DeviceId)> {

@@ -22,3 +22,4 @@ mod sharing;
 mod tickets;
 mod together;
 mod tokens;
+mod visits;

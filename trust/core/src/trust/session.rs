@@ -1,5 +1,5 @@
-//! Who of our own devices may use this node's doorway: asked anew at every step, so that
-//! a device that is taken back is out at once.
+//! Who may use this node's doorway: our own devices all of it, peers to synchronise. Asked
+//! anew at every step, so that a device that is taken back is out at once.
 
 use node_model::{
     DeviceId, Entropy, Now, Timestamp,
@@ -20,15 +20,21 @@ impl Trust {
         self.decide(Question { device, action: Action::Connect }).rule == Rule::OwnDevice
     }
 
+    /// Whether it is a device of ours or a peer's, which may connect to us.
+    fn is_peer(&self, device: DeviceId) -> bool {
+        self.decide(Question { device, action: Action::Connect }).is_allowed()
+    }
+
     /// A challenge for whoever says to be `device`, and until when it waits. One for a
-    /// device that is not ours looks the same, but is not kept: strangers push out nothing.
+    /// device that may not connect looks the same, but is not kept: strangers push out
+    /// nothing.
     pub fn challenge(
         &mut self,
         entropy: &mut Entropy,
         now: Now,
         device: DeviceId,
     ) -> (Nonce, Timestamp) {
-        if self.is_own_device(device) {
+        if self.is_peer(device) {
             self.sessions.challenge(entropy, now, device)
         } else {
             unkept_challenge(entropy, now)
@@ -37,7 +43,8 @@ impl Trust {
 
     /// A token for an answered challenge of this node's doorway, and until when it is good.
     /// `None` when the challenge was not this node's, not for this device, used, or over,
-    /// and when the device is not ours: the two are not told apart.
+    /// and when the device may not connect: the two are not told apart. What the token is
+    /// good for is asked when somebody comes with it.
     pub fn redeem(
         &mut self,
         entropy: &mut Entropy,
@@ -45,15 +52,21 @@ impl Trust {
         answered: &Answered,
     ) -> Option<(Token, Timestamp)> {
         let device = answered.device();
-        let is_ours = answered.node() == self.device() && self.is_own_device(device);
+        let may_have = answered.node() == self.device() && self.is_peer(device);
         let is_waiting = self.sessions.redeem(now, answered);
-        (is_ours && is_waiting).then(|| self.sessions.grant(entropy, now, device))
+        (may_have && is_waiting).then(|| self.sessions.grant(entropy, now, device))
     }
 
-    /// Whose token it is, if it is good and the device still ours.
+    /// Whose token it is, if it is good and the device one of ours: it may do here what we
+    /// may.
     pub fn token_holder(&mut self, now: Now, token: &Token) -> Option<DeviceId> {
+        self.token_peer(now, token).filter(|device| self.is_own_device(*device))
+    }
+
+    /// Whose token it is, if it is good and the device may connect: it may synchronise.
+    pub fn token_peer(&mut self, now: Now, token: &Token) -> Option<DeviceId> {
         let device = self.sessions.holder(now, token)?;
-        if self.is_own_device(device) {
+        if self.is_peer(device) {
             return Some(device);
         }
         self.sessions.forget(device);
@@ -61,10 +74,10 @@ impl Trust {
     }
 
     /// Answers a challenge with this device's key; `None` when the doorway that asks is
-    /// not that of one of our devices: it might pass the answer on.
+    /// not that of one of our devices or of a peer: it might pass the answer on.
     #[must_use]
     pub fn answer_challenge(&self, challenge: &Challenge) -> Option<Signature> {
-        self.is_own_device(challenge.node()).then(|| challenge.sign(self.signer()))
+        self.is_peer(challenge.node()).then(|| challenge.sign(self.signer()))
     }
 }
 

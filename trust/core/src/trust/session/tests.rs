@@ -49,20 +49,24 @@ fn take_back(rack: &mut Trust, laptop: &Trust) {
 }
 
 #[test]
-fn own_devices_get_a_token_and_nobody_else_does() {
+fn own_devices_and_peers_get_a_token_and_only_own_ones_come_in_with_it() {
     let [mut rack, laptop, bo] = household();
     let (now, stranger) = (after(Duration::ZERO), device(3, 0));
     let token = prove(&mut rack, &laptop, now).expect("it is Ada's");
     assert_eq!(rack.token_holder(now, &token), Some(laptop.device()));
     assert_eq!(rack.token_holder(after(TOKEN_LIFETIME), &token), None);
-    assert!(prove(&mut rack, &bo, now).is_none(), "related is not enough");
+    assert_eq!(rack.token_peer(now, &token), Some(laptop.device()));
+    let of_bo = prove(&mut rack, &bo, now).expect("he may synchronise");
+    assert_eq!(rack.token_holder(now, &of_bo), None, "related is not enough");
+    assert_eq!(rack.token_peer(now, &of_bo), Some(bo.device()));
+    assert_eq!(rack.token_peer(after(TOKEN_LIFETIME), &of_bo), None);
     assert!(prove(&mut rack, &stranger, now).is_none());
     let other: Token = "00".repeat(32).parse().expect("a token");
     assert_eq!(rack.token_holder(now, &other), None);
 }
 
 #[test]
-fn a_challenge_looks_the_same_for_everybody_and_is_kept_for_own_devices_only() {
+fn a_challenge_looks_the_same_for_everybody_and_is_kept_for_peers_only() {
     let [mut rack, laptop, bo] = household();
     let (now, mut entropy) = (after(Duration::ZERO), entropy(&rack));
     let (nonce, end) = rack.challenge(&mut entropy, now, laptop.device());
@@ -94,10 +98,21 @@ fn a_device_that_is_taken_back_is_out_at_every_step() {
     let token = prove(&mut rack, &laptop, now).expect("it is Ada's");
     let (nonce, _) = rack.challenge(&mut entropy, now, laptop.device());
     take_back(&mut rack, &laptop);
+    assert_eq!(rack.token_peer(now, &token), None);
     assert_eq!(rack.token_holder(now, &token), None);
     let answered = answer(&laptop, nonce, rack.device());
     assert!(rack.redeem(&mut entropy, now, &answered).is_none());
     assert!(prove(&mut rack, &laptop, now).is_none());
+}
+
+#[test]
+fn a_peer_with_whom_we_part_is_out_at_once() {
+    let [mut rack, _, bo] = household();
+    let now = after(Duration::ZERO);
+    let token = prove(&mut rack, &bo, now).expect("he may synchronise");
+    rack.part(NOW, bo.agent()).expect("memory does not fail");
+    assert_eq!(rack.token_peer(now, &token), None);
+    assert!(prove(&mut rack, &bo, now).is_none());
 }
 
 #[test]
@@ -112,14 +127,12 @@ fn a_node_that_was_taken_back_lets_nobody_in_and_answers_nobody() {
 }
 
 #[test]
-fn only_doorways_of_own_devices_get_an_answer() {
+fn only_doorways_of_own_devices_and_peers_get_an_answer() {
     let [rack, laptop, bo] = household();
     let asked_by = |node| Challenge::new(Nonce([1; 32]), node, HOST).expect("a good host");
-    for node in [rack.device(), laptop.device()] {
+    for node in [rack.device(), laptop.device(), bo.device()] {
         let signature = laptop.answer_challenge(&asked_by(node)).expect("it is Ada's");
         assert!(asked_by(node).verify(laptop.device(), &signature).is_ok());
     }
-    for node in [bo.device(), device(3, 0).device()] {
-        assert!(laptop.answer_challenge(&asked_by(node)).is_none());
-    }
+    assert!(laptop.answer_challenge(&asked_by(device(3, 0).device())).is_none());
 }

@@ -1,0 +1,326 @@
+//! Peers that come through an HTTP doorway: one more transport, where the other side asks
+//! and we answer.
+//!
+//! To the node a visit is a connection like any other: it connects, sends frames, and is
+//! gone. A device with a visit hears and is heard through it alone, so that no frame overtakes
+//! another one: a connection of the other transport is closed, and the node dials again when
+//! the visit is over.
+//!
+//! Invariants: a visit belongs to the device whose token came with it, and batches count up;
+//! frames wait outside while much waits for the visitor to fetch.
+//! Non-goals: who may come (the doorway asks the trust plane, at each batch) and blobs.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use node_model::DeviceId;
+
+use crate::{
+    batch::{Batch, Frame, Returned, VisitId, take_fitting},
+    net::{Lane, NetCommand, NetEvent},
+};
+
+/// Most visits at a time: what waits for them is memory.
+pub const VISITS_MAX: usize = 32;
+
+/// How long a visit lasts without a batch. A visitor has no reason to be silent for longer
+/// than it takes to bring one over a slow line.
+pub const IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// While as much waits for a visitor, its frames are not looked at: some thirty pages of
+/// entries, as on a lane.
+const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// With as much a visit is over: what a few frames can be answered with beyond
+/// [`WAITING_BYTES_MAX`], each a page and a largest entry.
+const OUTGOING_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// The address of a visitor, for whoever shows one.
+const ADDRESS: &str = "doorway";
+
+/// Names a batch until it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TurnId(pub u64);
+
+/// Why a batch was not taken. Nothing of it was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Another visit, or another number than the next. The visit is over.
+    #[error("this visit is over, or never began")]
+    Over,
+    /// An earlier batch is not answered yet.
+    #[error("an earlier batch of this device is not answered yet")]
+    Busy,
+    /// Enough visitors.
+    #[error("too many devices visit at this moment")]
+    Full,
+}
+
+/// All visits of a node.
+#[derive(Debug, Default)]
+pub struct Visits {
+    visits: BTreeMap<DeviceId, Visit>,
+    /// Whom the other transport reaches.
+    direct: BTreeSet<DeviceId>,
+    commands: VecDeque<NetCommand>,
+    events: VecDeque<NetEvent>,
+    answers: VecDeque<(TurnId, Result<Returned, Refused>)>,
+}
+
+#[derive(Debug)]
+struct Visit {
+    id: VisitId,
+    /// The batch that comes next.
+    number: u64,
+    heard_at: Duration,
+    incoming: VecDeque<Frame>,
+    outgoing: VecDeque<Frame>,
+    outgoing_bytes: usize,
+    turn: Option<Turn>,
+    is_ending: bool,
+    /// Whether the node was told that the device is connected. What it said before that was
+    /// meant for an earlier connection.
+    is_told: bool,
+}
+
+#[derive(Debug)]
+struct Turn {
+    id: TurnId,
+    number: u64,
+    until: Duration,
+}
+
+impl Visits {
+    /// Takes a batch of a device; the answer comes by [`Self::poll_answer`].
+    pub fn arrive(&mut self, now: Duration, device: DeviceId, turn: TurnId, batch: Batch) {
+        if let Err(refused) = self.take(now, device, turn, batch) {
+            self.answers.push_back((turn, Err(refused)));
+        }
+    }
+
+    fn take(
+        &mut self,
+        now: Duration,
+        device: DeviceId,
+        turn: TurnId,
+        batch: Batch,
+    ) -> Result<(), Refused> {
+        let Batch { visit: id, number, wait, is_last, frames } = batch;
+        let is_known = self.visits.get(&device).is_some_and(|visit| visit.id == id);
+        if !is_known {
+            self.open(now, device, id, number)?;
+        }
+        let Some(visit) = self.visits.get_mut(&device) else { return Err(Refused::Over) };
+        if visit.turn.is_some() {
+            return Err(Refused::Busy);
+        }
+        let is_unasked = !visit.incoming.is_empty() && !frames.is_empty();
+        if number != visit.number || visit.is_ending || is_unasked {
+            self.end(device);
+            return Err(Refused::Over);
+        }
+        visit.number += 1;
+        visit.heard_at = now;
+        visit.is_ending = is_last;
+        visit.incoming.extend(frames);
+        visit.turn = Some(Turn { id: turn, number, until: now + wait });
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        now: Duration,
+        device: DeviceId,
+        id: VisitId,
+        number: u64,
+    ) -> Result<(), Refused> {
+        if number != 0 {
+            return Err(Refused::Over);
+        }
+        if self.visits.contains_key(&device) {
+            self.end(device);
+        } else if self.visits.len() >= VISITS_MAX {
+            return Err(Refused::Full);
+        }
+        if self.direct.contains(&device) {
+            self.commands.push_back(NetCommand::Disconnect { device });
+            self.events.push_back(NetEvent::Disconnected { device });
+        }
+        let visit = Visit {
+            id,
+            number: 0,
+            heard_at: now,
+            incoming: VecDeque::new(),
+            outgoing: VecDeque::new(),
+            outgoing_bytes: 0,
+            turn: None,
+            is_ending: false,
+            is_told: false,
+        };
+        self.visits.insert(device, visit);
+        let address = ADDRESS.to_owned();
+        self.events.push_back(NetEvent::Connected { device, address, outbound: false });
+        Ok(())
+    }
+
+    /// Takes what the other transport tells.
+    pub fn on_net(&mut self, event: NetEvent) {
+        let is_hidden = match &event {
+            NetEvent::Connected { device, .. } => {
+                self.direct.insert(*device);
+                let is_visiting = self.visits.contains_key(device);
+                if is_visiting {
+                    self.commands.push_back(NetCommand::Disconnect { device: *device });
+                }
+                is_visiting
+            }
+            NetEvent::Disconnected { device } => {
+                self.direct.remove(device);
+                self.visits.contains_key(device)
+            }
+            NetEvent::Frame { device, .. } => self.visits.contains_key(device),
+            NetEvent::Listening { .. }
+            | NetEvent::DialFailed { .. }
+            | NetEvent::Discovered { .. }
+            | NetEvent::BlobsRequested { .. }
+            | NetEvent::BlobFetched { .. }
+            | NetEvent::BlobRefused { .. }
+            | NetEvent::FetchEnded { .. } => false,
+        };
+        if !is_hidden {
+            self.events.push_back(event);
+        }
+    }
+
+    /// Takes what the node wants; what is for the other transport comes back.
+    pub fn command(&mut self, command: NetCommand) -> Option<NetCommand> {
+        match command {
+            NetCommand::Send { device, lane, frame } if self.visits.contains_key(&device) => {
+                self.send(device, lane, frame);
+                None
+            }
+            NetCommand::Fetch { job, device, .. } if self.visits.contains_key(&device) => {
+                let error = Some("a visit at the doorway brings no blobs".to_owned());
+                self.events.push_back(NetEvent::FetchEnded { job, error });
+                None
+            }
+            NetCommand::Forbid { device } | NetCommand::Disconnect { device } => {
+                self.end(device);
+                Some(command)
+            }
+            NetCommand::Dial { .. }
+            | NetCommand::Admit { .. }
+            | NetCommand::Send { .. }
+            | NetCommand::Fetch { .. }
+            | NetCommand::Answer { .. } => Some(command),
+        }
+    }
+
+    fn send(&mut self, device: DeviceId, lane: Lane, bytes: bytes::Bytes) {
+        let Some(visit) = self.visits.get_mut(&device).filter(|visit| visit.is_told) else {
+            return;
+        };
+        visit.outgoing_bytes += bytes.len();
+        visit.outgoing.push_back(Frame { lane, bytes });
+        if visit.outgoing_bytes > OUTGOING_BYTES_MAX {
+            tracing::warn!(%device, "a visitor asks for more than it fetches");
+            self.end(device);
+        }
+    }
+
+    /// The next thing for the other transport to do.
+    pub fn poll_command(&mut self) -> Option<NetCommand> {
+        self.commands.pop_front()
+    }
+
+    /// The next thing that happened on any transport. Everything is to be taken before a
+    /// frame of a visitor.
+    pub fn poll_event(&mut self) -> Option<NetEvent> {
+        let event = self.events.pop_front()?;
+        if let NetEvent::Connected { device, .. } = &event
+            && let Some(visit) = self.visits.get_mut(device)
+        {
+            visit.is_told = true;
+        }
+        Some(event)
+    }
+
+    /// The next frame of a visitor who fetches what is for it.
+    pub fn poll_frame(&mut self) -> Option<NetEvent> {
+        let (device, visit) = self.visits.iter_mut().find(|(_, visit)| visit.has_work())?;
+        let Frame { lane, bytes: frame } = visit.incoming.pop_front()?;
+        Some(NetEvent::Frame { device: *device, lane, frame })
+    }
+
+    /// Whether [`Self::poll_event`] or [`Self::poll_frame`] has something.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        !self.events.is_empty() || self.visits.values().any(Visit::has_work)
+    }
+
+    /// The next answer. To be asked after what was handled is durable.
+    pub fn poll_answer(&mut self, now: Duration) -> Option<(TurnId, Result<Returned, Refused>)> {
+        if let Some(answer) = self.answers.pop_front() {
+            return Some(answer);
+        }
+        let (device, visit) = self.visits.iter_mut().find(|(_, visit)| visit.is_due(now))?;
+        let (device, is_over) = (*device, visit.is_ending && visit.incoming.is_empty());
+        let answer = visit.answer();
+        if is_over {
+            self.end(device);
+        }
+        answer
+    }
+
+    /// Ends the visits of those who went away without a word.
+    pub fn on_timeout(&mut self, now: Duration) {
+        let is_gone = |visit: &Visit| visit.turn.is_none() && now >= visit.heard_at + IDLE_MAX;
+        let gone = self.visits.iter().filter(|(_, visit)| is_gone(visit));
+        for device in gone.map(|(device, _)| *device).collect::<Vec<_>>() {
+            self.end(device);
+        }
+    }
+
+    /// When [`Self::on_timeout`] or [`Self::poll_answer`] is due next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let due = |visit: &Visit| match &visit.turn {
+            Some(turn) => turn.until,
+            None => visit.heard_at + IDLE_MAX,
+        };
+        self.visits.values().map(due).min()
+    }
+
+    /// The device is gone. Who waits for an answer gets what there is.
+    fn end(&mut self, device: DeviceId) {
+        let Some(mut visit) = self.visits.remove(&device) else { return };
+        if let Some((turn, answer)) = visit.answer() {
+            self.answers.push_back((turn, answer));
+        }
+        self.events.push_back(NetEvent::Disconnected { device });
+    }
+}
+
+impl Visit {
+    fn has_work(&self) -> bool {
+        !self.incoming.is_empty() && self.outgoing_bytes < WAITING_BYTES_MAX
+    }
+
+    fn is_due(&self, now: Duration) -> bool {
+        let is_late = |turn: &Turn| self.is_ending || now >= turn.until;
+        let is_answered = !self.outgoing.is_empty();
+        !self.has_work() && self.turn.as_ref().is_some_and(|turn| is_answered || is_late(turn))
+    }
+
+    fn answer(&mut self) -> Option<(TurnId, Result<Returned, Refused>)> {
+        let Turn { id, number, until: _ } = self.turn.take()?;
+        let frames = take_fitting(&mut self.outgoing);
+        self.outgoing_bytes -= frames.iter().map(|frame| frame.bytes.len()).sum::<usize>();
+        Some((id, Ok(Returned { number, is_full: !self.incoming.is_empty(), frames })))
+    }
+}
+
+#[cfg(test)]
+mod tests;

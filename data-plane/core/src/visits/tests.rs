@@ -1,0 +1,186 @@
+use super::*;
+
+const ADA: DeviceId = DeviceId([1; 32]);
+const BEN: DeviceId = DeviceId([2; 32]);
+const START: Duration = Duration::from_secs(100);
+
+fn batch(id: u8, number: u64, lengths: &[usize]) -> Batch {
+    let frame = |length: &usize| Frame { lane: Lane::Sync, bytes: vec![0; *length].into() };
+    let (visit, wait) = (VisitId([id; 16]), Duration::from_secs(1));
+    Batch { visit, number, wait, is_last: false, frames: lengths.iter().map(frame).collect() }
+}
+
+/// Brings a batch and says what comes of it at once.
+fn bring(visits: &mut Visits, device: DeviceId, batch: Batch) -> Option<Result<Returned, Refused>> {
+    visits.arrive(START, device, TurnId(7), batch);
+    visits.poll_answer(START).map(|(turn, answer)| {
+        assert_eq!(turn, TurnId(7));
+        answer
+    })
+}
+
+fn send(visits: &mut Visits, device: DeviceId, length: usize) -> Option<NetCommand> {
+    let frame = vec![1; length].into();
+    visits.command(NetCommand::Send { device, lane: Lane::Sync, frame })
+}
+
+/// What the node is told now.
+fn told(visits: &mut Visits) -> Vec<NetEvent> {
+    std::iter::from_fn(|| visits.poll_event()).collect()
+}
+
+fn connected(device: DeviceId) -> NetEvent {
+    NetEvent::Connected { device, address: ADDRESS.to_owned(), outbound: false }
+}
+
+fn directly(device: DeviceId) -> NetEvent {
+    NetEvent::Connected { device, address: "/ip4/10.0.0.1/tcp/1".to_owned(), outbound: true }
+}
+
+fn direct_frame(device: DeviceId) -> NetEvent {
+    NetEvent::Frame { device, lane: Lane::Sync, frame: vec![9].into() }
+}
+
+/// Visits with one of Ada, of whom the node knows.
+fn visited() -> Visits {
+    let mut visits = Visits::default();
+    assert_eq!(bring(&mut visits, ADA, batch(1, 0, &[])), None);
+    assert_eq!(told(&mut visits), [connected(ADA)]);
+    visits
+}
+
+#[test]
+fn a_visitor_is_connected_speaks_is_answered_and_goes() {
+    let mut visits = visited();
+    assert_eq!(send(&mut visits, ADA, 5), None);
+    let (_, first) = visits.poll_answer(START).expect("there is a frame");
+    assert_eq!(first.expect("taken").frames.len(), 1);
+    assert_eq!(bring(&mut visits, ADA, batch(1, 1, &[3, 4])), None);
+    let heard: Vec<_> = std::iter::from_fn(|| visits.poll_frame()).collect();
+    assert_eq!(heard.len(), 2);
+    assert_eq!(visits.poll_timeout(), Some(START + Duration::from_secs(1)));
+    let (_, empty) = visits.poll_answer(START + Duration::from_secs(1)).expect("waited enough");
+    assert_eq!(empty, Ok(Returned { number: 1, is_full: false, frames: vec![] }));
+    let last = Batch { is_last: true, ..batch(1, 2, &[]) };
+    assert!(bring(&mut visits, ADA, last).is_some());
+    assert_eq!(told(&mut visits), [NetEvent::Disconnected { device: ADA }]);
+    assert!(send(&mut visits, ADA, 1).is_some(), "it is for the other transport again");
+}
+
+#[test]
+fn what_is_not_of_this_visit_ends_it() {
+    for wrong in [batch(1, 0, &[1]), batch(1, 2, &[1]), batch(2, 1, &[1])] {
+        let mut visits = visited();
+        assert_eq!(send(&mut visits, ADA, 1), None);
+        assert!(visits.poll_answer(START).is_some());
+        let is_other = wrong.visit != VisitId([1; 16]);
+        assert_eq!(bring(&mut visits, ADA, wrong), Some(Err(Refused::Over)));
+        assert_eq!(visits.poll_frame(), None);
+        // Whoever does not know the visit's name cannot end it.
+        assert_eq!(told(&mut visits).is_empty(), is_other);
+    }
+    let mut visits = visited();
+    assert_eq!(bring(&mut visits, BEN, batch(1, 1, &[1])), Some(Err(Refused::Over)));
+    assert_eq!(bring(&mut visits, ADA, batch(1, 1, &[1])), Some(Err(Refused::Busy)));
+}
+
+#[test]
+fn a_new_visit_takes_the_place_of_the_old_one() {
+    let mut visits = visited();
+    visits.arrive(START, ADA, TurnId(8), batch(2, 0, &[]));
+    let (turn, old) = visits.poll_answer(START).expect("the old one is over");
+    assert_eq!((turn, old.map(|it| it.frames.len())), (TurnId(7), Ok(0)));
+    // What the node says before it knows was meant for the old one.
+    assert_eq!(send(&mut visits, ADA, 1), None);
+    assert_eq!(told(&mut visits), [NetEvent::Disconnected { device: ADA }, connected(ADA)]);
+    assert_eq!(visits.poll_answer(START), None);
+    assert_eq!(send(&mut visits, ADA, 2), None);
+    let (turn, answer) = visits.poll_answer(START).expect("a frame");
+    assert_eq!((turn, answer.expect("taken").frames[0].bytes.len()), (TurnId(8), 2));
+}
+
+#[test]
+fn frames_wait_while_much_is_to_be_fetched() {
+    let mut visits = visited();
+    assert_eq!(send(&mut visits, ADA, 1), None);
+    assert!(visits.poll_answer(START).is_some());
+    assert_eq!(bring(&mut visits, ADA, batch(1, 1, &[1, 1, 1])), None);
+    assert!(visits.poll_frame().is_some());
+    for _ in 0..2 {
+        assert_eq!(send(&mut visits, ADA, WAITING_BYTES_MAX / 2), None);
+    }
+    assert_eq!(visits.poll_frame(), None);
+    let (_, answer) = visits.poll_answer(START).expect("much");
+    let answer = answer.expect("taken");
+    assert_eq!((answer.is_full, answer.frames.len()), (true, 1));
+    assert!(visits.poll_frame().is_some(), "there is room again");
+    // Nobody sends more in spite of that.
+    assert_eq!(bring(&mut visits, ADA, batch(1, 2, &[1])), Some(Err(Refused::Over)));
+    assert_eq!(told(&mut visits), [NetEvent::Disconnected { device: ADA }]);
+}
+
+#[test]
+fn who_asks_for_more_than_it_fetches_is_sent_away() {
+    let mut visits = visited();
+    let piece = OUTGOING_BYTES_MAX / 16;
+    for _ in 0..16 {
+        assert_eq!(send(&mut visits, ADA, piece), None);
+    }
+    assert_eq!(told(&mut visits), []);
+    assert_eq!(send(&mut visits, ADA, 1), None);
+    assert_eq!(told(&mut visits), [NetEvent::Disconnected { device: ADA }]);
+}
+
+#[test]
+fn visits_are_few_and_end_when_nothing_is_heard() {
+    let mut visits = Visits::default();
+    for number in 0..VISITS_MAX {
+        let device = DeviceId([number as u8; 32]);
+        assert_eq!(bring(&mut visits, device, batch(1, 0, &[])), None);
+    }
+    let late = DeviceId([99; 32]);
+    assert_eq!(bring(&mut visits, late, batch(1, 0, &[])), Some(Err(Refused::Full)));
+    assert_eq!(told(&mut visits).len(), VISITS_MAX);
+    let answered = START + Duration::from_secs(1);
+    for _ in 0..VISITS_MAX {
+        assert!(visits.poll_answer(answered).is_some());
+    }
+    assert_eq!(visits.poll_timeout(), Some(START + IDLE_MAX));
+    visits.on_timeout(START + IDLE_MAX - Duration::from_millis(1));
+    assert_eq!(told(&mut visits), []);
+    visits.on_timeout(START + IDLE_MAX);
+    assert_eq!(told(&mut visits).len(), VISITS_MAX);
+    assert_eq!(visits.poll_timeout(), None);
+}
+
+#[test]
+fn a_visit_takes_the_place_of_a_connection() {
+    let mut visits = Visits::default();
+    visits.on_net(directly(ADA));
+    visits.on_net(direct_frame(ADA));
+    assert_eq!(told(&mut visits), [directly(ADA), direct_frame(ADA)]);
+    assert_eq!(bring(&mut visits, ADA, batch(1, 0, &[])), None);
+    assert_eq!(visits.poll_command(), Some(NetCommand::Disconnect { device: ADA }));
+    visits.on_net(direct_frame(ADA));
+    visits.on_net(NetEvent::Disconnected { device: ADA });
+    assert_eq!(told(&mut visits), [NetEvent::Disconnected { device: ADA }, connected(ADA)]);
+    // Nor does one begin in the meantime.
+    visits.on_net(directly(ADA));
+    assert_eq!((told(&mut visits), visits.poll_command().is_some()), (vec![], true));
+    visits.on_net(directly(BEN));
+    assert_eq!((told(&mut visits), visits.poll_command()), (vec![directly(BEN)], None));
+    let forbid = NetCommand::Forbid { device: ADA };
+    assert_eq!(visits.command(forbid.clone()), Some(forbid));
+    assert_eq!(told(&mut visits), [NetEvent::Disconnected { device: ADA }]);
+    visits.on_net(directly(ADA));
+    assert_eq!(told(&mut visits), [directly(ADA)]);
+}
+
+#[test]
+fn blobs_come_by_the_other_transport_only() {
+    let mut visits = visited();
+    let fetch = |device| NetCommand::Fetch { job: 3, device, blobs: vec![] };
+    assert_eq!(visits.command(fetch(ADA)), None);
+    assert!(matches!(told(&mut visits)[..], [NetEvent::FetchEnded { job: 3, error: Some(_) }]));
+    assert_eq!(visits.command(fetch(BEN)), Some(fetch(BEN)));
+}
