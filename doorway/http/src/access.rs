@@ -4,7 +4,10 @@
 //! point here (DNS rebinding). So the exact `Host` comes first, then `Origin` and
 //! `Sec-Fetch-Site`, and then the token or the session. There are two kinds of tokens:
 //! that of the file `local-token`, and those that the node gives to devices of the same
-//! person and is asked about each time.
+//! person and is asked about each time. A program may have a key of its own instead, which
+//! is asked about each time, too; who shows one is held to it (`access/key.rs`).
+
+mod key;
 
 use axum::{
     extract::{Request, State},
@@ -12,10 +15,8 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use node_model::{DeviceId, challenge::Token, program::KeyName};
 use node_runtime::audit::By;
-
-use node_model::{DeviceId, challenge::Token};
-use node_runtime::Handle;
 
 use crate::{
     ask, audit,
@@ -42,6 +43,14 @@ pub(crate) enum Audience {
 }
 
 impl Audience {
+    /// Whether it takes a right to come in.
+    fn is_closed(self) -> bool {
+        match self {
+            Self::Anyone | Self::Visitors => false,
+            Self::Programs | Self::People | Self::Peers | Self::Socket => true,
+        }
+    }
+
     /// Whether a link on another website may lead here.
     fn may_be_linked_to(self) -> bool {
         match self {
@@ -56,6 +65,8 @@ impl Audience {
 pub(crate) struct Guard {
     pub(crate) app: App,
     pub(crate) audience: Audience,
+    /// How a person does the same where the route is not for them.
+    pub(crate) command: &'static str,
 }
 
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
@@ -92,9 +103,10 @@ pub(crate) async fn guard(
     let checked = match check(&guard, &request) {
         Ok(Entry::By(by)) => Ok(by),
         Ok(Entry::If(token, problem)) => {
-            let holder = token.holder(&guard.app.handle).await;
-            request.extensions_mut().insert(token);
-            holder.map(|device| By::Device { device, agent: None }).ok_or(problem)
+            let pass = Pass::Device(token);
+            let by = pass.lets_in(&guard.app).await;
+            request.extensions_mut().insert(pass);
+            by.ok_or(problem)
         }
         Ok(Entry::Peer(token)) => {
             let peer = ask::token_peer(&guard.app.handle, token).await.ok().flatten();
@@ -103,6 +115,7 @@ pub(crate) async fn guard(
             }
             peer.map(|device| By::Device { device, agent: None }).ok_or_else(no_peer)
         }
+        Ok(Entry::IfKey) => key::check(&guard.app, &mut request).await,
         Err(problem) => Err(problem),
     };
     match checked {
@@ -119,29 +132,49 @@ enum Entry {
     /// In, by this.
     By(By),
     /// If the node says that this token of a device is good; else this is the problem.
-    If(DeviceToken, Problem),
+    If(Token, Problem),
     /// If the node says that this is a token of a device that may synchronise.
     Peer(Token),
+    /// If the key that it shows has a rule for this.
+    IfKey,
 }
 
 /// The device whose token came with the request, which may synchronise.
 #[derive(Clone, Copy)]
 pub(crate) struct Peer(pub(crate) DeviceId);
 
-/// The token of a device by which a request came in. What takes long asks again whether
-/// it is good.
+/// By what a request came in that may end. What takes long asks again whether it is good.
 #[derive(Clone)]
-pub(crate) struct DeviceToken(Token);
+pub(crate) enum Pass {
+    /// The token of a device.
+    Device(Token),
+    /// The key of a program, and what it was used for.
+    Key(key::Shown),
+}
 
-impl DeviceToken {
+impl Pass {
     /// Whom it lets in now. A node that does not answer lets nobody in.
-    async fn holder(&self, node: &Handle) -> Option<DeviceId> {
-        ask::token_holder(node, self.0.clone()).await.ok().flatten()
+    async fn lets_in(&self, app: &App) -> Option<By> {
+        match self {
+            Self::Device(token) => {
+                let holder = ask::token_holder(&app.handle, token.clone()).await.ok().flatten();
+                holder.map(|device| By::Device { device, agent: None })
+            }
+            Self::Key(shown) => shown.lets_in(app).await.ok(),
+        }
     }
 
     /// Whether it lets in now.
-    pub(crate) async fn is_good(&self, node: &Handle) -> bool {
-        self.holder(node).await.is_some()
+    pub(crate) async fn is_good(&self, app: &App) -> bool {
+        self.lets_in(app).await.is_some()
+    }
+
+    /// The key that it is, if it is one.
+    pub(crate) fn key(&self) -> Option<KeyName> {
+        match self {
+            Self::Device(_) => None,
+            Self::Key(shown) => Some(shown.name()),
+        }
     }
 }
 
@@ -153,6 +186,16 @@ fn check(guard: &Guard, request: &Request) -> Result<Entry, Problem> {
         }
         Access::LocalSocket => {}
         Access::Loopback => check_site(guard.audience, request)?,
+    }
+    if guard.audience.is_closed() && request.headers().contains_key(key::HEADER) {
+        return match guard.audience {
+            Audience::Programs => Ok(Entry::IfKey),
+            Audience::Anyone
+            | Audience::Visitors
+            | Audience::People
+            | Audience::Peers
+            | Audience::Socket => Err(key::not_for_programs()),
+        };
     }
     match guard.audience {
         Audience::Peers => {
@@ -166,15 +209,15 @@ fn check(guard: &Guard, request: &Request) -> Result<Entry, Problem> {
                 Err(problem) => problem,
             };
             match bearer(request.headers()).and_then(|offered| offered.parse().ok()) {
-                Some(token) => Ok(Entry::If(DeviceToken(token), problem)),
+                Some(token) => Ok(Entry::If(token, problem)),
                 None => Err(problem),
             }
         }
         Audience::People => check_right(&guard.app.config, request).map(Entry::By),
         Audience::Socket => {
             audit::came_by(check_right(&guard.app.config, request)?);
-            let detail = "this is possible only over the node's own socket";
-            Err(Problem::new(StatusCode::FORBIDDEN, "socket-only", detail, "kith --help"))
+            let detail = "this is possible only over the node's own socket, which kith itself uses";
+            Err(Problem::new(StatusCode::FORBIDDEN, "socket-only", detail, guard.command))
         }
     }
 }
@@ -242,10 +285,10 @@ fn check_right(config: &DoorwayConfig, request: &Request) -> Result<By, Problem>
     }
     let has_session = session(headers).is_some_and(|offered| is_same(&config.session, offered));
     if !has_session {
-        let detail = "this needs the node's token or a session";
-        let fix = "send `Authorization: Bearer` with the text of the file local-token or what \
-                   `kith token URL` printed on a device of yours, or open the link that \
-                   `kith up` printed";
+        let detail = "this needs a right: in `Authorization: Bearer` the text of the file \
+                      local-token or what `kith token` printed on a device of yours, in \
+                      `X-API-Key` a key, or the link that `kith up` printed";
+        let fix = "kith doorway keys add program";
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "not-signed-in", detail, fix));
     }
     if request.method().is_safe() || headers.contains_key(header::ORIGIN) {

@@ -3,6 +3,8 @@ use std::{fmt, sync::Arc};
 use node_runtime::Handle;
 use subtle::ConstantTimeEq;
 
+use crate::keys::ProgramKeys;
+
 /// The bearer token of programs on this device.
 #[derive(Clone)]
 pub struct LocalToken(String);
@@ -37,6 +39,8 @@ pub struct DoorwayConfig {
     pub session: String,
     /// Exact values of `Host`, such as `127.0.0.1:8420`.
     pub hosts: Vec<String>,
+    /// What the programs may do that carry a key of their own.
+    pub keys: ProgramKeys,
 }
 
 impl fmt::Debug for DoorwayConfig {

@@ -12,6 +12,7 @@ mod audit;
 mod config;
 mod drain;
 mod extract;
+mod keys;
 mod links;
 mod markdown;
 mod openapi;
@@ -26,6 +27,7 @@ mod tests;
 mod weight;
 
 pub use config::{Access, DoorwayConfig, LocalToken};
+pub use keys::ProgramKeys;
 pub use openapi::openapi;
 pub use routes::router;
 pub use serve::{serve_tcp, serve_unix};

@@ -17,8 +17,8 @@ use utoipa::{
 use crate::{
     access::Audience,
     api::{
-        blobs, conflicts, devices, doctor, documents, doorway, events, folder, log, node, packs,
-        pairing, people, search, spaces, transfer, visit,
+        blobs, conflicts, devices, doctor, documents, doorway, events, folder, keys, log, node,
+        packs, pairing, people, search, spaces, transfer, visit,
     },
     pages,
     problem::SentProblem,
@@ -55,6 +55,11 @@ use crate::{
         doorway::challenge,
         doorway::token,
         doorway::answer,
+        keys::list,
+        keys::add,
+        keys::revoke,
+        keys::allow,
+        keys::deny,
         spaces::list,
         spaces::found,
         spaces::show,
@@ -129,6 +134,11 @@ pub fn openapi() -> Value {
             .build();
         components.add_security_scheme("peer", SecurityScheme::Http(peer));
         let cookie = ApiKeyValue::with_description("kith_PORT", "Set by /enter");
+        let key = ApiKeyValue::with_description(
+            "X-API-Key",
+            "What `kith doorway keys add` printed; good for what the key's rules name",
+        );
+        components.add_security_scheme("key", SecurityScheme::ApiKey(ApiKey::Header(key)));
         components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     }
     for route in table() {
@@ -185,7 +195,8 @@ fn complete(operation: &mut Operation, route: &Route) {
     let needs = |name: &str| SecurityRequirement::new(name, Vec::<String>::new());
     operation.security = match route.audience {
         Audience::Anyone | Audience::Visitors => Some(vec![]),
-        Audience::Programs | Audience::People => Some(vec![needs("token"), needs("session")]),
+        Audience::Programs => Some(vec![needs("token"), needs("key"), needs("session")]),
+        Audience::People => Some(vec![needs("token"), needs("session")]),
         Audience::Socket => Some(vec![needs("token")]),
         Audience::Peers => Some(vec![needs("peer")]),
     };
@@ -208,6 +219,7 @@ fn meaning(parameter: &str) -> &'static str {
         "conflict" => "A conflict's id",
         "hash" => "A blob's hash",
         "peer" | "device" => "A node's id",
+        "key" => "A key's name",
         "step" => "A step's place in its path, from 0",
         "code" => "The code that `kith up` printed",
         _ => "What it is saved as",

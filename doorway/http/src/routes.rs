@@ -20,8 +20,8 @@ use crate::{
         Guard,
     },
     api::{
-        blobs, conflicts, devices, doctor, documents, doorway, events, folder, log, node, packs,
-        pairing, people, search, spaces, transfer, visit,
+        blobs, conflicts, devices, doctor, documents, doorway, events, folder, keys, log, node,
+        packs, pairing, people, search, spaces, transfer, visit,
     },
     audit::{self, Watch},
     config::{Access, App, DoorwayConfig},
@@ -85,6 +85,11 @@ fn of_node() -> Vec<Route> {
         route(POST,   "/api/v1/challenges",                     Anyone,   doorway::challenge),
         route(POST,   "/api/v1/challenges/answer",              Socket,   doorway::answer),
         route(POST,   "/api/v1/tokens",                         Anyone,   doorway::token),
+        route(GET,    "/api/v1/doorway/keys",                   Programs, keys::list),
+        route(POST,   "/api/v1/doorway/keys",                   Programs, keys::add),
+        route(DELETE, "/api/v1/doorway/keys/{key}",             Programs, keys::revoke),
+        route(POST,   "/api/v1/doorway/keys/{key}/allow",       Programs, keys::allow),
+        route(POST,   "/api/v1/doorway/keys/{key}/deny",        Programs, keys::deny),
 
         route(GET,    "/api/v1/relations",                      Programs, people::relations),
         route(POST,   "/api/v1/relations",                      Programs, people::relate),
@@ -161,7 +166,7 @@ pub fn router(handle: Handle, access: Access, config: Arc<DoorwayConfig>) -> Rou
     let app = App { handle, config, access };
     let mut router = Router::new();
     for Route { path, audience, answer, .. } in table() {
-        let guard = Guard { app: app.clone(), audience };
+        let guard = Guard { app: app.clone(), audience, command: command(path) };
         let answer = answer.layer(from_fn_with_state(guard, access::guard));
         router = router.route(path, answer);
     }
@@ -172,6 +177,19 @@ pub fn router(handle: Handle, access: Access, config: Arc<DoorwayConfig>) -> Rou
         .layer(from_fn_with_state(app.clone(), access::front_door))
         .layer(from_fn_with_state(Watch::new(app.clone()), audit::watch))
         .with_state(app)
+}
+
+/// The command that uses a route, where only a command does.
+fn command(path: &str) -> &'static str {
+    match path {
+        "/api/v1/challenges/answer" => "kith token --help",
+        "/api/v1/spaces/{space}/import" => "kith import --help",
+        "/api/v1/spaces/{space}/export" => "kith export --help",
+        "/api/v1/spaces/{space}/pack" => "kith pack --help",
+        "/api/v1/unpack" => "kith unpack --help",
+        "/api/v1/sync/folder" => "kith sync --help",
+        _ => "kith --help",
+    }
 }
 
 async fn not_found(headers: HeaderMap, request: Request) -> Response {

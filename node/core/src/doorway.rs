@@ -7,11 +7,7 @@ use node_model::{
     sign::Signature,
 };
 
-use crate::{
-    failure::{Failure, FailureKind},
-    node::Node,
-    request::Response,
-};
+use crate::{failure::Failure, mend::Mend, node::Node, request::Response};
 
 /// What is asked about devices that come to the doorway.
 #[derive(Clone, Debug)]
@@ -77,13 +73,13 @@ pub enum DoorwayResponse {
 
 /// The one answer to all who do not get a token, so that it tells nothing: whether the
 /// signature is wrong, the challenge used or over, or the device unknown or taken back.
+/// `host` is what the doorway was reached as.
 #[must_use]
-pub fn not_proven() -> Failure {
+pub fn not_proven(host: &str) -> Failure {
     let message = "this is no good answer to a challenge of this doorway, or not by a device that \
-                   may use it";
-    let fix = "ask again, on a device of the same person: kith token URL; or on a peer's: \
-               kith sync --doorway URL";
-    Failure::new(FailureKind::NotAllowed, message, fix)
+                   may use it; one of the same person may ask again, one of a peer may \
+                   synchronise";
+    Failure::refused(message, &Mend::Token { host: host.to_owned() })
 }
 
 impl Node {
@@ -100,7 +96,7 @@ impl Node {
             }
             DoorwayRequest::Redeem { answered } => {
                 let given = self.trust.redeem(entropy, now, &answered);
-                let (token, expires_at) = given.ok_or_else(not_proven)?;
+                let (token, expires_at) = given.ok_or_else(|| not_proven(answered.host()))?;
                 tracing::info!(device = %answered.device(), "gave a token for the doorway");
                 DoorwayResponse::Token { token, expires_at }
             }
@@ -124,7 +120,5 @@ fn not_ours(node: DeviceId) -> Failure {
     let message = format!(
         "that doorway says that it is {node}, which is not one of your devices and not a peer"
     );
-    let fix = "look at the address, at your devices and at your peers: kith device list, kith peer \
-               list";
-    Failure::new(FailureKind::NotAllowed, message, fix)
+    Failure::refused(message, &Mend::Devices)
 }

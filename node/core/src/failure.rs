@@ -7,6 +7,8 @@ use sync_engine_core::{
 };
 use trust_core::{TrustError, ledger::LedgerError};
 
+use crate::mend::Mend;
+
 /// Classes of failures; each has a stable code, an exit code of the command line
 /// and an HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,12 +104,8 @@ impl From<TrustError> for Failure {
                 Self::new(FailureKind::Storage, message, "restore the data directory from a backup")
             }
             TrustError::NoSuchSpace => Self::no_such_space(),
-            TrustError::NotAdmin => {
-                Self::new(FailureKind::NotAllowed, message, "ask an admin: kith space members S")
-            }
-            TrustError::NotSenior(_) => {
-                let fix = "ask somebody who was an admin before them: kith space members S";
-                Self::new(FailureKind::NotAllowed, message, fix)
+            TrustError::NotAdmin(space) | TrustError::NotSenior(space, _) => {
+                Self::refused(message, &Mend::Members { space: space.to_string() })
             }
             TrustError::Yourself => {
                 Self::new(FailureKind::Invalid, message, "kith space leave SPACE")
@@ -121,13 +119,10 @@ impl From<TrustError> for Failure {
             TrustError::NotOwnDevice(_) => {
                 Self::new(FailureKind::NotFound, message, "kith device list")
             }
-            TrustError::NoRoot => {
-                Self::new(FailureKind::NotAllowed, message, "kith device link, on that device")
-            }
-            TrustError::BadLink => Self::new(
-                FailureKind::NotAllowed,
-                message,
-                "kith device link, on a device of yours; then here, with the ticket",
+            TrustError::NoRoot => Self::refused(message, &Mend::LinkDevice),
+            TrustError::BadLink => Self::refused(
+                format!("{message}; a device of yours shows a new ticket"),
+                &Mend::LinkDevice,
             ),
             TrustError::GroupsOnlyRead => {
                 Self::new(FailureKind::Invalid, message, "kith space grant SPACE AGENT writer")
@@ -154,11 +149,7 @@ impl From<EngineError> for Failure {
             EngineError::NoSuchDocument | EngineError::Document(DocumentError::Removed) => {
                 Self::new(FailureKind::NotFound, message, "kith doc list SPACE")
             }
-            EngineError::NoKey => Self::new(
-                FailureKind::NotAllowed,
-                message,
-                "ask an admin of the space for a reader's or writer's role",
-            ),
+            EngineError::NoKey => Self::refused(message, &Mend::Synchronise),
             EngineError::TooLarge | EngineError::Document(DocumentError::Refused(_)) => {
                 Self::new(FailureKind::TooLarge, message, "kith blob put SPACE FILE")
             }

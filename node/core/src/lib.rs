@@ -15,6 +15,7 @@ pub mod doorway;
 pub mod failure;
 mod farewell;
 mod journal;
+pub mod mend;
 mod node;
 pub mod pack;
 mod pair;
@@ -33,6 +34,7 @@ mod why;
 
 pub use denied::Denied;
 pub use failure::{Failure, FailureKind};
+pub use mend::Mend;
 pub use node::{Config, Effect, Input, Node, OpenError, RequestId, SpaceStorage};
 pub use request::{Request, Response};
 

@@ -23,6 +23,7 @@ pub use sync_engine_core::Carried;
 
 use crate::{
     failure::{Failure, FailureKind},
+    mend::Mend,
     node::{Node, RequestId},
     request::Response,
     route::may_write,
@@ -239,9 +240,9 @@ impl Node {
             return Ok(key);
         }
         self.need_member(header.space)?;
-        let message = "this pack was not made for this device: whoever made it did not know it";
-        let fix = "ask for a newer pack, or unpack on another device of yours";
-        Err(Failure::new(FailureKind::NotAllowed, message, fix))
+        let message = "this pack was not made for this device: whoever made it did not know it, and \
+                       can make a newer one";
+        Err(Failure::refused(message, &Mend::Pack { space: self.space_word(header.space) }))
     }
 
     /// Packs are for members only, whatever their role.
@@ -249,10 +250,13 @@ impl Node {
         if self.trust.role_in(space).is_some() {
             return Ok(());
         }
-        let message = "you are not a member of this pack's space; for that you need a ticket";
-        let fix =
-            "ask somebody who is in it: kith ticket --space SPACE; then here: kith pair TICKET";
-        Err(Failure::new(FailureKind::NotAllowed, message, fix))
+        let message = "you are not a member of this pack's space; for that you need a ticket, which \
+                       an admin of it makes: kith pair takes it here";
+        let mend = Mend::Invite {
+            space: Some(self.space_word(space)),
+            role: Some(trust_core::Role::Reader),
+        };
+        Err(Failure::refused(message, &mend))
     }
 
     fn carry_attestations(&mut self, now: Now, attestations: &[ByteBuf]) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 //! is attested at its end.
 
 mod invite;
+mod refused;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -15,6 +16,8 @@ use trust_core::{
     Attestation, Claim, Layer, Terms,
     pairing::{Message, Refusal, TicketKey, Transcript, commitment, ticket_key},
 };
+
+use self::refused::{CODES_DIFFER, refused};
 
 use crate::{
     failure::{Failure, FailureKind},
@@ -114,9 +117,8 @@ impl Node {
             return;
         }
         if now.wall >= ticket.expires_at {
-            let fix = "ask for a new one: kith ticket";
-            let failure = Failure::new(FailureKind::NotAllowed, "the ticket has expired", fix);
-            self.reply(request, Err(failure));
+            let message = "the ticket has expired; whoever made it can make a new one";
+            self.reply(request, Err(refused(&ticket, is_link, message)));
             return;
         }
         if ticket.addresses.is_empty() {
@@ -200,9 +202,8 @@ impl Node {
             Message::Farewell { attestations } => self.on_farewell(now, device, &attestations),
             Message::Refused { reason } => {
                 self.take_back(now, device);
-                let fix = "kith ticket, on the other device; then: kith pair TICKET";
-                let failure = Failure::new(FailureKind::NotAllowed, reason.to_string(), fix);
-                self.fail_accepting(device, failure);
+                let message = format!("{reason}; whoever made the ticket can make a new one");
+                self.refuse_accepting(device, &message);
             }
         }
     }
@@ -275,11 +276,10 @@ impl Node {
             return;
         };
         if !is_same {
+            let refused = refused(&accepting.ticket, accepting.is_link, CODES_DIFFER);
             self.pairings.accepting.remove(&device);
             self.effects.push_back(Effect::Net(NetCommand::Disconnect { device }));
-            let message = "the codes differ: somebody may be in between; nothing was shared";
-            let fix = "ask for a new ticket over a channel that you trust";
-            self.reply(request, Err(Failure::new(FailureKind::NotAllowed, message, fix)));
+            self.reply(request, Err(refused));
             return;
         }
         accepting.is_confirmed = true;
@@ -333,8 +333,7 @@ impl Node {
         let is_linked = links.iter().any(|(linked, _)| *linked == self.trust.device());
         if !is_linked {
             let message = "the other side did not link this device; nothing was accepted";
-            let fix = "kith device link, on the other device; then here, with its ticket";
-            self.fail_accepting(device, Failure::new(FailureKind::NotAllowed, message, fix));
+            self.refuse_accepting(device, message);
             return;
         }
         let request = self.pairings.accepting.remove(&device).and_then(|done| done.request);
@@ -361,8 +360,7 @@ impl Node {
         }
         if introduced(device, self.trust.agent(), attestations) != Some(ticket.agent) {
             let message = "the other side is not who the ticket says; nothing was accepted";
-            let fix = "ask for a new ticket over a channel that you trust";
-            self.fail_accepting(device, Failure::new(FailureKind::NotAllowed, message, fix));
+            self.refuse_accepting(device, message);
             return;
         }
         let bytes = attestations.iter().map(|bytes| bytes.as_slice());

@@ -13,6 +13,7 @@ use trust_core::{
 
 use crate::{
     failure::{Failure, FailureKind},
+    mend::Mend,
     node::Node,
     request::{DeviceInfo, MemberInfo, RelationInfo, Response, VouchInfo},
     route::Share,
@@ -31,7 +32,10 @@ impl Node {
     ) -> Result<Response, Failure> {
         let pins = self.pins_of(space, party)?;
         let admission = Admission { space, party, role, pins };
-        self.trust.grant(self.entropy.as_mut(), now.wall, admission)?;
+        let granted = self.trust.grant(self.entropy.as_mut(), now.wall, admission);
+        let (space_word, party) = (self.space_word(space), printed(party));
+        let mend = Mend::Grant { space: space_word, party, role };
+        granted.map_err(|error| self.explained(error, &mend))?;
         self.trust_changed(now);
         Ok(Response::Done)
     }
@@ -48,7 +52,9 @@ impl Node {
             return Err(Failure::new(FailureKind::Invalid, message, "kith space list"));
         }
         let pins = self.pins_of(space, party)?;
-        self.trust.revoke(self.entropy.as_mut(), now.wall, space, party, pins)?;
+        let revoked = self.trust.revoke(self.entropy.as_mut(), now.wall, space, party, pins);
+        let mend = Mend::Remove { space: self.space_word(space), party: printed(party) };
+        revoked.map_err(|error| self.explained(error, &mend))?;
         self.trust_changed(now);
         Ok(Response::Done)
     }
@@ -320,6 +326,14 @@ impl Node {
             (author, limit.unwrap_or(WriteLimit::Nothing))
         });
         limits.filter(|(_, limit)| *limit != WriteLimit::Everything).collect()
+    }
+}
+
+/// How a command names a party.
+fn printed(party: Party) -> String {
+    match party {
+        Party::Agent(agent) => agent.to_string(),
+        Party::Group(space) => space.to_string(),
     }
 }
 

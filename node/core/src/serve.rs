@@ -205,21 +205,20 @@ impl Node {
     pub(crate) fn need_role(&self, space: SpaceId, needed: Role) -> Result<(), Failure> {
         match self.trust.role_in(space) {
             Some(role) if role.includes(needed) => Ok(()),
-            Some(role) => Err(Failure::new(
-                FailureKind::NotAllowed,
-                format!("as a {role} of this space you may not do that; a {needed} may"),
-                "ask an admin: kith space members SPACE",
-            )),
+            Some(role) => {
+                let why = format!("as a {role} of this space you may not do that; a {needed} may");
+                Err(self.refused_in(space, &why, &self.our_grant(space, needed)))
+            }
             None if !self.trust.spaces().any(|known| known == space) => {
                 Err(Failure::no_such_space())
             }
             // What was received before stays theirs to read.
             None if Role::Reader.includes(needed) => Ok(()),
-            None => Err(Failure::new(
-                FailureKind::NotAllowed,
-                "you are not a member of this space any more; what you have of it stays readable",
-                "ask an admin to admit you again",
-            )),
+            None => {
+                let why = "you are not a member of this space any more; what you have of it \
+                           stays readable";
+                Err(self.refused_in(space, why, &self.our_grant(space, needed)))
+            }
         }
     }
 

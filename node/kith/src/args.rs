@@ -1,6 +1,8 @@
 //! The command line.
 
+mod conflicts;
 mod devices;
+mod doorway;
 mod log;
 mod questions;
 mod sync;
@@ -11,7 +13,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use self::{
+    conflicts::Conflicts,
     devices::{Device, Peer, Phrase},
+    doorway::{Doorway, Keys},
     log::Log,
     questions::{Doctor, Search, Why},
     sync::Sync,
@@ -142,6 +146,9 @@ pub enum Command {
     Peer(Peer),
     /// Get a token for the doorway of another device of yours
     Token(Token),
+    /// The doorway: which programs may do what by it
+    #[command(subcommand)]
+    Doorway(Doorway),
     /// Who asked this node for what, and what came of it
     #[command(
         after_help = "Examples:\n  kith log\n  kith log --hours 168 --event search\n  kith log --json\n\nSearches, changes, reads of documents and files, and what was denied: never what\nsomebody searched for, wrote or read. The newest comes last."
@@ -373,41 +380,6 @@ pub enum Doc {
         space: String,
         /// The document
         doc: String,
-    },
-}
-
-/// `kith conflicts`.
-#[derive(Debug, Subcommand)]
-pub enum Conflicts {
-    /// List what waits for your choice; nothing else waits for it
-    #[command(after_help = "Examples:\n  kith conflicts list\n  kith conflicts list album")]
-    List {
-        /// The space; all spaces when left out
-        space: Option<String>,
-    },
-    /// Show the conflicts of one document, also of a removed one
-    #[command(after_help = "Examples:\n  kith conflicts show album notes")]
-    Show {
-        /// The space
-        space: String,
-        /// The document: id, content id, path, or the beginning of the id
-        doc: String,
-    },
-    /// Settle a conflict, for everybody in the space
-    #[command(
-        after_help = "Examples:\n  kith conflicts resolve album notes 0f1e2d3c4b5a69788796 --keep theirs\n\nFor a removed document `shown` keeps it removed, and `1` brings it back as a new document."
-    )]
-    Resolve {
-        /// The space
-        space: String,
-        /// The document
-        doc: String,
-        /// The conflict's id, as the list shows it
-        conflict: String,
-        /// What stays: shown, mine, theirs, both (beside each other), undo (what was there before),
-        /// or the number of a side
-        #[arg(long, value_name = "WHAT")]
-        keep: String,
     },
 }
 

@@ -9,7 +9,7 @@ use axum::{
     http::{Method, Request, Response, StatusCode, header},
 };
 use bytes::Bytes;
-use doorway_http::{Access, DoorwayConfig, LocalToken};
+use doorway_http::{Access, DoorwayConfig, LocalToken, ProgramKeys};
 use futures::StreamExt;
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
@@ -114,7 +114,7 @@ impl Client {
         })
         .await
         .map_err(|error| CliError::from(node_core::Failure::from(error)))?;
-        let config = Arc::new(no_secrets());
+        let config = Arc::new(no_secrets(ProgramKeys::at(home.program_keys())));
         let router = doorway_http::router(started.handle.clone(), Access::LocalSocket, config);
         let opened = Opened { router, started, _lock: lock };
         Ok(Self { way: Way::InProcess(Box::new(opened)) })
@@ -344,11 +344,12 @@ pub fn escape(text: &str) -> String {
 }
 
 /// The socket and this process need none: who can open them is the owner.
-pub(crate) fn no_secrets() -> DoorwayConfig {
+pub(crate) fn no_secrets(keys: ProgramKeys) -> DoorwayConfig {
     DoorwayConfig {
         token: LocalToken::new(""),
         entry_code: String::new(),
         session: String::new(),
         hosts: vec![],
+        keys,
     }
 }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use data_encoding::HEXLOWER;
-use doorway_http::{Access, DoorwayConfig, LocalToken, router, serve_tcp, serve_unix};
+use doorway_http::{Access, DoorwayConfig, LocalToken, ProgramKeys, router, serve_tcp, serve_unix};
 use node_model::random_bytes;
 use node_runtime::{Handle, OsEntropy};
 use tokio::{
@@ -32,28 +32,31 @@ pub(crate) struct Doorway {
 }
 
 impl Doorway {
-    /// Opens a loopback port and, with a home, its socket and token.
+    /// Opens a loopback port and, if there is one, the socket of a home.
     pub(crate) fn open(
         handle: &Handle,
         listener: TcpListener,
         token: String,
+        home: &Home,
         socket: Option<UnixListener>,
     ) -> Result<Self, CliError> {
         let address = listener.local_addr().map_err(|error| {
             CliError::machine(format!("the doorway has no address: {error}"), "kith up")
         })?;
         let (host, entry_code) = (address.to_string(), secret());
+        let keys = ProgramKeys::at(home.program_keys());
         let config = DoorwayConfig {
             token: LocalToken::new(token),
             entry_code: entry_code.clone(),
             session: secret(),
             hosts: vec![host.clone(), format!("localhost:{}", address.port())],
+            keys: keys.clone(),
         };
         let (stop, stopped) = watch::channel(false);
         let web = router(handle.clone(), Access::Loopback, Arc::new(config));
         let mut serving = vec![tokio::spawn(serve_tcp(listener, web, wait(stopped.clone())))];
         if let Some(socket) = socket {
-            let local = router(handle.clone(), Access::LocalSocket, Arc::new(no_secrets()));
+            let local = router(handle.clone(), Access::LocalSocket, Arc::new(no_secrets(keys)));
             serving.push(tokio::spawn(serve_unix(socket, local, wait(stopped))));
         }
         let url = format!("http://{host}");

@@ -15,7 +15,7 @@ use axum::{
     http::{Method, Request, StatusCode, Uri, header},
 };
 use bytes::Bytes;
-use node_core::{Failure, FailureKind};
+use node_core::{Failure, FailureKind, Mend};
 use node_runtime::visit::BATCH_BYTES_MAX;
 use serde_json::Value;
 use tokio::{net::TcpStream, time::timeout};
@@ -158,12 +158,11 @@ impl Elsewhere {
     fn refused(&self) -> CliError {
         let message = format!(
             "the doorway at {} does not let this device in: it does not know it as one of its \
-             person's or as a peer's, or not any more",
+             person's or as a peer's, or not any more; the device that the person began with can \
+             link it",
             self.host
         );
-        let fix = "kith device list and kith peer list, there; to become one: kith device link, or \
-                   kith pair";
-        Failure::new(FailureKind::NotAllowed, message, fix).into()
+        Failure::refused(message, &Mend::LinkDevice).into()
     }
 
     fn interrupted(&self) -> CliError {

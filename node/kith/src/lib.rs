@@ -10,4 +10,6 @@ pub mod error;
 mod guide;
 pub mod home;
 pub mod log;
+#[cfg(test)]
+mod refusals;
 pub mod show;

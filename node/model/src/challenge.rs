@@ -95,6 +95,12 @@ impl Answered {
         self.challenge.node
     }
 
+    /// What the doorway was reached as.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.challenge.host
+    }
+
     /// Which challenge it was.
     #[must_use]
     pub fn nonce(&self) -> Nonce {

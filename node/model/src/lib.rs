@@ -12,6 +12,7 @@ mod now;
 pub mod pack;
 #[cfg(feature = "planted-bugs")]
 pub mod planted;
+pub mod program;
 pub mod seal;
 pub mod sign;
 pub mod ticket;

@@ -1,8 +1,8 @@
 //! The audit log: who asked this node for what, and what came of it, one JSON object a
 //! line in `<data-dir>/audit.jsonl` (`docs/protocol/audit-log.md`).
 //!
-//! Invariants: a record holds ids, numbers and words of this program, so that no query,
-//! name, key or content can get into it; nobody who asks waits for it; whoever has no
+//! Invariants: a record holds ids, numbers, names of programs' keys and words of this program,
+//! so that no query, other name, secret or content can get into it; nobody who asks waits for it; whoever has no
 //! right to anything cannot push out what it holds.
 //! Non-goal: proof. Whoever owns the data directory can rewrite it.
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use data_plane_store::Blobs;
 use futures::{Stream, StreamExt, stream};
 use node_core::{
-    Failure, FailureKind, Request, Response,
+    Failure, FailureKind, Mend, Request, Response,
     request::{Meta, WriteDocument, content_document},
 };
 use node_model::{BlobId, SpaceId, limit::NAME_BYTES_MAX, seal::SealKey};
@@ -315,7 +315,8 @@ impl Handle {
         let blobs = self.blob_store().clone();
         let header = blobs.read(blob, 0, HEADER_BYTES).await.map_err(|e| blob_failure(&e))?;
         let cipher = BlobCipher::open(&secret, &header).map_err(|error| {
-            Failure::new(FailureKind::NotAllowed, error.to_string(), "ask whoever put it there")
+            let message = format!("{error}; its key may not have arrived yet");
+            Failure::refused(message, &Mend::Synchronise)
         })?;
         Ok(BlobReader { blobs, blob, cipher: Arc::new(cipher) })
     }

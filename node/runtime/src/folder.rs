@@ -23,7 +23,7 @@ use std::{
 };
 
 use node_core::{
-    Failure, FailureKind, Request, Response,
+    Failure, FailureKind, Mend, Request, Response,
     pack::{PackRequest, PackResponse, Plan},
 };
 use node_model::{DeviceId, SpaceId};
@@ -295,14 +295,18 @@ fn cannot_read(folder: &Path, error: &io::Error) -> Failure {
 
 fn cannot_write(folder: &Path, error: &io::Error) -> Failure {
     let shown = folder.display();
-    let found = match error.kind() == io::ErrorKind::ReadOnlyFilesystem {
-        true => FailureKind::NotAllowed,
-        false => read_failure(error).kind,
-    };
-    let (message, fix) = if found == FailureKind::NotAllowed {
-        let message = format!("cannot write into the folder {shown}: {error}");
-        (message, "take off the disk's write protection, or: chmod -R u+w DIR/kith")
-    } else if found == FailureKind::DiskFull {
+    let found = read_failure(error).kind;
+    let is_protected = error.kind() == io::ErrorKind::ReadOnlyFilesystem;
+    if is_protected || found == FailureKind::NotAllowed {
+        let message = format!(
+            "cannot write into the folder {shown}: {error}; its disk may be write-protected"
+        );
+        // What else is in the folder is none of our business.
+        let ours = Some(folder.join("kith")).filter(|ours| ours.exists());
+        let path = ours.unwrap_or_else(|| folder.to_owned());
+        return Failure::refused(message, &Mend::MakeWritable { path });
+    }
+    let (message, fix) = if found == FailureKind::DiskFull {
         let message = format!("the disk of the folder {shown} is full");
         (message, "free some space there, then run the same command again: it goes on from there")
     } else if found == FailureKind::NotFound {

@@ -187,9 +187,12 @@ impl Handle {
             if info.role.is_none_or(|role| role.includes(Role::Reader)) {
                 names.insert(info.space, info.name);
             } else if only.is_some() {
+                // The node says who can mend it, and how.
+                let failure = self.request(Request::Documents { space: info.space }).await.err();
                 let message = "you keep a sealed copy of this space: there is nothing to search";
-                let fix = "ask an admin of the space to let you read";
-                return Err(Failure::new(FailureKind::NotAllowed, message, fix));
+                let refused = failure.unwrap_or_else(Failure::no_such_space);
+                let message = format!("{message}; {}", refused.message);
+                return Err(Failure { message, ..refused });
             }
         }
         if names.is_empty() && only.is_some() {

@@ -12,6 +12,8 @@ mod evidence;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod privacy;
+#[cfg(test)]
 mod scan;
 #[cfg(test)]
 mod sizes;

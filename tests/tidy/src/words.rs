@@ -18,6 +18,11 @@ const BANS: &[Ban] = &[
     Ban { code: "unimplemented!", allowed_in: &[], instead: "finish it or leave it out" },
     Ban { code: "#[ignore", allowed_in: &[], instead: "mend the test or delete it" },
     Ban {
+        code: "FailureKind::NotAllowed,",
+        allowed_in: &["node/core/src/mend.rs"],
+        instead: "`Failure::refused` with the command that mends it",
+    },
+    Ban {
         code: "thread::sleep",
         allowed_in: &["tests/acceptance/"],
         instead: "wait for the event; in a core, ask for a timeout",

@@ -52,10 +52,10 @@ pub enum TrustError {
     NoSuchSpace,
     /// Only admins may.
     #[error("only an admin of the space may do that; you are not one")]
-    NotAdmin,
+    NotAdmin(SpaceId),
     /// Admins do not remove those who were admins before them.
-    #[error("{0} was an admin of this space before you, or founded it: you cannot remove them")]
-    NotSenior(AgentId),
+    #[error("{1} was an admin of this space before you, or founded it: you cannot remove them")]
+    NotSenior(SpaceId, AgentId),
     /// Not in the space.
     #[error("{0} is not a member of this space")]
     NotAMember(AgentId),

@@ -91,7 +91,7 @@ pub(crate) async fn token(
     let node = ask::identity(&app.handle).await?.device;
     let challenge = read_challenge(nonce, node, host)?;
     // Here and not in the loop, which must not wait for mathematics.
-    let answered = challenge.verify(device, &signature).map_err(|_| not_proven())?;
+    let answered = challenge.verify(device, &signature).map_err(|_| not_proven(host))?;
     let answer = ask::doorway(&app.handle, DoorwayRequest::Redeem { answered }).await?;
     let DoorwayResponse::Token { token, expires_at } = answer else {
         return Err(ask::unexpected().into());

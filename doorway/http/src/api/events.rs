@@ -10,7 +10,7 @@ use node_runtime::NodeEvent;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use crate::{access::DeviceToken, config::App};
+use crate::{access::Pass, config::App};
 
 /// Shorter than what home routers forget an idle connection after.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -21,18 +21,18 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
         description = "Events `changed`, `pairing-code`, `paired`; `missed` when the reader was too slow")))]
 pub(crate) async fn follow(
     State(app): State<App>,
-    token: Option<Extension<DeviceToken>>,
+    pass: Option<Extension<Pass>>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let start = (app.handle.events(), app.handle, token);
-    let events = stream::unfold(start, |(mut events, node, token)| async move {
+    let start = (app.handle.events(), app, pass);
+    let events = stream::unfold(start, |(mut events, app, pass)| async move {
         let (name, data) = next(&mut events).await?;
         // It may have been listening for longer than it may.
-        if let Some(Extension(token)) = &token
-            && !token.is_good(&node).await
+        if let Some(Extension(pass)) = &pass
+            && !pass.is_good(&app).await
         {
             return None;
         }
-        Some((Ok(Event::default().event(name).data(data.to_string())), (events, node, token)))
+        Some((Ok(Event::default().event(name).data(data.to_string())), (events, app, pass)))
     });
     Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }

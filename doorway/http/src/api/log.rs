@@ -31,7 +31,7 @@ pub(crate) struct LogRecord {
     /// `search`, `access`, or `dropped`: so many records are missing here.
     event: String,
     /// By which right: `local-socket`, `local-token`, `session`, `entry-code`,
-    /// `device:` and a node's id, or `nobody`.
+    /// `key:` and the name of a program's key, `device:` and a node's id, or `nobody`.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
     /// Whose node it is.

@@ -8,6 +8,7 @@ mod devices;
 mod doctor;
 mod doorway;
 mod files;
+mod keys;
 mod pages;
 mod search;
 mod serve;
@@ -29,7 +30,7 @@ use node_runtime::{
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::{Access, DoorwayConfig, LocalToken, router};
+use crate::{Access, DoorwayConfig, LocalToken, ProgramKeys, router};
 
 const HOST: &str = "127.0.0.1:8420";
 const TOKEN: &str = "token-of-the-test";
@@ -77,6 +78,7 @@ impl House {
             entry_code: CODE.to_owned(),
             session: SESSION.to_owned(),
             hosts: vec![HOST.to_owned(), "localhost:8420".to_owned()],
+            keys: ProgramKeys::at(node.folder.path().join("program-keys.json")),
         });
         let tcp = router(node.handle.clone(), Access::Loopback, Arc::clone(&config));
         let socket = router(node.handle.clone(), Access::LocalSocket, config);

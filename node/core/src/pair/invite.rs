@@ -43,11 +43,14 @@ impl Node {
         if is_for_own_device && !self.trust.holds_root() {
             return Err(trust_core::TrustError::NoRoot.into());
         }
-        if let Some((space, _)) = grant {
+        if let Some((space, role_there)) = grant {
             match self.trust.role_in(space) {
                 None => return Err(Failure::no_such_space()),
                 Some(role) if !role.includes(Role::Admin) => {
-                    return Err(trust_core::TrustError::NotAdmin.into());
+                    let error = trust_core::TrustError::NotAdmin(space);
+                    let space = Some(self.space_word(space));
+                    let mend = crate::Mend::Invite { space, role: Some(role_there) };
+                    return Err(self.explained(error, &mend));
                 }
                 Some(_) => {}
             }

@@ -3,6 +3,7 @@
 use std::{io::Write, path::Path};
 
 use axum::body::Body;
+use node_core::{Failure, FailureKind, Mend};
 use serde_json::json;
 use tokio_util::io::ReaderStream;
 
@@ -71,13 +72,11 @@ async fn put(asking: &Asking<'_>, space: &str, path: &Path) -> Result<(), CliErr
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
-    let kind = if error.kind() == std::io::ErrorKind::PermissionDenied {
-        node_core::FailureKind::NotAllowed
-    } else {
-        node_core::FailureKind::NotFound
-    };
     let message = format!("{} cannot be read: {error}", path.display());
-    node_core::Failure::new(kind, message, "check the name of the file").into()
+    if error.kind() == std::io::ErrorKind::PermissionDenied {
+        return Failure::refused(message, &Mend::MakeReadable { path: path.to_owned() }).into();
+    }
+    Failure::new(FailureKind::NotFound, message, "check the name of the file").into()
 }
 
 async fn get(asking: &Asking<'_>, space: &str, hash: &str, file: &Path) -> Result<(), CliError> {

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Read};
 
 use bip39::Mnemonic;
 use data_encoding::BASE64;
-use node_core::{Failure, FailureKind};
+use node_core::{Failure, FailureKind, Mend};
 use node_model::sign::Signer;
 use node_runtime::Standing;
 use serde_json::{Value, json};
@@ -154,12 +154,9 @@ fn show(home: &Home, global: &Global) -> Result<(), CliError> {
     }
     let (keys, _) = load_or_create(home, key_seal(global))?;
     let Some(root) = keys.root() else {
-        let failure = Failure::new(
-            FailureKind::NotAllowed,
-            "this device does not keep your root key; the one that you began with does",
-            "kith phrase show, on that device",
-        );
-        return Err(failure.into());
+        let message = "this device does not keep your root key; the one that you began with does, \
+                       and shows the words";
+        return Err(Failure::refused(message, &Mend::ShowPhrase).into());
     };
     let words = Mnemonic::from_entropy(root.secret()).map_err(|_| other_answer())?;
     let words = Zeroizing::new(words.to_string());

@@ -8,6 +8,7 @@ mod device;
 mod doc;
 mod doctor;
 mod folder;
+mod keys;
 mod log;
 mod node;
 mod pack;
@@ -72,6 +73,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         | Command::Sync(_)
         | Command::Log(_)
         | Command::Peer(_)
+        | Command::Doorway(_)
         | Command::Token(_)) => ask(asking, &global).await,
     }
 }
@@ -102,6 +104,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
         | Command::Unpack(_)
         | Command::Log(_)
         | Command::Peer(_)
+        | Command::Doorway(_)
         | Command::Token(_) => Reach::Here,
     };
     let client = Client::connect(global, reach).await?;
@@ -120,6 +123,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
                 (None, None) => node::sync(&asking, sync).await,
             },
             Command::Peer(peer) => node::peer(&asking, peer).await,
+            Command::Doorway(doorway) => keys::run(&asking, doorway).await,
             Command::Token(token) => token::run(&asking, token).await,
             Command::Log(log) => log::run(&asking, log).await,
             Command::Ticket(ticket) => pair::ticket(&asking, ticket).await,

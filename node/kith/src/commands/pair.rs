@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use node_core::{Failure, Mend};
 use qrcode::{QrCode, render::unicode};
 use serde_json::{Value, json};
 
@@ -123,12 +124,12 @@ pub(super) async fn accept(
     let path = format!("/api/v1/pair/{}", escape(peer));
     let paired = asking.client.post(&path, json!({"same": is_same})).await;
     if !is_same {
-        let failure = node_core::Failure::new(
-            node_core::FailureKind::NotAllowed,
-            "the codes differ: somebody else may have answered; nothing was shared",
-            "ask for a new ticket, over another way",
-        );
-        return Err(failure.into());
+        // The node says what the ticket was for, and so which new one it takes.
+        let message = "the codes differ: somebody else may have answered; nothing was shared; ask \
+                       for a new ticket, over another way";
+        let mend = Mend::Invite { space: None, role: None };
+        let fix = paired.err().map_or_else(|| mend.to_string(), |refused| refused.fix);
+        return Err(CliError { fix, ..Failure::refused(message, &mend).into() });
     }
     let mut paired = paired?;
     if let Value::Object(map) = &mut paired {

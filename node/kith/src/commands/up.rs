@@ -65,7 +65,7 @@ pub(super) async fn run(args: Up, global: &Global) -> Result<(), CliError> {
     let socket = bind_socket(&home, &path)?;
     lock.announce(&path).map_err(|error| home.unusable(&error))?;
     let token = local_token(&home)?;
-    let doorway = Doorway::open(&started.handle, doorway_port, token, Some(socket))?;
+    let doorway = Doorway::open(&started.handle, doorway_port, token, &home, Some(socket))?;
     // Whoever reads that it is ready may end it at once.
     let end = End::awaited();
     announce(&started, &doorway, global.json, is_new).await?;

@@ -5,6 +5,7 @@ use std::{fs, io};
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use data_encoding::BASE64;
+use node_core::{Failure, Mend};
 use node_model::{seal::SealKey, sign::Signer};
 use node_runtime::{DeviceKeys, OsEntropy, Standing};
 use serde::{Deserialize, Serialize};
@@ -272,7 +273,7 @@ fn open(home: &Home, bytes: &[u8], seal: &KeySeal) -> Result<(DeviceKeys, Lock),
             (Zeroizing::new(secrets), Lock::Passphrase(passphrase))
         }
         Sealed::Keyring { entry, keys } => {
-            let key = keyring::find(&entry).map_err(|why| no_keyring(&why))?;
+            let key = keyring::find(&entry).map_err(|why| no_keyring(home, &why))?;
             let sealed = BASE64.decode(keys.as_bytes()).map_err(|_| damaged(home))?;
             let secrets = key.open(ASSOCIATED, &sealed).map_err(|_| damaged(home))?;
             (Zeroizing::new(secrets), Lock::Keyring(Kept { entry, key }))
@@ -309,22 +310,19 @@ fn derive(
 }
 
 fn wrong_passphrase() -> CliError {
-    let failure = node_core::Failure::new(
-        node_core::FailureKind::NotAllowed,
-        "this is not the passphrase, or the key file is damaged",
-        "try again with the right passphrase",
-    );
-    failure.into()
+    let message = "this is not the passphrase, or the key file is damaged; the next command asks \
+                   for the passphrase again";
+    Failure::refused(message, &Mend::TryAgain).into()
 }
 
-fn no_keyring(why: &str) -> CliError {
-    let failure = node_core::Failure::new(
-        node_core::FailureKind::NotAllowed,
-        format!("this computer's keyring does not give the key to this node's keys: {why}"),
-        "log in to your desktop and unlock the keyring, or begin anew on this computer with your \
-         24 words: kith phrase restore",
+fn no_keyring(home: &Home, why: &str) -> CliError {
+    let message = format!(
+        "this computer's keyring does not give the key to this node's keys: {why}; log in to your \
+         desktop and unlock the keyring, or begin anew from your 24 words"
     );
-    failure.into()
+    let mut data_dir = home.root().as_os_str().to_owned();
+    data_dir.push("-restored");
+    Failure::refused(message, &Mend::Restore { data_dir: data_dir.into() }).into()
 }
 
 fn damaged(home: &Home) -> CliError {

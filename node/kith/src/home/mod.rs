@@ -8,9 +8,9 @@ mod unlock;
 
 use std::path::{Path, PathBuf};
 
-pub use files::write_private;
 pub use keys::{KeySeal, load_or_create, random_keys, write_standing};
 pub use lock::{Holder, Lock, Taken, take};
+pub use node_runtime::write_private;
 pub use unlock::{Passphrase, find_passphrase};
 
 use crate::error::CliError;
@@ -65,6 +65,12 @@ impl Home {
         self.root.join("local-token")
     }
 
+    /// The keys of programs, but for their secrets.
+    #[must_use]
+    pub fn program_keys(&self) -> PathBuf {
+        self.root.join("program-keys.json")
+    }
+
     /// Removes what a device knew before it became another person's: statements,
     /// spaces and blobs. Only after it was found to be empty of anything of value.
     ///
@@ -75,7 +81,8 @@ impl Home {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             other => other.map_err(|error| self.unusable(&error)),
         };
-        for file in ["trust.db", "trust.db-wal", "trust.db-shm"] {
+        // Who had a key to what was here before has none to what comes.
+        for file in ["trust.db", "trust.db-wal", "trust.db-shm", "program-keys.json"] {
             gone(std::fs::remove_file(self.root.join(file)))?;
         }
         for folder in ["spaces", "blobs", "views"] {

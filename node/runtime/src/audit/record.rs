@@ -1,9 +1,10 @@
-//! One record, and its line. The types leave no room for what a person wrote.
+//! One record, and its line. The types leave no room for what a person wrote, but for the
+//! names of programs' keys, which are short and plain.
 
 use std::time::Duration;
 
 use node_core::Denied;
-use node_model::{AgentId, BlobId, DeviceId, DocumentId, SpaceId, Timestamp};
+use node_model::{AgentId, BlobId, DeviceId, DocumentId, SpaceId, Timestamp, program::KeyName};
 use serde_json::{Map, Value};
 
 /// What kind of thing happened.
@@ -46,6 +47,8 @@ pub enum By {
     EntryCode,
     /// The session of a browser.
     Session,
+    /// The key of a program.
+    Key(KeyName),
     /// Another node.
     Device {
         /// Its key.
@@ -63,6 +66,7 @@ impl By {
             Self::LocalToken => "local-token".to_owned(),
             Self::EntryCode => "entry-code".to_owned(),
             Self::Session => "session".to_owned(),
+            Self::Key(name) => format!("key:{name}"),
             Self::Device { device, agent: _ } => format!("device:{device}"),
         }
     }
@@ -74,14 +78,16 @@ impl By {
             | Self::LocalSocket
             | Self::LocalToken
             | Self::EntryCode
-            | Self::Session => None,
+            | Self::Session
+            | Self::Key(_) => None,
         }
     }
 
-    /// Whether it is somebody who is not the owner of this node.
-    pub(super) fn is_other(self) -> bool {
+    /// Whether it is somebody who had no right to what came out like this.
+    fn has_no_right(self, outcome: Outcome) -> bool {
         match self {
             Self::Nobody | Self::Device { .. } => true,
+            Self::Key(_) => outcome == Outcome::Denied,
             Self::LocalSocket | Self::LocalToken | Self::EntryCode | Self::Session => false,
         }
     }
@@ -200,6 +206,11 @@ impl From<Denied> for Record {
 }
 
 impl Record {
+    /// Whether it comes from somebody who must not fill the log.
+    pub(super) fn is_limited(&self) -> bool {
+        self.by.has_no_right(self.outcome)
+    }
+
     /// Its line, with the line feed.
     pub(super) fn line(&self, at: Timestamp) -> String {
         let Self { event, by, what, about, search, outcome, status, error, times, duration } = self;

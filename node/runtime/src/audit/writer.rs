@@ -121,7 +121,7 @@ impl Worker {
     }
 
     fn record(&mut self, at: Timestamp, record: &Record) {
-        if record.by.is_other() && !self.strangers.takes(self.clock.now().monotonic) {
+        if record.is_limited() && !self.strangers.takes(self.clock.now().monotonic) {
             self.missing += 1;
             return;
         }

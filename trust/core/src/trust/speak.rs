@@ -310,7 +310,7 @@ impl Trust {
         let graph = self.graph_with(drafts, drafts.now);
         let members = graph.spaces.get(&space).map(|space| &space.membership.members);
         if members.is_some_and(|members| members.contains_key(&party)) {
-            return Err(TrustError::NotSenior(agent));
+            return Err(TrustError::NotSenior(space, agent));
         }
         Ok(id)
     }
@@ -601,7 +601,7 @@ impl Trust {
     fn need_admin(&self, space: SpaceId) -> Result<(), TrustError> {
         match self.role_in(space) {
             None => Err(TrustError::NoSuchSpace),
-            Some(own) if !own.includes(Role::Admin) => Err(TrustError::NotAdmin),
+            Some(own) if !own.includes(Role::Admin) => Err(TrustError::NotAdmin(space)),
             Some(_) => Ok(()),
         }
     }
