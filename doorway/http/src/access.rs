@@ -300,8 +300,9 @@ fn check_right(config: &DoorwayConfig, request: &Request) -> Result<By, Problem>
 /// The same for no token, a wrong one, one that is over, and one of a device that may not
 /// synchronise, or not any more.
 fn no_peer() -> Problem {
-    let detail = "this needs a token of a device that may synchronise with this node";
-    let fix = "kith sync --doorway URL, on a device of a peer; it gets a token itself";
+    let detail = "this needs a token of a device that may synchronise with this node; on such a \
+                  device, the command gets one itself";
+    let fix = "kith sync --doorway URL";
     Problem::new(StatusCode::UNAUTHORIZED, "not-signed-in", detail, fix)
 }
 

@@ -25,7 +25,7 @@ mod visit;
 use clap::CommandFactory;
 
 use crate::{
-    args::{Cli, Command, Completions, Device, Global},
+    args::{Cli, Command, Completions, Device, Global, Sync},
     client::{Client, Reach},
     error::CliError,
 };
@@ -117,11 +117,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
             Command::Status => node::status(&asking).await,
             Command::Doctor(doctor) => doctor::run(&asking, doctor).await,
             Command::Id => node::id(&asking).await,
-            Command::Sync(sync) => match (&sync.folder, &sync.doorway) {
-                (Some(folder), _) => folder::sync(&asking, folder, &sync).await,
-                (None, Some(url)) => visit::sync(&asking, url, &sync).await,
-                (None, None) => node::sync(&asking, sync).await,
-            },
+            Command::Sync(sync) => synchronise(&asking, sync).await,
             Command::Peer(peer) => node::peer(&asking, peer).await,
             Command::Doorway(doorway) => keys::run(&asking, doorway).await,
             Command::Token(token) => token::run(&asking, token).await,
@@ -148,6 +144,14 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
     };
     client.close().await;
     done
+}
+
+async fn synchronise(asking: &Asking<'_>, sync: Sync) -> Result<(), CliError> {
+    match (&sync.folder, &sync.doorway) {
+        (Some(folder), _) => folder::sync(asking, folder, &sync).await,
+        (None, Some(url)) => visit::sync(asking, url, &sync).await,
+        (None, None) => node::sync(asking, sync).await,
+    }
 }
 
 fn stopped(error: Option<std::io::Error>) -> CliError {

@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 
-use node_core::{Failure, FailureKind};
+use node_core::{Failure, FailureKind, Mend};
 use node_model::DeviceId;
 use node_runtime::visit::{Batch, Broken, Pipe, Returned, Side, new_visit};
 use serde_json::{Value, json};
@@ -75,9 +75,12 @@ async fn let_in(
     let proof = json!({"device": node, "challenge": challenge, "signature": signature});
     let given = asking.client.post("/api/v1/tokens", proof).await.map_err(|error| {
         tracing::debug!(%node, code = error.code, "no token for the other side");
-        let message = format!("what answers at {} did not prove that it is {node}", there.host());
-        let fix = "look at the address, and at the tunnel";
-        CliError::from(Failure::new(FailureKind::NotAllowed, message, fix))
+        let message = format!(
+            "what answers at {} did not prove that it is {node}: look at the address, and at the \
+             tunnel",
+            there.host()
+        );
+        CliError::from(Failure::refused(message, &Mend::Devices))
     })?;
     Ok(text(&given, "token").to_owned())
 }

@@ -38,6 +38,9 @@ async fn a_program_does_what_its_key_allows_while_the_node_runs_and_later() {
     let refused = keys(&["deny", "bot", "GET /api/v1/log"]).fails().await;
     refused.is(1, "conflict").says("* /api/v1/**");
     assert_eq!(status(&bot, "/").await, 403, "pages are for people");
+    let log = home.kith(&["log", "--json"]).run().await;
+    let log = String::from_utf8_lossy(&log.out).into_owned();
+    assert!(log.contains("\"key:bot\"") && log.contains("no-rule"), "{log}");
     running.kill().await;
 
     let again = home.up().ready().await;
@@ -46,9 +49,6 @@ async fn a_program_does_what_its_key_allows_while_the_node_runs_and_later() {
     let listed = keys(&["list"]).json().await;
     let [row] = list(&listed, "keys") else { panic!("{listed}") };
     assert_eq!((text(row, "name"), text(row, "last_used").len()), ("bot", 10));
-    let log = home.kith(&["log", "--json"]).run().await;
-    let log = String::from_utf8_lossy(&log.out).into_owned();
-    assert!(log.contains("\"key:bot\"") && log.contains("no-rule"), "{log}");
     keys(&["revoke", "bot"]).json().await;
     assert_eq!(status(&bot, STATUS).await, 401);
     keys(&["revoke", "bot"]).fails().await.is(4, "not-found");
