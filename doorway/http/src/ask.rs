@@ -1,13 +1,14 @@
 //! Questions to the node, each with the one kind of answer that it can have.
 
+mod conflicts;
+
 use node_core::{
     Failure, FailureKind, Request, Response,
     doctor::{DoctorOf, Findings},
     doorway::{DoorwayRequest, DoorwayResponse},
     request::{
-        ClusterInfo, ConflictPage, ConflictsOf, DeviceInfo, DocumentView, HistoryItem, Identity,
-        MemberInfo, Pairing, Party, PeerInfo, Reach, RelationInfo, SpaceInfo, Status, Summary,
-        WhyInfo, WriteDocument,
+        ClusterInfo, DeviceInfo, DocumentView, HistoryItem, Identity, MemberInfo, Pairing, Party,
+        PeerInfo, Reach, RelationInfo, SpaceInfo, Status, Summary, WhyInfo, WriteDocument,
     },
 };
 use node_model::{AgentId, DeviceId, DocumentId, SpaceId, challenge::Token};
@@ -18,6 +19,7 @@ use node_runtime::{
 };
 use serde_json::Value;
 
+pub(crate) use self::conflicts::{conflicts, settle_all, tally};
 use crate::audit::{self, Thing};
 
 macro_rules! answer {
@@ -220,14 +222,6 @@ async fn find_document(
     };
     audit::concerns(Thing::Document(document));
     Ok(document)
-}
-
-pub(crate) async fn conflicts(
-    node: &Handle,
-    space: SpaceId,
-    of: ConflictsOf,
-) -> Result<ConflictPage, Failure> {
-    answer!(node, Request::Conflicts { space, of }, Response::Conflicts(page) => page)
 }
 
 pub(crate) async fn read(

@@ -10,6 +10,21 @@ pub(crate) fn document(space: SpaceId, document: DocumentId) -> String {
     format!("/s/{space}/d/{document}")
 }
 
+/// What waits for a choice in a space.
+pub(crate) fn conflicts(space: SpaceId) -> String {
+    format!("/s/{space}/conflicts")
+}
+
+/// Where a choice about a document goes.
+pub(crate) fn settle(space: SpaceId, document: DocumentId) -> String {
+    format!("/s/{space}/d/{document}/conflicts")
+}
+
+/// Where a choice about a document is taken back.
+pub(crate) fn undo(space: SpaceId, document: DocumentId) -> String {
+    format!("/s/{space}/d/{document}/conflicts/undo")
+}
+
 pub(crate) fn step(space: SpaceId, document: DocumentId, step: usize) -> String {
     format!("/s/{space}/p/{document}/{step}")
 }

@@ -4,24 +4,31 @@
 //! all of it.
 //! Non-goals: what a conflict is; see `sync-engine/core/src/document/conflicts.rs`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    str::FromStr,
-};
+mod ask;
+mod settle;
+mod tally;
 
-use node_model::{AgentId, DeviceId, DocumentId, EntryId, Now, SpaceId, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+use node_model::{AgentId, DeviceId, DocumentId, EntryId, SpaceId, Timestamp};
 use serde_json::Value;
-use sync_engine_core::{DecisionError, content_document, path_document};
 use sync_engine_core::{
-    EngineError,
-    document::conflicts::{Before, Conflict, ConflictId, ConflictKind, Resolution, ResolveError},
+    EngineError, content_document,
+    document::conflicts::{Before, Conflict, ConflictId, ConflictKind},
     entry::VerifiedEntry,
+    path_document,
 };
 use trust_core::Role;
 
+pub(crate) use self::tally::Tallies;
+pub use self::{
+    ask::{ConflictRequest, ConflictResponse},
+    settle::{BadKeep, Keep, KeepAll, LeftOpen, SettleReport},
+    tally::ConflictTally,
+};
 use crate::{
     failure::{Failure, FailureKind},
-    node::{Node, RequestId},
+    node::Node,
     serve::PREFIX_MIN,
 };
 
@@ -93,43 +100,6 @@ pub struct Author {
     pub name: String,
 }
 
-/// What is to stay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// What is shown.
-    Shown,
-    /// The side that our own devices wrote.
-    Mine,
-    /// The side that somebody else wrote.
-    Theirs,
-    /// All sides, beside each other.
-    Both,
-    /// What was there before.
-    Undo,
-    /// A side by its place in [`ConflictInfo::sides`].
-    Side(usize),
-}
-
-/// The text says nothing about what is to stay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("say shown, mine, theirs, both, undo or the number of a side")]
-pub struct BadKeep;
-
-impl FromStr for Keep {
-    type Err = BadKeep;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "shown" => Ok(Self::Shown),
-            "mine" => Ok(Self::Mine),
-            "theirs" => Ok(Self::Theirs),
-            "both" => Ok(Self::Both),
-            "undo" => Ok(Self::Undo),
-            number => number.parse().map(Self::Side).map_err(|_| BadKeep),
-        }
-    }
-}
-
 impl Node {
     pub(crate) fn conflicts(
         &mut self,
@@ -141,7 +111,7 @@ impl Node {
         match of {
             ConflictsOf::Document(document) => self.add_conflicts(space, document, &mut page)?,
             ConflictsOf::After(after) => {
-                let mut documents = self.sync.documents_with_removed(space)?;
+                let mut documents = self.documents_to_look_at(space)?;
                 documents.retain(|document| after.is_none_or(|after| *document > after));
                 let mut last = after;
                 for (looked_through, document) in documents.into_iter().enumerate() {
@@ -172,7 +142,9 @@ impl Node {
             return Ok(());
         }
         let title = self.sync.summary(space, document)?.title;
-        let authors = self.entry_authors(space, document, &found.items)?;
+        let sides = found.items.iter().flat_map(|it| std::iter::once(&it.shown).chain(&it.others));
+        let wanted = sides.flat_map(|side| &side.entries).copied().collect();
+        let authors = self.entry_authors(space, document, &wanted)?;
         for Conflict { id, place, kind, shown, others, before } in found.items {
             let sides = std::iter::once(shown).chain(others).map(|side| {
                 let devices = side.entries.iter().filter_map(|entry| authors.get(entry).copied());
@@ -195,15 +167,13 @@ impl Node {
         Ok(())
     }
 
-    /// The devices that wrote the entries of conflicts.
+    /// The devices that wrote these entries of a document.
     fn entry_authors(
         &self,
         space: SpaceId,
         document: DocumentId,
-        conflicts: &[Conflict],
+        wanted: &BTreeSet<EntryId>,
     ) -> Result<BTreeMap<EntryId, DeviceId>, Failure> {
-        let sides = conflicts.iter().flat_map(|it| std::iter::once(&it.shown).chain(&it.others));
-        let wanted: BTreeSet<EntryId> = sides.flat_map(|side| &side.entries).copied().collect();
         let stored = self.sync.stored(space, document)?.into_iter();
         let entries = stored.filter_map(|bytes| VerifiedEntry::from_storage(bytes).ok());
         Ok(entries
@@ -218,57 +188,6 @@ impl Node {
         let agents: BTreeSet<AgentId> =
             devices.filter_map(|device| known.get(&device).map(|facts| facts.agent)).collect();
         agents.into_iter().map(|agent| Author { agent, name: self.trust.name_of(agent) }).collect()
-    }
-
-    pub(crate) fn resolve_conflict(
-        &mut self,
-        now: Now,
-        id: RequestId,
-        space: SpaceId,
-        (document, conflict, keep): (DocumentId, ConflictId, Keep),
-    ) {
-        let ready = self.need_role(space, Role::Writer);
-        match ready.and_then(|()| self.resolution(space, (document, conflict, keep))) {
-            Ok(resolution) => self.serve_write(now, id, space, |engine, writer| {
-                let holder = engine.resolve(writer, space, document, (conflict, resolution))?;
-                Ok(vec![holder])
-            }),
-            Err(failure) => self.reply(id, Err(failure)),
-        }
-    }
-
-    fn resolution(
-        &mut self,
-        space: SpaceId,
-        (document, conflict, keep): (DocumentId, ConflictId, Keep),
-    ) -> Result<Resolution, Failure> {
-        let is_mine = match keep {
-            Keep::Shown => return Ok(Resolution::KeepShown),
-            Keep::Both => return Ok(Resolution::KeepBoth),
-            Keep::Undo => return Ok(Resolution::Undo),
-            Keep::Side(at) => return Ok(side(at)),
-            Keep::Mine => true,
-            Keep::Theirs => false,
-        };
-        let page = self.conflicts(space, ConflictsOf::Document(document))?;
-        let found = page.items.into_iter().find(|info| info.conflict == conflict);
-        let found = found.ok_or(DecisionError::Conflict(ResolveError::NoSuchConflict))?;
-        // A side that nobody is known to have written is neither.
-        let meant = found
-            .sides
-            .iter()
-            .enumerate()
-            .filter(|(_, side)| side.is_mine == is_mine && !side.by.is_empty());
-        let meant: Vec<usize> = meant.map(|(at, _)| at).collect();
-        if let [at] = meant[..] {
-            return Ok(side(at));
-        }
-        let whose = if is_mine { "yours" } else { "somebody else's" };
-        let message = match meant.len() {
-            0 => format!("no side of this conflict is {whose}; name one by its number"),
-            count => format!("{count} sides of this conflict are {whose}; name one by its number"),
-        };
-        Err(Failure::new(FailureKind::Invalid, message, "kith conflicts show SPACE DOC"))
     }
 
     /// A document as [`Self::find_document`] finds it, else a removed one by its id,
@@ -301,9 +220,4 @@ impl Node {
             }
         }
     }
-}
-
-/// What is shown is side 0, the others follow.
-fn side(at: usize) -> Resolution {
-    at.checked_sub(1).map_or(Resolution::KeepShown, Resolution::KeepOther)
 }

@@ -2,7 +2,10 @@
 
 use sync_engine_core::{
     DecisionError, EngineError,
-    document::{DocumentError, conflicts::ResolveError},
+    document::{
+        DocumentError,
+        conflicts::{ResolveError, TakeBackError},
+    },
     store::StoreError,
 };
 use trust_core::{TrustError, ledger::LedgerError};
@@ -187,6 +190,12 @@ impl From<DecisionError> for Failure {
             DecisionError::Conflict(ResolveError::Document(error)) => {
                 EngineError::Document(error).into()
             }
+            DecisionError::TakeBack(TakeBackError::NoDecision) => {
+                Self::new(FailureKind::NotFound, message, "kith doc history SPACE DOC")
+            }
+            DecisionError::TakeBack(
+                TakeBackError::NotLast | TakeBackError::Removed | TakeBackError::TooLarge,
+            ) => Self::new(FailureKind::Conflict, message, "kith doc history SPACE DOC"),
             DecisionError::Engine(error) => error.into(),
         }
     }

@@ -31,6 +31,7 @@ mod sync_now;
 mod views;
 mod whereabouts;
 mod why;
+mod write;
 
 pub use denied::Denied;
 pub use failure::{Failure, FailureKind};

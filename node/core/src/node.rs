@@ -22,6 +22,7 @@ use trust_core::{
 use crate::{
     collection::Collection,
     compaction::Compaction,
+    conflicts::Tallies,
     denied::Denied,
     doctor::Doctor,
     failure::Failure,
@@ -30,8 +31,8 @@ use crate::{
     receipts::Receipts,
     request::{Request, Response},
     route::{Acquaintance, Share},
-    serve::PendingWrite,
     sync_now::SyncWait,
+    write::PendingWrite,
 };
 
 /// Opens the stores of spaces.
@@ -175,6 +176,7 @@ pub struct Node {
     /// The limits by which a space was last sorted.
     pub(crate) sorted: BTreeMap<SpaceId, BTreeMap<DeviceId, WriteLimit>>,
     pub(crate) doctor: Doctor,
+    pub(crate) tallies: Tallies,
     pub(crate) effects: VecDeque<Effect>,
 }
 
@@ -223,6 +225,7 @@ impl Node {
             unsorted: BTreeSet::new(),
             sorted: BTreeMap::new(),
             doctor: Doctor::default(),
+            tallies: Tallies::default(),
             effects: VecDeque::new(),
         };
         for space in node.trust.spaces().collect::<Vec<_>>() {

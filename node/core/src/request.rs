@@ -28,7 +28,10 @@ pub use self::people::{
     ClusterDevice, ClusterInfo, DescriptionChange, DeviceInfo, MemberInfo, PeerInfo, RelationInfo,
     VouchInfo, WhyInfo,
 };
-pub use crate::conflicts::{Author, ConflictInfo, ConflictPage, ConflictsOf, Keep, SideInfo};
+pub use crate::conflicts::{
+    Author, ConflictInfo, ConflictPage, ConflictRequest, ConflictResponse, ConflictTally,
+    ConflictsOf, Keep, KeepAll, LeftOpen, SettleReport, SideInfo,
+};
 pub use crate::receipts::Durability;
 pub use crate::state::{PeerSyncState, SpaceState};
 pub use crate::sync_now::SyncReport;
@@ -215,25 +218,8 @@ pub enum Request {
         /// Whether it may have been removed.
         includes_removed: bool,
     },
-    /// What in documents waits for a person. → [`Response::Conflicts`]
-    Conflicts {
-        /// The space.
-        space: SpaceId,
-        /// Where to look.
-        of: ConflictsOf,
-    },
-    /// Settles a conflict. → [`Response::Written`], with the document that holds the
-    /// content now: another one after a removed one was restored.
-    ResolveConflict {
-        /// The space.
-        space: SpaceId,
-        /// The document.
-        document: DocumentId,
-        /// Which conflict.
-        conflict: ConflictId,
-        /// What is to stay.
-        keep: Keep,
-    },
+    /// About conflicts. → [`Response::Conflict`], or [`Response::Written`] for a decision.
+    Conflict(ConflictRequest),
     /// The changes of a document. → [`Response::History`]
     History {
         /// The space.
@@ -392,8 +378,8 @@ pub enum Response {
     Document(DocumentView),
     /// To [`Request::FindDocument`].
     Found(DocumentId),
-    /// To [`Request::Conflicts`].
-    Conflicts(ConflictPage),
+    /// To [`Request::Conflict`].
+    Conflict(ConflictResponse),
     /// To [`Request::History`].
     History(Vec<HistoryItem>),
     /// To [`Request::Documents`].

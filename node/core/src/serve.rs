@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use node_model::{BlobId, DocumentId, Now, SpaceId, limit::NAME_BYTES_MAX};
 use sync_engine_core::{
-    EngineError, Flushed, SyncEngine, Writer, content_document, json::Pointer,
-    patch::PATCH_OPS_MAX, path_document,
+    EngineError, content_document, json::Pointer, patch::PATCH_OPS_MAX, path_document,
 };
 use trust_core::{
     Reach, Role,
@@ -15,24 +14,12 @@ use trust_core::{
 use crate::{
     failure::{Failure, FailureKind},
     node::{Node, RequestId},
-    request::{
-        DocumentView, Identity, Request, Response, SpaceInfo, SpaceStatus, Status, WriteDocument,
-    },
+    request::{DocumentView, Identity, Request, Response, SpaceInfo, SpaceStatus, Status},
+    write::write_documents,
 };
-
-/// Most documents in one write.
-const WRITE_DOCUMENTS_MAX: usize = 10_000;
 
 /// Shortest beginning of an id that finds a thing.
 pub(crate) const PREFIX_MIN: usize = 4;
-
-/// A write that waits for its commit.
-#[derive(Debug)]
-pub(crate) struct PendingWrite {
-    id: RequestId,
-    space: SpaceId,
-    documents: Vec<DocumentId>,
-}
 
 impl Node {
     pub(crate) fn serve(&mut self, now: Now, id: RequestId, request: Request) {
@@ -72,9 +59,7 @@ impl Node {
                     Ok(vec![document])
                 });
             }
-            Request::ResolveConflict { space, document, conflict, keep } => {
-                return self.resolve_conflict(now, id, space, (document, conflict, keep));
-            }
+            Request::Conflict(request) => return self.serve_conflict(now, id, request),
             Request::IssueTicket { grant, is_for_own_device, lifetime } => {
                 self.issue_ticket(now, (grant, is_for_own_device), lifetime)
             }
@@ -110,7 +95,6 @@ impl Node {
             Request::FindDocument { space, text, includes_removed: true } => {
                 self.find_document_or_removed(space, &text).map(Response::Found)
             }
-            Request::Conflicts { space, of } => self.conflicts(space, of).map(Response::Conflicts),
             Request::History { space, document } => self.history(space, document),
             Request::Documents { space } => self.documents(space),
             Request::Changes { space, since } => self.changes(space, since.as_deref()),
@@ -149,57 +133,6 @@ impl Node {
         self.need_role(space, Role::Reader)?;
         let found = self.data.blob_of(space, blob).map(|is_here| (blob, is_here));
         Ok(Response::Blobs(found.into_iter().collect()))
-    }
-
-    pub(crate) fn serve_write(
-        &mut self,
-        now: Now,
-        id: RequestId,
-        space: SpaceId,
-        write: impl FnOnce(&mut SyncEngine, &mut Writer<'_>) -> Result<Vec<DocumentId>, Failure>,
-    ) {
-        let ready = self.need_role(space, Role::Writer);
-        if let Err(failure) = ready.and_then(|()| self.prepare_to_write(now, space)) {
-            self.reply(id, Err(failure));
-            return;
-        }
-        let (engine, mut writer) = self.writer(now);
-        match engine.atomically(space, |engine| write(engine, &mut writer)) {
-            Ok(documents) => {
-                let pending = PendingWrite { id, space, documents };
-                #[cfg(feature = "planted-bugs")]
-                if node_model::planted::active(node_model::planted::Bug::AcknowledgedBeforeCommit) {
-                    self.answer_write(pending);
-                    return;
-                }
-                self.writes.push(pending);
-            }
-            Err(failure) => self.reply(id, Err(failure)),
-        }
-    }
-
-    pub(crate) fn answer_writes(&mut self, flushed: &Flushed) {
-        for write in std::mem::take(&mut self.writes) {
-            match flushed.result(write.space) {
-                Ok(()) => self.answer_write(write),
-                Err(error) => self.reply(write.id, Err(error.into())),
-            }
-        }
-    }
-
-    fn answer_write(&mut self, write: PendingWrite) {
-        // Heads of many documents would load them all again for nobody.
-        let with_heads = write.documents.len() == 1;
-        let written = write.documents.into_iter().map(|document| {
-            let heads = if with_heads {
-                self.sync.document(write.space, document).map(|d| d.heads()).unwrap_or_default()
-            } else {
-                vec![]
-            };
-            (document, heads)
-        });
-        let written = written.collect();
-        self.reply(write.id, Ok(Response::Written(written)));
     }
 
     pub(crate) fn need_role(&self, space: SpaceId, needed: Role) -> Result<(), Failure> {
@@ -379,21 +312,4 @@ impl Node {
             }
         }
     }
-}
-
-fn write_documents(
-    engine: &mut SyncEngine,
-    writer: &mut Writer<'_>,
-    space: SpaceId,
-    documents: Vec<WriteDocument>,
-) -> Result<Vec<DocumentId>, Failure> {
-    if documents.len() > WRITE_DOCUMENTS_MAX {
-        return Err(EngineError::TooLarge.into());
-    }
-    let mut written = Vec::with_capacity(documents.len());
-    for WriteDocument { document, meta, value } in documents {
-        engine.write_document(writer, space, document, &meta, &value)?;
-        written.push(document);
-    }
-    Ok(written)
 }

@@ -2,7 +2,8 @@ use axum::{Json, extract::State};
 use node_core::{
     Request,
     request::{
-        Author, Before, ConflictInfo, ConflictKind, ConflictPage, ConflictsOf, Keep, SideInfo,
+        Author, Before, ConflictInfo, ConflictKind, ConflictPage, ConflictRequest, ConflictsOf,
+        Keep, SettleReport, SideInfo,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -234,6 +235,87 @@ pub(crate) async fn settle(
     let conflict = conflict.parse().map_err(|error| {
         Problem::not_found(format!("{conflict:?} is {error}"), "kith conflicts show SPACE DOC")
     })?;
-    let request = Request::ResolveConflict { space, document, conflict, keep };
-    Ok(Json(ask::write(&app.handle, request).await?.into()))
+    let request = ConflictRequest::Settle { space, document, conflict, keep };
+    Ok(Json(ask::write(&app.handle, Request::Conflict(request)).await?.into()))
+}
+
+/// Whose side is to stay.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct DecisionForAll {
+    /// `mine` or `theirs`.
+    keep: String,
+    /// Only in documents after this one.
+    after: Option<String>,
+}
+
+/// A conflict that was not settled with the others.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LeftOpen {
+    doc: String,
+    conflict: String,
+    /// A JSON Pointer.
+    place: String,
+    why: String,
+}
+
+/// What became of all conflicts.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AllSettled {
+    /// How many were settled.
+    settled: usize,
+    /// How many were not, because it is not clear what the side wants.
+    left_open: usize,
+    /// Those of them, at most 1,000.
+    left: Vec<LeftOpen>,
+    /// Whether these were all conflicts of the documents that were looked through.
+    complete: bool,
+    /// Where the next request goes on, as `after`; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+impl From<(SettleReport, usize)> for AllSettled {
+    fn from((report, left_open): (SettleReport, usize)) -> Self {
+        let left = report.left.into_iter().map(|it| LeftOpen {
+            doc: it.document.to_string(),
+            conflict: it.conflict.to_string(),
+            place: it.place,
+            why: it.why,
+        });
+        Self {
+            settled: report.settled,
+            left_open,
+            left: left.collect(),
+            complete: report.is_complete,
+            next: report.next.map(|next| next.to_string()),
+        }
+    }
+}
+
+/// Settle all conflicts of a space in favour of one side.
+#[utoipa::path(post, path = "/api/v1/spaces/{space}/conflicts", request_body = DecisionForAll, responses((status = 200, body = AllSettled, description = "Document by document, each in one change; what is not clear stays open")))]
+pub(crate) async fn settle_space(
+    State(app): State<App>,
+    Params(space): Params<String>,
+    JsonBody(decision): JsonBody<DecisionForAll>,
+) -> Answer<AllSettled> {
+    let keep = parse("keep", &decision.keep)?;
+    let after = decision.after.as_deref().map(|after| parse("after", after)).transpose()?;
+    let space = ask::space(&app.handle, &space).await?.space;
+    let of = (space, ConflictsOf::After(after));
+    Ok(Json(ask::settle_all(&app.handle, of, keep, CONFLICTS_MAX).await?.into()))
+}
+
+/// Settle all conflicts of a document in favour of one side.
+#[utoipa::path(post, path = "/api/v1/spaces/{space}/docs/{doc}/conflicts", request_body = DecisionForAll, responses((status = 200, body = AllSettled, description = "In one change; what is not clear stays open")))]
+pub(crate) async fn settle_document(
+    State(app): State<App>,
+    Params((space, doc)): Params<(String, String)>,
+    JsonBody(decision): JsonBody<DecisionForAll>,
+) -> Answer<AllSettled> {
+    let keep = parse("keep", &decision.keep)?;
+    let space = ask::space(&app.handle, &space).await?.space;
+    let document = ask::find_or_removed(&app.handle, space, &doc).await?;
+    let of = (space, ConflictsOf::Document(document));
+    Ok(Json(ask::settle_all(&app.handle, of, keep, CONFLICTS_MAX).await?.into()))
 }

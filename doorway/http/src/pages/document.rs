@@ -23,7 +23,7 @@ pub(crate) async fn show(
     } else {
         content::render(&app, &shelf, &view).await?
     };
-    let notice = conflicts::notice(&app, space.space, view.document).await;
+    let notice = conflicts::notice(&app, &space, view.document).await;
     let has_content = view.value.get("content").is_some();
     let text = |key: &str| view.value.get(key).and_then(Value::as_str).filter(|_| has_content);
     let minutes = view.value.get("estimated_minutes").and_then(Value::as_u64);

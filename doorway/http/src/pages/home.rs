@@ -2,10 +2,10 @@ use axum::extract::State;
 use maud::{Markup, html};
 use node_core::{
     doctor::{DoctorOf, Finding},
-    request::{Identity, PeerInfo, SpaceStatus},
+    request::{Identity, PeerInfo, SpaceInfo, SpaceStatus},
 };
 
-use super::{Page, layout, search, words};
+use super::{Page, conflicts, layout, search, words};
 use crate::{ask, config::App, links};
 
 /// Causes shown on the page; the others are counted.
@@ -17,10 +17,13 @@ pub(crate) async fn show(State(app): State<App>) -> Page {
     let mut status = ask::status(&app.handle).await?;
     status.spaces.sort_by_key(|space| space.info.is_home);
     let findings = ask::doctor(&app.handle, DoctorOf::Everything).await?.findings;
+    let spaces: Vec<&SpaceInfo> = status.spaces.iter().map(|space| &space.info).collect();
+    let waiting = conflicts::banner(&app, &spaces).await;
     let content = html! {
         h1 { (status.identity.name) }
         p.lead { "On " (status.identity.device_name) ". Everything you see here is on this device." }
         (search::field(""))
+        (waiting)
         (not_up_to_date(&findings))
         section aria-labelledby="spaces" {
             h2 id="spaces" { "Spaces" }
@@ -57,9 +60,10 @@ fn not_up_to_date(findings: &[Finding]) -> Markup {
                     (found.sentence) ". "
                     span.quiet { "Since " (words::moment(found.since)) "; " (found.next) }
                 } } }
-                @if more > 0 {
-                    p.quiet { (words::count(more, "thing", "things")) " more: " code { "kith doctor" } }
-                }
+                p { a href="/doctor" {
+                    @if more > 0 { "All of it, and " (words::count(more, "thing", "things")) " more" }
+                    @else { "What this means, and what helps" }
+                } }
             }
         }
     }

@@ -1,7 +1,9 @@
 //! Pages for people: HTML that needs no script.
 
+pub(crate) mod choices;
 pub(crate) mod conflicts;
 pub(crate) mod content;
+pub(crate) mod doctor;
 pub(crate) mod document;
 pub(crate) mod enter;
 pub(crate) mod files;
@@ -10,6 +12,7 @@ pub(crate) mod layout;
 pub(crate) mod path;
 pub(crate) mod progress;
 pub(crate) mod search;
+pub(crate) mod settle;
 pub(crate) mod shelf;
 pub(crate) mod space;
 pub(crate) mod step;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
-    Page, PageError,
+    Page, PageError, conflicts,
     document::LEARNING_PATH,
     home, layout, path as overview, progress,
     shelf::{File, Shelf},
@@ -58,10 +58,12 @@ pub(crate) async fn show(
     let pages = lines.len().div_ceil(PAGE_SIZE).max(1);
     let page = which.page.unwrap_or(1).clamp(1, pages);
     let here = &lines[(page - 1) * PAGE_SIZE..lines.len().min(page * PAGE_SIZE)];
+    let waiting = conflicts::banner(&app, &[&space]).await;
     let members = u64::try_from(space.members).unwrap_or(u64::MAX);
     let main = html! {
         h1 { (home::name(&space.name)) }
         p.quiet { (words::count(members, "person", "people")) " · for " (words::reach(space.reach)) " · " (words::role(space.role)) }
+        (waiting)
         @if paths.is_empty() && lines.is_empty() { (empty(&space)) }
         @if page == 1 { (path_cards(&app, &space, &paths).await?) }
         @for group in here.chunk_by(|a, b| a.kind == b.kind) { (group_list(group)) }

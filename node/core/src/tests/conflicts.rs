@@ -1,11 +1,14 @@
 //! What people say at the same time, and what they decide about it.
 
+mod all;
+
 use node_model::DocumentId;
 use serde_json::Value;
 
 use super::*;
 use crate::request::{
-    ConflictId, ConflictInfo, ConflictKind, ConflictPage, ConflictsOf, Keep, Party,
+    ConflictId, ConflictInfo, ConflictKind, ConflictPage, ConflictRequest, ConflictResponse,
+    ConflictTally, ConflictsOf, Keep, KeepAll, Party, SettleReport,
 };
 
 impl Company {
@@ -23,7 +26,8 @@ impl Company {
     }
 
     fn page(&mut self, at: usize, space: SpaceId, of: ConflictsOf) -> ConflictPage {
-        let Ok(Response::Conflicts(page)) = self.ask(at, Request::Conflicts { space, of }) else {
+        let list = Request::Conflict(ConflictRequest::List { space, of });
+        let Ok(Response::Conflict(ConflictResponse::Page(page))) = self.ask(at, list) else {
             panic!("no conflicts");
         };
         page
@@ -42,7 +46,8 @@ impl Company {
         conflict: ConflictId,
         keep: Keep,
     ) -> Result<DocumentId, Failure> {
-        let request = Request::ResolveConflict { space, document, conflict, keep };
+        let settle = ConflictRequest::Settle { space, document, conflict, keep };
+        let request = Request::Conflict(settle);
         let Response::Written(written) = self.ask(at, request)? else { panic!("another answer") };
         Ok(written[0].0)
     }
@@ -175,7 +180,7 @@ fn what_cannot_be_decided_is_refused_and_changes_nothing() {
     assert_eq!(company.conflicts_of(1, place).len(), 1);
     let stranger = SpaceId([9; 32]);
     let of = ConflictsOf::After(None);
-    let failure = company.ask(0, Request::Conflicts { space: stranger, of });
+    let failure = company.ask(0, Request::Conflict(ConflictRequest::List { space: stranger, of }));
     assert_eq!(failure.expect_err("is not there").kind, FailureKind::NotFound);
 }
 

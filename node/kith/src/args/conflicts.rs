@@ -19,17 +19,22 @@ pub enum Conflicts {
         /// The document: id, content id, path, or the beginning of the id
         doc: String,
     },
-    /// Settle a conflict, for everybody in the space
+    /// Settle a conflict, or all of them in favour of one side, for everybody in the space
     #[command(
-        after_help = "Examples:\n  kith conflicts resolve album notes 0f1e2d3c4b5a69788796 --keep theirs\n\nFor a removed document `shown` keeps it removed, and `1` brings it back as a new document."
+        after_help = "Examples:\n  kith conflicts resolve album notes 0f1e2d3c4b5a69788796 --keep theirs\n  kith conflicts resolve album notes --all --keep mine\n  kith conflicts resolve album --all --keep theirs\n\nFor a removed document `shown` keeps it removed, and `1` brings it back as a new document.\nWith --all, what is not clear stays open and is named."
     )]
     Resolve {
         /// The space
         space: String,
-        /// The document
-        doc: String,
+        /// The document; with --all, all documents of the space when left out
+        #[arg(required_unless_present = "all")]
+        doc: Option<String>,
         /// The conflict's id, as the list shows it
-        conflict: String,
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        conflict: Option<String>,
+        /// All conflicts of the document or space; then --keep is mine or theirs
+        #[arg(long)]
+        all: bool,
         /// What stays: shown, mine, theirs, both (beside each other), undo (what was there before),
         /// or the number of a side
         #[arg(long, value_name = "WHAT")]

@@ -33,7 +33,7 @@ pub(super) async fn run(asking: &Asking<'_>, command: Conflicts) -> Result<(), C
             show(asking, &found);
             Ok(())
         }
-        Conflicts::Resolve { space, doc, conflict, keep } => {
+        Conflicts::Resolve { space, doc: Some(doc), conflict: Some(conflict), keep, .. } => {
             let path = format!("{}/{}", doc_path(&space, &doc), escape(&conflict));
             let settled = asking.client.post(&path, json!({"keep": keep})).await?;
             answer(asking.is_json, &settled, || {
@@ -41,7 +41,55 @@ pub(super) async fn run(asking: &Asking<'_>, command: Conflicts) -> Result<(), C
             });
             Ok(())
         }
+        Conflicts::Resolve { space, doc, keep, .. } => {
+            let path = doc.map_or_else(|| space_path(&space), |doc| doc_path(&space, &doc));
+            let settled = settle_all(asking, &path, &keep).await?;
+            answer(asking.is_json, &settled, || told(&settled));
+            Ok(())
+        }
     }
+}
+
+/// Settles all that stands at an address; large spaces take several requests.
+async fn settle_all(asking: &Asking<'_>, path: &str, keep: &str) -> Result<Value, CliError> {
+    let mut body = json!({"keep": keep});
+    let (mut settled, mut left_open) = (0, 0);
+    let (mut left, mut complete) = (Vec::new(), true);
+    loop {
+        let mut step = asking.client.post(path, body).await?;
+        let number = |key: &str| step.get(key).and_then(Value::as_u64).unwrap_or_default();
+        settled += number("settled");
+        left_open += number("left_open");
+        complete &= step.get("complete") == Some(&Value::Bool(true));
+        if let Some(Value::Array(more)) = step.get_mut("left").map(Value::take) {
+            left.extend(more);
+        }
+        match step.get("next").and_then(Value::as_str) {
+            Some(next) => body = json!({"keep": keep, "after": next}),
+            None => break,
+        }
+    }
+    Ok(json!({"settled": settled, "left_open": left_open, "left": left, "complete": complete}))
+}
+
+/// How many were settled, and which were not.
+fn told(settled: &Value) -> String {
+    let number = |key: &str| settled.get(key).and_then(Value::as_u64).unwrap_or_default();
+    let mut lines = vec![format!("settled: {}", number("settled"))];
+    if number("left_open") > 0 {
+        lines.push(format!("still open: {}", number("left_open")));
+    }
+    for it in list(settled, "left") {
+        let [doc, conflict] = ["doc", "conflict"].map(|key| text(it, key));
+        let [place, why] = ["place", "why"].map(|key| printable(text(it, key)));
+        lines.push(format!("  {doc} {conflict}  {place}: {why}"));
+    }
+    if settled.get("complete") == Some(&Value::Bool(false)) {
+        lines.push(
+            "There may be more: a history or a value is too large to look at it all.".to_owned(),
+        );
+    }
+    lines.join("\n")
 }
 
 /// Whoever keeps a space sealed sees no conflicts in it.
@@ -57,7 +105,7 @@ async fn collect(
     space: &str,
     conflicts: &mut Vec<Value>,
 ) -> Result<bool, CliError> {
-    let path = format!("/api/v1/spaces/{}/conflicts", escape(space));
+    let path = space_path(space);
     let mut query = String::new();
     let mut is_complete = true;
     loop {
@@ -71,6 +119,10 @@ async fn collect(
             None => return Ok(is_complete),
         }
     }
+}
+
+fn space_path(space: &str) -> String {
+    format!("/api/v1/spaces/{}/conflicts", escape(space))
 }
 
 fn doc_path(space: &str, doc: &str) -> String {
@@ -145,6 +197,16 @@ fn value_of(holder: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stays_open_is_named_with_its_reason() {
+        let left = json!([{"doc": "d", "conflict": "c", "place": "/t\u{9b}", "why": "no side"}]);
+        let settled = json!({"settled": 2, "left_open": 1, "left": left, "complete": false});
+        let told = told(&settled);
+        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(lines[..3], ["settled: 2", "still open: 1", "  d c  /t\u{fffd}: no side"]);
+        assert!(lines[3].starts_with("There may be more"), "{told}");
+    }
 
     #[test]
     fn a_conflict_is_told_in_lines_without_control_characters() {

@@ -16,6 +16,7 @@ mod find;
 mod removed;
 mod resolve;
 mod settle;
+mod take_back;
 mod touch;
 mod value;
 
@@ -27,6 +28,7 @@ use serde_json::Value;
 
 pub use self::removed::restored_document;
 pub use self::resolve::{Plan, Resolution, ResolveError};
+pub use self::take_back::{TakeBackError, TakenBack};
 use self::{
     find::{CHANGES_MAX, Claim, Findings, Found, OPERATIONS_MAX, SIDES_MAX, Said},
     value::{Reader, standing},

@@ -1,14 +1,17 @@
 //! What documents hold beside their content: history, conflicts, and decisions
 //! about these.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{DocumentId, SpaceId};
 
 use super::{EngineError, SyncEngine, Writer};
 use crate::document::{
     HistoryItem, Summary, blobs_in,
-    conflicts::{ConflictId, ConflictKind, Conflicts, Resolution, ResolveError, restored_document},
+    conflicts::{
+        ConflictId, ConflictKind, Conflicts, Resolution, ResolveError, TakeBackError,
+        restored_document,
+    },
 };
 
 /// Why a decision was not taken. Nothing changed.
@@ -17,6 +20,9 @@ pub enum DecisionError {
     /// The conflict is not there, or not like that.
     #[error(transparent)]
     Conflict(#[from] ResolveError),
+    /// It cannot be taken back.
+    #[error(transparent)]
+    TakeBack(#[from] TakeBackError),
     /// The engine could not write it.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -92,6 +98,55 @@ impl SyncEngine {
         plan.values().for_each(|value| blobs_in(value, &mut blobs));
         self.edit(writer, space, document, blobs, |document| document.carry_out(&plan))?;
         Ok(document)
+    }
+
+    /// Stages decisions about several conflicts of a document, all in one change, and
+    /// says which were taken: all but those that cannot be taken like this.
+    ///
+    /// # Errors
+    /// [`DecisionError`].
+    pub fn resolve_all(
+        &mut self,
+        writer: &mut Writer<'_>,
+        space: SpaceId,
+        document: DocumentId,
+        decisions: &BTreeMap<ConflictId, Resolution>,
+    ) -> Result<Vec<ConflictId>, DecisionError> {
+        let loaded = self.space_mut(space)?.document(document)?;
+        if loaded.is_removed() {
+            let only = decisions.first_key_value();
+            let (conflict, resolution) = only.ok_or(ResolveError::NoSuchConflict)?;
+            self.resolve(writer, space, document, (*conflict, *resolution))?;
+            return Ok(vec![*conflict]);
+        }
+        let plans = loaded.plans(decisions);
+        let mut blobs = BTreeSet::new();
+        plans.iter().flat_map(|(_, plan)| plan.values()).for_each(|it| blobs_in(it, &mut blobs));
+        let mut taken = Vec::new();
+        self.edit(writer, space, document, blobs, |document| {
+            taken = document.carry_out_all(&plans)?;
+            Ok(())
+        })?;
+        Ok(taken)
+    }
+
+    /// Stages that the decision which this change is was none, if nothing was written to
+    /// the document after it.
+    ///
+    /// # Errors
+    /// [`DecisionError`].
+    pub fn take_back(
+        &mut self,
+        writer: &mut Writer<'_>,
+        space: SpaceId,
+        document: DocumentId,
+        change: &str,
+    ) -> Result<(), DecisionError> {
+        let loaded = self.space_mut(space)?.document(document)?;
+        let taken = loaded.before_decision(change)?;
+        let mut blobs = BTreeSet::new();
+        blobs_in(&taken.value, &mut blobs);
+        Ok(self.edit(writer, space, document, blobs, |document| document.take_back(&taken))?)
     }
 
     fn resolve_removal(

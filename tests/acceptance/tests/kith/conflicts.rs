@@ -113,6 +113,50 @@ async fn both_see_one_conflict_and_one_of_them_settles_it() {
 }
 
 #[tokio::test]
+async fn one_chooses_in_the_browser_and_the_other_one_sees_it() {
+    let (album, _of_ben) = album("writer", async |album| {
+        for key in ["title", "place", "year"] {
+            album.set(&album.ada, key, &format!("Ada's {key}")).await;
+            album.set(&album.ben, key, &format!("Ben's {key}")).await;
+        }
+    })
+    .await;
+    let open = conflicts(&album.ada).await;
+    assert_eq!(open.len(), 3, "{open:?}");
+    let space = text(&open[0], "space");
+    let browser = album.browser();
+    let page = browser.get(&format!("/s/{space}/conflicts")).await.text();
+    for words in ["Keep mine", "Keep Ben’s", "Ben&#39;s title", "All of theirs"] {
+        let words = words.replace("&#39;", "'");
+        assert!(page.contains(&words), "{words}: {page}");
+    }
+    let form = browser.clone().with("content-type", "application/x-www-form-urlencoded");
+    let title = open.iter().find(|it| text(it, "place") == "/title").expect("a title");
+    let theirs = list(title, "sides").iter().position(|side| side["mine"] == false);
+    let body = format!("conflict={}&keep={}", text(title, "conflict"), theirs.expect("a side"));
+    let path = format!("/s/{space}/d/{}/conflicts", album.doc);
+    let chosen = form.send("POST", &path, body.into()).await;
+    assert_eq!(chosen.status, 303, "{}", chosen.text());
+    let page = browser.get(chosen.header("location")).await.text();
+    assert!(page.contains("Settled") && page.contains("Undo"), "{page}");
+    until("Ben sees it", async || (conflicts(&album.ben).await.len() == 2).then_some(())).await;
+    let all = ["conflicts", "resolve", "album", "--all", "--keep", "mine"];
+    let settled = album.ben.kith(&all).json().await;
+    assert_eq!((&settled["settled"], &settled["left_open"]), (&json!(2), &json!(0)));
+    album.none_is_left().await;
+    let value = album.ada.value("album", &album.doc).await;
+    for key in ["title", "place", "year"] {
+        assert_eq!(value[key], format!("Ben's {key}"));
+    }
+    for wrong in [
+        &["conflicts", "resolve", "album", "--keep", "mine"][..],
+        &["conflicts", "resolve", "album", "--all", "--keep", "both"],
+    ] {
+        album.ada.kith(wrong).fails().await.is(2, "invalid");
+    }
+}
+
+#[tokio::test]
 async fn a_deletion_against_an_edit_is_shown_and_undone() {
     let (album, _of_ben) = album("writer", async |album| {
         album.ada.kith(&["doc", "remove", "album", &album.doc]).json().await;

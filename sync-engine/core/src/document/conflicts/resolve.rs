@@ -4,15 +4,17 @@
 //! exactly what it knows of. Two decisions that did not know of each other are a
 //! conflict again, unless they agree.
 
+use std::collections::BTreeMap;
+
 use automerge::{AutoCommit, ObjId, Prop, ReadDoc, transaction::Transactable};
 use serde_json::Value;
 
 use super::{
-    Before, Conflict, ConflictId, VALUES_BYTES_MAX,
-    find::Said,
+    Before, Conflict, ConflictId, VALUES_BYTES_MAX, View,
+    find::{Found, Said},
     settle::settle,
     touch::{Part, Slot},
-    value::property,
+    value::{place, property},
 };
 use crate::{
     document::{Document, DocumentError, guarded},
@@ -94,14 +96,49 @@ impl Document {
         let (findings, view) = self.find_conflicts();
         let found = findings.found.iter().find(|found| view.id(found) == id);
         let found = found.ok_or(ResolveError::NoSuchConflict)?;
-        let rendered = guarded(|| view.conflict(found, &mut VALUES_BYTES_MAX.clone())).flatten();
-        let conflict = rendered.and_then(|rendered| rendered.conflict);
-        let conflict = conflict.ok_or(ResolveError::NoSuchConflict)?;
-        let shown = match &found.claims[0].said {
-            Said::Stands((_, id)) => Some(id.clone()),
-            Said::Nothing | Said::Gone(_) | Said::GoneAsOf(..) | Said::KeptAsOf(..) => None,
-        };
-        Ok(Plan { slot: found.slot.clone(), shown, write: write_of(conflict, resolution)? })
+        view.plan(found, resolution, &mut VALUES_BYTES_MAX.clone())
+    }
+
+    /// Prepares decisions about several conflicts of a document that was not removed, by
+    /// place. What cannot be decided like this, or not any more, is left out.
+    pub fn plans(
+        &mut self,
+        decisions: &BTreeMap<ConflictId, Resolution>,
+    ) -> Vec<(ConflictId, Plan)> {
+        if self.is_removed() {
+            return vec![];
+        }
+        let (findings, view) = self.find_conflicts();
+        let mut bytes_left = VALUES_BYTES_MAX;
+        let planned = findings.found.iter().filter_map(|found| {
+            let id = view.id(found);
+            let resolution = decisions.get(&id)?;
+            Some((id, view.plan(found, *resolution, &mut bytes_left).ok()?))
+        });
+        planned.collect()
+    }
+
+    /// Writes several decisions; the document must not have changed since they were
+    /// prepared. Says which were written: another one may have replaced what holds a place.
+    ///
+    /// # Errors
+    /// [`DocumentError`]; the caller drops this document and loads it again.
+    pub fn carry_out_all(
+        &mut self,
+        plans: &[(ConflictId, Plan)],
+    ) -> Result<Vec<ConflictId>, DocumentError> {
+        let mut written = Vec::with_capacity(plans.len());
+        for (id, plan) in plans {
+            if self.has_place(plan) {
+                self.carry_out(plan)?;
+                written.push(*id);
+            }
+        }
+        Ok(written)
+    }
+
+    fn has_place(&self, plan: &Plan) -> bool {
+        guarded(|| place(&self.auto, &plan.slot)).flatten().is_some()
     }
 
     /// Writes a decision; the document must not have changed since it was prepared.
@@ -128,7 +165,7 @@ impl Document {
         value: Option<&Value>,
     ) -> Result<Option<ObjId>, DocumentError> {
         let object = plan.slot.object();
-        let prop = place_of(&mut self.auto, &plan.slot)?;
+        let prop = place_of(&self.auto, &plan.slot)?;
         match (value, &plan.slot.part, &plan.shown) {
             (None, _, None) => return Ok(None),
             (None, _, Some(_)) => {
@@ -145,6 +182,24 @@ impl Document {
             }
         }
         Ok(self.auto.get(&object, prop)?.map(|(_, id)| id))
+    }
+}
+
+impl View<'_> {
+    fn plan(
+        &self,
+        found: &Found,
+        resolution: Resolution,
+        bytes_left: &mut usize,
+    ) -> Result<Plan, ResolveError> {
+        let rendered = guarded(|| self.conflict(found, bytes_left)).flatten();
+        let conflict = rendered.and_then(|rendered| rendered.conflict);
+        let conflict = conflict.ok_or(ResolveError::NoSuchConflict)?;
+        let shown = match &found.claims[0].said {
+            Said::Stands((_, id)) => Some(id.clone()),
+            Said::Nothing | Said::Gone(_) | Said::GoneAsOf(..) | Said::KeptAsOf(..) => None,
+        };
+        Ok(Plan { slot: found.slot.clone(), shown, write: write_of(conflict, resolution)? })
     }
 }
 
@@ -166,8 +221,7 @@ fn write_of(mut conflict: Conflict, resolution: Resolution) -> Result<Write, Res
     }
 }
 
-fn place_of(auto: &mut AutoCommit, slot: &Slot) -> Result<Prop, DocumentError> {
-    let auto = auto.document();
+fn place_of(auto: &AutoCommit, slot: &Slot) -> Result<Prop, DocumentError> {
     guarded(|| property(auto, slot, None)).flatten().ok_or(DocumentError::NoSuchPlace)
 }
 

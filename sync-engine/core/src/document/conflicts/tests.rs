@@ -13,6 +13,7 @@ use crate::{
 mod hostile;
 mod matrix;
 mod resolving;
+mod together;
 mod workload;
 
 /// Changes with their entries.

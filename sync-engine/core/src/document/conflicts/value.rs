@@ -45,7 +45,7 @@ pub(super) fn standing(
 
 /// The key, or the index that an element has or would have.
 pub(super) fn property(
-    auto: &Automerge,
+    auto: &impl ReadDoc,
     slot: &Slot,
     heads: Option<&[ChangeHash]>,
 ) -> Option<Prop> {
@@ -74,7 +74,7 @@ pub(super) struct Holder {
 
 /// What holds an object. With debug assertions, Automerge 0.12 panics over some that
 /// are not shown; then it is not known.
-pub(super) fn holder(auto: &Automerge, object: &ObjId) -> Option<Holder> {
+pub(super) fn holder(auto: &impl ReadDoc, object: &ObjId) -> Option<Holder> {
     let up = guarded(|| auto.parents(object).ok()?.next()).flatten()?;
     let shown = auto.get(&up.obj, up.prop.clone()).ok().flatten();
     let is_shown = shown.is_some_and(|(_, id)| id == *object);
@@ -83,7 +83,7 @@ pub(super) fn holder(auto: &Automerge, object: &ObjId) -> Option<Holder> {
 
 /// The JSON Pointer to a place; `None` when it is in something that is not
 /// shown, or that Kith keeps for itself.
-pub(super) fn place(auto: &Automerge, slot: &Slot) -> Option<String> {
+pub(super) fn place(auto: &impl ReadDoc, slot: &Slot) -> Option<String> {
     let mut props = vec![property(auto, slot, None)?];
     let mut object = slot.object();
     while object != ObjId::Root {
