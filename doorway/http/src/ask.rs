@@ -7,8 +7,9 @@ use node_core::{
     doctor::{DoctorOf, Findings},
     doorway::{DoorwayRequest, DoorwayResponse},
     request::{
-        ClusterInfo, DeviceInfo, DocumentView, HistoryItem, Identity, MemberInfo, Pairing, Party,
-        PeerInfo, Reach, RelationInfo, SpaceInfo, Status, Summary, WhyInfo, WriteDocument,
+        ClusterInfo, DeviceInfo, DocumentView, HistoryView, Identity, MemberInfo, Pairing, Party,
+        PastRequest, PeerInfo, Reach, RelationInfo, SpaceInfo, Status, Summary, WhyInfo,
+        WriteDocument,
     },
 };
 use node_model::{AgentId, DeviceId, DocumentId, SpaceId, challenge::Token};
@@ -257,13 +258,13 @@ pub(crate) async fn read_by_name(
     Ok((space.clone(), read(node, space.space, document).await?))
 }
 
-pub(crate) async fn history(
-    node: &Handle,
-    space: SpaceId,
-    document: DocumentId,
-) -> Result<Vec<HistoryItem>, Failure> {
-    let request = Request::History { space, document };
-    answer!(node, request, Response::History(history) => history)
+pub(crate) async fn history(node: &Handle, request: PastRequest) -> Result<HistoryView, Failure> {
+    answer!(node, Request::Past(request), Response::History(history) => history)
+}
+
+/// What a document held.
+pub(crate) async fn past(node: &Handle, request: PastRequest) -> Result<DocumentView, Failure> {
+    answer!(node, Request::Past(request), Response::Document(view) => view)
 }
 
 /// Words in all documents, or in those of a space by what it is called.

@@ -18,7 +18,7 @@ use crate::{
     access::Audience,
     api::{
         blobs, conflicts, devices, doctor, documents, doorway, events, folder, keys, log, node,
-        packs, pairing, people, search, spaces, transfer, visit,
+        packs, pairing, past, people, search, spaces, transfer, visit,
     },
     pages,
     problem::SentProblem,
@@ -84,7 +84,8 @@ use crate::{
         documents::patch,
         documents::remove,
         documents::set,
-        documents::history,
+        past::history,
+        past::restore,
         conflicts::of_document,
         conflicts::settle,
         conflicts::of_space,

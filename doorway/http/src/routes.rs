@@ -21,7 +21,7 @@ use crate::{
     },
     api::{
         blobs, conflicts, devices, doctor, documents, doorway, events, folder, keys, log, node,
-        packs, pairing, people, search, spaces, transfer, visit,
+        packs, pairing, past, people, search, spaces, transfer, visit,
     },
     audit::{self, Watch},
     config::{Access, App, DoorwayConfig},
@@ -123,7 +123,8 @@ fn of_spaces() -> Vec<Route> {
         route(PATCH,  "/api/v1/spaces/{space}/docs/{doc}",      Programs, documents::patch),
         route(DELETE, "/api/v1/spaces/{space}/docs/{doc}",      Programs, documents::remove),
         route(PUT,    "/api/v1/spaces/{space}/docs/{doc}/value", Programs, documents::set),
-        route(GET,    "/api/v1/spaces/{space}/docs/{doc}/history", Programs, documents::history),
+        route(GET,    "/api/v1/spaces/{space}/docs/{doc}/history", Programs, past::history),
+        route(POST,   "/api/v1/spaces/{space}/docs/{doc}/restore", Programs, past::restore),
         route(GET,    "/api/v1/spaces/{space}/docs/{doc}/conflicts", Programs, conflicts::of_document),
         route(POST,   "/api/v1/spaces/{space}/docs/{doc}/conflicts", Programs, conflicts::settle_document),
         route(POST,   "/api/v1/spaces/{space}/docs/{doc}/conflicts/{conflict}", Programs, conflicts::settle),

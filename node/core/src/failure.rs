@@ -159,6 +159,12 @@ impl From<EngineError> for Failure {
             EngineError::Document(DocumentError::NoSuchPlace) => {
                 Self::new(FailureKind::NotFound, message, "kith doc get SPACE DOC")
             }
+            EngineError::Document(DocumentError::NoSuchChange | DocumentError::NotYet) => {
+                Self::new(FailureKind::NotFound, message, "kith doc history SPACE DOC")
+            }
+            EngineError::Document(DocumentError::SeveralChanges) => {
+                Self::new(FailureKind::Invalid, message, "kith doc history SPACE DOC")
+            }
             EngineError::Document(DocumentError::TestFailed) => {
                 Self::new(FailureKind::Conflict, message, "kith doc get SPACE DOC")
             }
@@ -167,6 +173,8 @@ impl From<EngineError> for Failure {
                 | DocumentError::WholeDocument
                 | DocumentError::Reserved
                 | DocumentError::TooDeep
+                | DocumentError::NotACounter
+                | DocumentError::CounterTooFar
                 | DocumentError::NotAnObject
                 | DocumentError::Unreadable
                 | DocumentError::Automerge(_),

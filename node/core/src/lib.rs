@@ -19,6 +19,7 @@ pub mod mend;
 mod node;
 pub mod pack;
 mod pair;
+pub mod past;
 mod peers;
 mod people;
 pub mod receipts;

@@ -222,7 +222,20 @@ impl Node {
             TrustError::NotAdmin(space) | TrustError::NotSenior(space, _) => {
                 self.refused_in(space, &error.to_string(), mend)
             }
-            error => error.into(),
+            TrustError::Ledger(_)
+            | TrustError::Damaged
+            | TrustError::NoSuchSpace
+            | TrustError::NotAMember(_)
+            | TrustError::NoDevice(_)
+            | TrustError::NotRelated(_)
+            | TrustError::NotOwnDevice(_)
+            | TrustError::NoRoot
+            | TrustError::BadLink
+            | TrustError::Yourself
+            | TrustError::GroupsOnlyRead
+            | TrustError::NotAGroup
+            | TrustError::ThisDevice
+            | TrustError::TooMany => error.into(),
         }
     }
 

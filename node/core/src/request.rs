@@ -15,7 +15,7 @@ use serde_json::Value;
 pub use sync_engine_core::{
     Changes, content_document,
     document::conflicts::{Before, ConflictId, ConflictKind},
-    document::{HistoryItem, Meta, Summary},
+    document::{At, ChangeName, Edit, EditKind, Meta, Summary, Told},
     patch::PatchOp,
     path_document,
 };
@@ -32,6 +32,7 @@ pub use crate::conflicts::{
     Author, ConflictInfo, ConflictPage, ConflictRequest, ConflictResponse, ConflictTally,
     ConflictsOf, Keep, KeepAll, LeftOpen, SettleReport, SideInfo,
 };
+pub use crate::past::{ChangeInfo, HISTORY_MAX, HistoryView, PastOf, PastRequest};
 pub use crate::receipts::Durability;
 pub use crate::state::{PeerSyncState, SpaceState};
 pub use crate::sync_now::SyncReport;
@@ -220,13 +221,8 @@ pub enum Request {
     },
     /// About conflicts. → [`Response::Conflict`], or [`Response::Written`] for a decision.
     Conflict(ConflictRequest),
-    /// The changes of a document. → [`Response::History`]
-    History {
-        /// The space.
-        space: SpaceId,
-        /// The document.
-        document: DocumentId,
-    },
+    /// About what a document was.
+    Past(PastRequest),
     /// All documents of a space. → [`Response::Documents`]
     Documents {
         /// The space.
@@ -380,8 +376,8 @@ pub enum Response {
     Found(DocumentId),
     /// To [`Request::Conflict`].
     Conflict(ConflictResponse),
-    /// To [`Request::History`].
-    History(Vec<HistoryItem>),
+    /// To [`PastOf::History`].
+    History(HistoryView),
     /// To [`Request::Documents`].
     Documents(Vec<Summary>),
     /// To [`Request::Changes`]; `None` where we cannot read the space.

@@ -32,6 +32,7 @@ impl Node {
             }
             Request::Sync { device, is_full } => return self.sync_now(now, id, device, is_full),
             Request::Pack(request) => return self.serve_pack(now, id, request),
+            Request::Past(request) => return self.serve_past(now, id, request),
             Request::WriteDocuments { space, documents } => {
                 return self.serve_write(now, id, space, |engine, writer| {
                     write_documents(engine, writer, space, documents)
@@ -95,7 +96,6 @@ impl Node {
             Request::FindDocument { space, text, includes_removed: true } => {
                 self.find_document_or_removed(space, &text).map(Response::Found)
             }
-            Request::History { space, document } => self.history(space, document),
             Request::Documents { space } => self.documents(space),
             Request::Changes { space, since } => self.changes(space, since.as_deref()),
             Request::LookAt { space, document } => self.look_at(space, document),
@@ -105,11 +105,6 @@ impl Node {
             Request::Doorway(request) => self.serve_doorway(now, request),
         };
         self.reply(id, answer);
-    }
-
-    fn history(&mut self, space: SpaceId, document: DocumentId) -> Result<Response, Failure> {
-        self.need_role(space, Role::Reader)?;
-        Ok(Response::History(self.sync.history(space, document)?))
     }
 
     fn documents(&mut self, space: SpaceId) -> Result<Response, Failure> {

@@ -2,6 +2,7 @@
 
 mod conflicts;
 mod devices;
+mod doc;
 mod doorway;
 mod log;
 mod questions;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 pub use self::{
     conflicts::Conflicts,
     devices::{Device, Peer, Phrase},
+    doc::Doc,
     doorway::{Doorway, Keys},
     log::Log,
     questions::{Doctor, Search, Why},
@@ -315,71 +317,6 @@ pub enum Relation {
         agent: String,
         /// What you stand for
         text: String,
-    },
-}
-
-/// `kith doc`.
-#[derive(Debug, Subcommand)]
-pub enum Doc {
-    /// Make a document
-    New {
-        /// The space
-        space: String,
-        /// Its type
-        #[arg(long = "type", value_name = "TYPE", default_value = "document")]
-        kind: String,
-        /// A file with its content as a JSON object; `-` is standard input
-        #[arg(long, value_name = "FILE")]
-        from: Option<PathBuf>,
-    },
-    /// Print a document, or a value of it
-    Get {
-        /// The space
-        space: String,
-        /// The document: id, content id, path, or the beginning of the id
-        doc: String,
-        /// A JSON Pointer such as /chapters/0/title, or a key
-        path: Option<String>,
-    },
-    /// Set one value
-    #[command(
-        after_help = "Examples:\n  kith doc set album notes title '\"Summer\"'\n  kith doc set album notes /people/0/age 41"
-    )]
-    Set {
-        /// The space
-        space: String,
-        /// The document
-        doc: String,
-        /// A JSON Pointer, or a key
-        path: String,
-        /// The value, as JSON
-        value: String,
-    },
-    /// Change a document in $EDITOR
-    Edit {
-        /// The space
-        space: String,
-        /// The document
-        doc: String,
-    },
-    /// List the changes of a document
-    History {
-        /// The space
-        space: String,
-        /// The document
-        doc: String,
-    },
-    /// List the documents of a space
-    List {
-        /// The space
-        space: String,
-    },
-    /// Remove a document
-    Remove {
-        /// The space
-        space: String,
-        /// The document
-        doc: String,
     },
 }
 

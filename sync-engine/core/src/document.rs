@@ -7,11 +7,17 @@
 mod budget;
 pub mod bundle;
 pub mod conflicts;
+mod counter;
+mod difference;
 mod edit;
 mod graph;
 mod intake;
+mod past;
 mod refusal;
+mod restore;
 mod search;
+mod told;
+mod tree;
 mod waiting;
 pub mod weigh;
 
@@ -30,7 +36,11 @@ use node_model::{
 use serde_json::Value;
 
 pub use self::bundle::{Body, Bundled};
+pub use self::counter::MadeCounter;
+pub use self::past::{At, BadAt, BadChangeName, ChangeName, HistoryItem, HistoryPage, PastValue};
 pub use self::refusal::{Measure, Refusal, TooHeavy};
+pub use self::restore::Restoration;
+pub use self::told::{Edit, EditKind, Told};
 
 use self::intake::Intake;
 use crate::json::{self, DEPTH_MAX};
@@ -62,6 +72,21 @@ pub enum DocumentError {
     /// A `test` operation found something else.
     #[error("a test of the patch failed: the document changed meanwhile; read it again")]
     TestFailed,
+    /// There is no counter, and nothing to make one of.
+    #[error("only a whole number, or nothing yet, becomes a counter")]
+    NotACounter,
+    /// More than a counter counts.
+    #[error("too far for a counter: 2^44 at once is the most")]
+    CounterTooFar,
+    /// No change is called that.
+    #[error("there is no such change of this document here")]
+    NoSuchChange,
+    /// Several changes begin with these digits.
+    #[error("several changes begin with these digits; give more of them")]
+    SeveralChanges,
+    /// A time before the first change.
+    #[error("nothing of this document is as old as that")]
+    NotYet,
     /// The document was removed.
     #[error("the document was removed")]
     Removed,
@@ -100,19 +125,6 @@ pub struct Summary {
     pub path: Option<String>,
     /// The `id` that its content carries.
     pub content_id: Option<String>,
-}
-
-/// One change in the history of a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HistoryItem {
-    /// The entry that carried it.
-    pub entry: EntryId,
-    /// Automerge's hash of it.
-    pub change: String,
-    /// When, by the writer's clock.
-    pub at: Timestamp,
-    /// How many operations.
-    pub operations: usize,
 }
 
 /// A loaded document.
@@ -314,23 +326,6 @@ impl Document {
         let Some(hashes) = body.hashes() else { return false };
         let mut carriers = hashes.iter().map(|hash| self.intake.entry(hash));
         carriers.all(|by| by.is_some_and(|by| entries.contains(&by)))
-    }
-
-    /// All changes, oldest first.
-    pub fn history(&mut self) -> Vec<HistoryItem> {
-        let changes = self.auto.get_changes_meta(&[]);
-        let items = changes.iter().filter_map(|change| {
-            let entry = self.intake.entry(&change.hash)?;
-            let seconds = u64::try_from(change.timestamp).unwrap_or_default();
-            let operations = (change.max_op + 1).saturating_sub(change.start_op);
-            Some(HistoryItem {
-                entry,
-                change: change.hash.to_string(),
-                at: Timestamp(seconds.saturating_mul(1_000)),
-                operations: usize::try_from(operations).unwrap_or(usize::MAX),
-            })
-        });
-        items.collect()
     }
 }
 

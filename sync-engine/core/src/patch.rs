@@ -1,4 +1,4 @@
-//! JSON Patch (RFC 6902), as it arrives.
+//! JSON Patch (RFC 6902), as it arrives, with one operation more.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -42,6 +42,14 @@ pub enum PatchOp {
         from: String,
         /// Where to.
         path: String,
+    },
+    /// Adds to a counter; not of RFC 6902. What devices add while they are apart adds
+    /// up. A whole number becomes a counter, and so does nothing: from 0.
+    Increment {
+        /// Where.
+        path: String,
+        /// How much; less than 0 takes away.
+        by: i64,
     },
     /// Goes on only if this is there.
     Test {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use node_core::{
     Request,
-    request::{Meta, PatchOp, WriteDocument, content_document},
+    request::{Meta, PastOf, PastRequest, PatchOp, WriteDocument, content_document},
 };
 use node_model::{BlobId, DocumentId};
 use serde_json::{Value, json};
@@ -177,7 +177,10 @@ impl World {
         let (space, document) = (self.space, self.document());
         let request = match self.work.below(4) {
             0 => Request::ReadDocument { space, document },
-            1 => Request::History { space, document },
+            1 => {
+                let of = PastOf::History { before: None, limit: 20 };
+                Request::Past(PastRequest { space, document, of })
+            }
             2 => Request::Documents { space },
             _ => Request::Status,
         };

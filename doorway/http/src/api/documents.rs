@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Answer;
+use super::{Answer, past};
 use crate::{
     ask,
     config::App,
@@ -168,6 +168,9 @@ fn new_id(space: SpaceId, new: &NewDocument) -> DocumentId {
 pub(crate) struct Where {
     /// A JSON Pointer, or a key of the root.
     path: Option<String>,
+    /// As it was then: after a change, by its hash or four digits of it at least, or at a
+    /// time such as `2026-11-21T14:00:00Z`. So may a removed document be read.
+    at: Option<String>,
 }
 
 /// A document with its state.
@@ -192,7 +195,10 @@ pub(crate) async fn read(
     Params((space, doc)): Params<(String, String)>,
     Search(part): Search<Where>,
 ) -> Answer<Document> {
-    let (_, view) = ask::read_by_name(&app.handle, &space, &doc).await?;
+    let view = match &part.at {
+        None => ask::read_by_name(&app.handle, &space, &doc).await?.1,
+        Some(at) => past::value(&app, (&space, &doc), at).await?,
+    };
     let title = title(&view);
     let value = match part.path.as_deref() {
         None | Some("") => view.value,
@@ -272,40 +278,6 @@ pub(crate) async fn remove(
     let (space, document) = find(&app, &space, &doc).await?;
     let request = Request::RemoveDocument { space: space.space, document };
     Ok(Json(ask::write(&app.handle, request).await?.into()))
-}
-
-/// One change of a document.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Change {
-    entry: String,
-    change: String,
-    /// By the writer's clock.
-    at: String,
-    operations: usize,
-}
-
-/// The changes of a document.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Changes {
-    doc: String,
-    history: Vec<Change>,
-}
-
-/// How did a document come about?
-#[utoipa::path(get, path = "/api/v1/spaces/{space}/docs/{doc}/history", responses((status = 200, body = Changes, description = "Oldest first")))]
-pub(crate) async fn history(
-    State(app): State<App>,
-    Params((space, doc)): Params<(String, String)>,
-) -> Answer<Changes> {
-    let (space, document) = find(&app, &space, &doc).await?;
-    let history = ask::history(&app.handle, space.space, document).await?;
-    let history = history.into_iter().map(|item| Change {
-        entry: item.entry.to_string(),
-        change: item.change,
-        at: item.at.rfc3339(),
-        operations: item.operations,
-    });
-    Ok(Json(Changes { doc: document.to_string(), history: history.collect() }))
 }
 
 async fn find(app: &App, space: &str, doc: &str) -> Result<(SpaceInfo, DocumentId), Problem> {

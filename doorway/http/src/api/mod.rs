@@ -13,6 +13,7 @@ pub(crate) mod log;
 pub(crate) mod node;
 pub(crate) mod packs;
 pub(crate) mod pairing;
+pub(crate) mod past;
 pub(crate) mod people;
 pub(crate) mod search;
 pub(crate) mod spaces;

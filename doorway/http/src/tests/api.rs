@@ -78,6 +78,59 @@ async fn a_document_lives() {
 }
 
 #[tokio::test]
+async fn programs_look_back_restore_and_count() {
+    let house = House::new().await;
+    house.found("family").await;
+    let docs = "/api/v1/spaces/family/docs";
+    let made = house.post(docs, &json!({ "value": { "n": 1 } })).await.json();
+    let at = format!("{docs}/{}", made["doc"].as_str().expect("an id"));
+    for by in [5, -2] {
+        let patch = json!([{ "op": "increment", "path": "/n", "by": by }]);
+        let counted = house.with_json(Method::PATCH, &at, &patch).await;
+        assert_eq!(counted.status, StatusCode::OK, "{}", counted.text());
+    }
+    assert_eq!(house.get(&at).await.json()["value"], json!({ "n": 4 }));
+    let whole = house.get(&format!("{at}/history?limit=999999")).await.json();
+    let changes = whole["history"].as_array().expect("a list");
+    // One that made the counter is among them, and carries no time.
+    assert_eq!((changes.len(), &whole["total"]), (4, &json!(4)));
+    let edit = &changes[0]["edits"][0];
+    assert_eq!(
+        (&edit["op"], &edit["by"], &edit["new"]),
+        (&json!("increment"), &json!(-2), &json!(4))
+    );
+    assert!(changes.iter().any(|change| change["at"].is_null()));
+    assert!(changes.iter().all(|change| change["by"]["agent"].is_string()));
+    let page = house.get(&format!("{at}/history?limit=0")).await.json();
+    assert_eq!((&page["history"][0], &page["next"]), (&changes[0], &changes[0]["change"]));
+    let next = page["next"].as_str().expect("there is more");
+    let rest = house.get(&format!("{at}/history?before={next}")).await.json();
+    assert_eq!(rest["history"].as_array().expect("a list"), &changes[1..]);
+
+    let before = changes[1]["change"].as_str().expect("a hash");
+    let past = house.get(&format!("{at}?at={before}&path=/n")).await.json();
+    assert_eq!((&past["value"], &past["heads"]), (&json!(6), &json!([before])));
+    let restored = house.post(&format!("{at}/restore"), &json!({ "at": before })).await;
+    assert_eq!(restored.status, StatusCode::OK, "{}", restored.text());
+    assert_eq!(house.get(&at).await.json()["value"], json!({ "n": 6 }));
+
+    for odd in ["history?before=xyz", "history?limit=-1", "history?before="] {
+        let refused = house.get(&format!("{at}/{odd}")).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{odd}");
+    }
+    let unknown = "f".repeat(64);
+    assert_eq!(house.get(&format!("{at}?at={unknown}")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(house.get(&format!("{at}?at=")).await.status, StatusCode::BAD_REQUEST);
+    for body in [json!({}), json!({ "at": "now" }), json!({ "at": 5 })] {
+        let refused = house.post(&format!("{at}/restore"), &body).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{body}");
+    }
+    let far = json!([{ "op": "increment", "path": "/n", "by": i64::MAX }]);
+    let refused = house.with_json(Method::PATCH, &at, &far).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn documents_have_names_and_pages() {
     let house = House::new().await;
     house.found("family").await;

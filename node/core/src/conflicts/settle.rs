@@ -21,6 +21,7 @@ use super::{ConflictInfo, ConflictsOf, SideInfo};
 use crate::{
     failure::{Failure, FailureKind},
     node::{Node, RequestId},
+    past::HISTORY_MAX,
 };
 
 /// An answer ends with the document that reaches so many conflicts: others wait for it,
@@ -235,8 +236,9 @@ impl Node {
         document: DocumentId,
         change: &str,
     ) -> Result<(), Failure> {
-        let history = self.sync.history(space, document)?;
-        let entries = history.into_iter().filter(|item| item.change == change);
+        // It is among the last ones, or too late to be taken back.
+        let page = self.sync.history(space, document, None, HISTORY_MAX)?;
+        let entries = page.items.into_iter().filter(|item| item.change == change);
         let wanted: BTreeSet<EntryId> = entries.map(|item| item.entry).collect();
         let authors = self.entry_authors(space, document, &wanted)?;
         let by = self.people_behind(authors.into_values());
@@ -285,8 +287,8 @@ impl Batch {
     ) {
         let document = self.document;
         let decisions = &self.decisions;
-        let resolve = |engine: &mut SyncEngine| -> Result<Vec<ConflictId>, DecisionError> {
-            engine.resolve_all(writer, space, document, decisions)
+        let resolve = |engine: &mut SyncEngine| -> Result<Vec<ConflictId>, Failure> {
+            Ok(engine.resolve_all(writer, space, document, decisions)?)
         };
         let why = match engine.atomically(space, resolve) {
             Ok(taken) => {
@@ -294,7 +296,7 @@ impl Batch {
                 taken.iter().for_each(|conflict| drop(self.places.remove(conflict)));
                 "what holds it was replaced by another of these decisions".to_owned()
             }
-            Err(error) => Failure::from(error).message,
+            Err(failure) => failure.message,
         };
         for (conflict, place) in self.places {
             report.left.push(LeftOpen { document, conflict, place, why: why.clone() });

@@ -1,5 +1,7 @@
 //! `kith doc`.
 
+mod past;
+
 use std::{io::Read, path::Path};
 
 use axum::http::Method;
@@ -10,7 +12,7 @@ use crate::{
     args::Doc,
     client::escape,
     error::CliError,
-    show::{answer, list, number, table, text},
+    show::{answer, list, table, text},
 };
 
 /// Largest document that is read from a file.
@@ -19,10 +21,20 @@ const DOCUMENT_BYTES_MAX: u64 = 10 * 1024 * 1024;
 pub(super) async fn run(asking: &Asking<'_>, command: Doc) -> Result<(), CliError> {
     match command {
         Doc::New { space, kind, from } => new(asking, &space, &kind, from.as_deref()).await,
-        Doc::Get { space, doc, path } => get(asking, &space, &doc, path.as_deref()).await,
+        Doc::Get { space, doc, path, at } => {
+            get(asking, &doc_path(&space, &doc), path.as_deref(), at.as_deref()).await
+        }
+        Doc::Add { space, doc, path, by } => {
+            past::add(asking, &doc_path(&space, &doc), &path, by).await
+        }
         Doc::Set { space, doc, path, value } => set(asking, &space, &doc, &path, &value).await,
         Doc::Edit { space, doc } => edit(asking, &space, &doc).await,
-        Doc::History { space, doc } => history(asking, &space, &doc).await,
+        Doc::History { space, doc, limit, before } => {
+            past::history(asking, &doc_path(&space, &doc), limit, before.as_deref()).await
+        }
+        Doc::Restore { space, doc, at } => {
+            past::restore(asking, &doc_path(&space, &doc), &at).await
+        }
         Doc::List { space } => {
             let docs = asking.client.get(&docs_path(&space)).await?;
             answer(asking.is_json, &docs, || {
@@ -72,12 +84,15 @@ async fn new(
 
 async fn get(
     asking: &Asking<'_>,
-    space: &str,
     doc: &str,
     path: Option<&str>,
+    at: Option<&str>,
 ) -> Result<(), CliError> {
-    let query = path.map(|path| format!("?path={}", escape(path))).unwrap_or_default();
-    let got = asking.client.get(&format!("{}{query}", doc_path(space, doc))).await?;
+    let queries: Vec<String> = [("path", path), ("at", at)]
+        .into_iter()
+        .filter_map(|(key, text)| Some(format!("{key}={}", escape(text?))))
+        .collect();
+    let got = asking.client.get(&format!("{doc}?{}", queries.join("&"))).await?;
     answer(asking.is_json, &got, || format!("{:#}", got.get("value").unwrap_or(&Value::Null)));
     Ok(())
 }
@@ -99,24 +114,6 @@ async fn set(
     let body = json!({"path": path, "value": value});
     let written = asking.client.call(Method::PUT, &target, Some(body)).await?;
     answer(asking.is_json, &written, || format!("{path} is set, safe on this device's disk"));
-    Ok(())
-}
-
-async fn history(asking: &Asking<'_>, space: &str, doc: &str) -> Result<(), CliError> {
-    let history = asking.client.get(&format!("{}/history", doc_path(space, doc))).await?;
-    answer(asking.is_json, &history, || {
-        let rows: Vec<_> = list(&history, "history")
-            .iter()
-            .map(|item| {
-                vec![
-                    text(item, "at").to_owned(),
-                    number(item, "operations").to_string(),
-                    text(item, "change").to_owned(),
-                ]
-            })
-            .collect();
-        table(&["WHEN", "OPERATIONS", "CHANGE"], &rows)
-    });
     Ok(())
 }
 

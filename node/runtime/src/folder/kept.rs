@@ -281,7 +281,11 @@ fn entry(line: &Value) -> Option<(PathBuf, Entry)> {
     let folder = PathBuf::from(line.get("folder")?.as_str()?);
     let space = match line.get("space")? {
         Value::Null => None,
-        space => Some(space.as_str()?.parse().ok()?),
+        space @ (Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_)) => Some(space.as_str()?.parse().ok()?),
     };
     let every = Duration::from_secs(line.get("every_seconds")?.as_u64()?);
     Some((folder, Entry::new(space, every)))

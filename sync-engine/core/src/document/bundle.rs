@@ -141,6 +141,12 @@ impl Document {
             all if all == count => Some(save(&mut self.auto)),
             _ => Some(self.history_of(&closed)?),
         };
+        // Each change may be taken and all together not: a counter in one, a large number in
+        // another.
+        let history = history.filter(|history| weigh::weigh(history).is_ok());
+        if history.is_none() {
+            closed.clear();
+        }
         let others = order.iter().filter(|hash| !closed.contains(hash));
         let changes = others.map(|hash| {
             let change = self.auto.get_change_by_hash(hash)?;

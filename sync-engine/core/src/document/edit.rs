@@ -78,7 +78,8 @@ impl Document {
         }
     }
 
-    /// Applies a JSON Patch (RFC 6902), all of it or nothing.
+    /// Applies a JSON Patch (RFC 6902), all of it or nothing. Before one that adds to
+    /// counters, [`Document::make_counters`] is to be called.
     ///
     /// # Errors
     /// [`DocumentError`]; the caller drops this document and loads it again.
@@ -95,6 +96,7 @@ impl Document {
                 self.set_unguarded(&pointer, value)
             }
             PatchOp::Remove { path } => self.remove(&Pointer::parse(path)?),
+            PatchOp::Increment { path, by } => self.increment(&Pointer::parse(path)?, *by),
             PatchOp::Test { path, value } => {
                 let found = self.existing(&Pointer::parse(path)?)?;
                 if found == *value { Ok(()) } else { Err(DocumentError::TestFailed) }
@@ -135,7 +137,9 @@ impl Document {
 }
 
 /// Automerge may trip over what a malformed change did.
-fn attempt(edit: impl FnOnce() -> Result<(), DocumentError>) -> Result<(), DocumentError> {
+pub(super) fn attempt(
+    edit: impl FnOnce() -> Result<(), DocumentError>,
+) -> Result<(), DocumentError> {
     guarded(edit).unwrap_or(Err(DocumentError::Unreadable))
 }
 

@@ -119,6 +119,15 @@ impl Intake {
         self.applied.get(hash)?.entry
     }
 
+    /// Changes in the order of their hashes, from this one on.
+    pub(super) fn changes_from(&self, first: &ChangeHash) -> impl Iterator<Item = &ChangeHash> {
+        self.applied.range(first..).map(|(hash, _)| hash)
+    }
+
+    pub(super) fn knows_actor(&self, actor: &ActorId) -> bool {
+        self.actors.contains_key(actor)
+    }
+
     /// Notes which entry carries a change that was made here.
     pub(super) fn note_entry(&mut self, hash: &ChangeHash, entry: EntryId) {
         if let Some(applied) = self.applied.get_mut(hash) {

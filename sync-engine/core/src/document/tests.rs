@@ -7,37 +7,58 @@ const SPACE: SpaceId = SpaceId([1; 32]);
 const DOCUMENT: DocumentId = DocumentId([2; 16]);
 
 /// A replica of one document, and the changes that it made.
-struct Replica {
-    document: Document,
+pub(super) struct Replica {
+    pub(super) document: Document,
     device: u8,
-    made: Vec<(EntryId, Vec<u8>)>,
+    pub(super) made: Vec<(EntryId, Vec<u8>)>,
 }
 
 impl Replica {
-    fn new(device: u8) -> Self {
+    pub(super) fn new(device: u8) -> Self {
         let document = Document::new((DeviceId([device; 32]), [0; 16]), SPACE, DOCUMENT);
         Self { document, device, made: vec![] }
     }
 
-    fn commit(&mut self) {
-        let (hash, bytes) =
-            self.document.commit(Timestamp(0)).expect("it has room").expect("something changed");
+    /// Ends a change, and says its hash.
+    pub(super) fn commit(&mut self, seconds: u64) -> String {
+        let committed = self.document.commit(Timestamp(seconds * 1_000)).expect("it has room");
+        let (hash, bytes) = committed.expect("something changed");
+        self.carry(hash, bytes);
+        hash.to_string()
+    }
+
+    pub(super) fn carry(&mut self, hash: ChangeHash, bytes: Vec<u8>) {
         let entry = EntryId([self.device * 16 + self.made.len() as u8; 32]);
         self.document.note_entry(hash, entry);
         self.made.push((entry, bytes));
     }
 
-    fn edit(&mut self, edit: impl FnOnce(&mut Document) -> Result<(), DocumentError>) {
+    pub(super) fn edit(
+        &mut self,
+        edit: impl FnOnce(&mut Document) -> Result<(), DocumentError>,
+    ) -> String {
         edit(&mut self.document).expect("a good edit");
-        self.commit();
+        self.commit(0)
     }
 
-    fn take(&mut self, other: &Self) {
+    pub(super) fn set(&mut self, seconds: u64, path: &str, value: &Value) -> String {
+        let pointer = Pointer::parse(path).expect("a pointer");
+        self.document.set(&pointer, value).expect("a good edit");
+        self.commit(seconds)
+    }
+
+    pub(super) fn take(&mut self, other: &Self) {
         self.document.apply(other.made.clone());
+    }
+
+    /// What it held at a moment.
+    pub(super) fn at(&mut self, moment: &str) -> Value {
+        let moment = moment.parse().expect("a moment");
+        self.document.value_at(&moment).expect("there is such a moment").value
     }
 }
 
-fn filled(value: &Value) -> Replica {
+pub(super) fn filled(value: &Value) -> Replica {
     let mut replica = Replica::new(1);
     let meta = Meta { kind: "note".into(), path: Some("a/b.json".into()), source: Some(vec![9]) };
     replica.edit(|document| document.fill(&meta, value));
@@ -86,7 +107,7 @@ fn edits_of_the_same_place_have_one_winner_everywhere() {
     ada.take(&ben);
     ben.take(&ada);
     assert_eq!(ada.document.value(), ben.document.value());
-    assert_eq!(ada.document.history().len(), 3);
+    assert_eq!(ada.document.history(None, 9).expect("it is whole").total, 3);
 }
 
 #[test]

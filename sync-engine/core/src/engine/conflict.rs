@@ -1,5 +1,4 @@
-//! What documents hold beside their content: history, conflicts, and decisions
-//! about these.
+//! What documents hold beside their content: conflicts, and decisions about these.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +6,7 @@ use node_model::{DocumentId, SpaceId};
 
 use super::{EngineError, SyncEngine, Writer};
 use crate::document::{
-    HistoryItem, Summary, blobs_in,
+    Summary, blobs_in,
     conflicts::{
         ConflictId, ConflictKind, Conflicts, Resolution, ResolveError, TakeBackError,
         restored_document,
@@ -29,18 +28,6 @@ pub enum DecisionError {
 }
 
 impl SyncEngine {
-    /// The history of a document, also of a removed one.
-    ///
-    /// # Errors
-    /// [`EngineError`].
-    pub fn history(
-        &mut self,
-        space: SpaceId,
-        document: DocumentId,
-    ) -> Result<Vec<HistoryItem>, EngineError> {
-        Ok(self.space_mut(space)?.document(document)?.history())
-    }
-
     /// A line about a document, also about a removed one.
     ///
     /// # Errors

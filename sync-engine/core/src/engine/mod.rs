@@ -6,8 +6,10 @@
 mod bundling;
 mod carried;
 pub(crate) mod conflict;
+mod edit;
 mod exchange;
 mod findings;
+mod past;
 mod space;
 #[cfg(test)]
 mod testing;
@@ -33,8 +35,6 @@ use self::{findings::Traffic, space::Space};
 use crate::{
     document::{Document, DocumentError, Meta, Summary, blobs_in},
     entry::{EntryError, EntryKind, VerifiedEntry},
-    json::Pointer,
-    patch::PatchOp,
     receipt::Receipt,
     reconcile::{PeerState, Session},
     store::{Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip},
@@ -321,55 +321,6 @@ impl SyncEngine {
         space.write(writer, document, blobs, |document| {
             if exists { document.update(meta, value) } else { document.fill(meta, value) }
         })
-    }
-
-    /// Stages one value at a path.
-    ///
-    /// # Errors
-    /// [`EngineError`].
-    pub fn set(
-        &mut self,
-        writer: &mut Writer<'_>,
-        space: SpaceId,
-        document: DocumentId,
-        (pointer, value): (&Pointer, &Value),
-    ) -> Result<(), EngineError> {
-        let mut blobs = BTreeSet::new();
-        blobs_in(value, &mut blobs);
-        self.edit(writer, space, document, blobs, |document| document.set(pointer, value))
-    }
-
-    /// Stages a JSON Patch.
-    ///
-    /// # Errors
-    /// [`EngineError`].
-    pub fn patch(
-        &mut self,
-        writer: &mut Writer<'_>,
-        space: SpaceId,
-        document: DocumentId,
-        operations: &[PatchOp],
-    ) -> Result<(), EngineError> {
-        let mut blobs = BTreeSet::new();
-        for operation in operations {
-            if let PatchOp::Add { value, .. } | PatchOp::Replace { value, .. } = operation {
-                blobs_in(value, &mut blobs);
-            }
-        }
-        self.edit(writer, space, document, blobs, |document| document.patch(operations))
-    }
-
-    fn edit(
-        &mut self,
-        writer: &mut Writer<'_>,
-        space: SpaceId,
-        document: DocumentId,
-        blobs: BTreeSet<BlobId>,
-        change: impl FnOnce(&mut Document) -> Result<(), DocumentError>,
-    ) -> Result<(), EngineError> {
-        let space = self.space_mut(space)?;
-        space.document(document)?;
-        space.write(writer, document, blobs, change)
     }
 
     /// Stages the removal of a document.

@@ -2,6 +2,7 @@
 
 mod collect;
 mod compact;
+mod counters;
 mod loaded;
 mod sort;
 
@@ -375,7 +376,8 @@ impl Space {
             let brought = if self.loaded.get(id).is_none() { self.load(id)? } else { None };
             let document = self.loaded.get(id).or(brought.as_ref());
             self.health.look_at(id, document);
-            match document.and_then(|document| summary(document, id)) {
+            let shown = document.filter(|document| !document.is_removed());
+            match shown.map(|document| document.summary(id)) {
                 Some(summary) => index.insert(id, summary),
                 None => index.remove(&id),
             };
@@ -403,8 +405,4 @@ fn named_heads(document: &mut Document) -> Vec<EntryId> {
     let mut heads = document.head_entries();
     heads.truncate(ENTRY_DEPS_MAX);
     heads
-}
-
-fn summary(document: &Document, id: DocumentId) -> Option<Summary> {
-    (!document.is_removed()).then(|| document.summary(id))
 }

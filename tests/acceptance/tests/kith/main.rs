@@ -15,6 +15,7 @@ mod keyring;
 mod keys;
 mod log;
 mod pack;
+mod past;
 mod places;
 mod ports;
 mod privacy;

@@ -21,6 +21,9 @@ use crate::{
     world::World,
 };
 
+/// Changes in which one that was just made is looked for.
+const LOOKED_AT: usize = 64;
+
 pub(super) fn acknowledged_is_stored(world: &mut World, turn: &Turn) -> Verdict {
     let space = world.space;
     for (asked, answer) in &turn.replies {
@@ -45,9 +48,13 @@ pub(super) fn acknowledged_is_stored(world: &mut World, turn: &Turn) -> Verdict 
         }
         let Some(process) = world.machines[turn.machine].process.as_mut() else { continue };
         for (document, heads) in written {
-            let history =
-                process.node.sync_engine().history(space, *document).map_err(|e| e.to_string())?;
-            if let Some(head) = heads.iter().find(|h| history.iter().all(|i| i.change != **h)) {
+            let history = process
+                .node
+                .sync_engine()
+                .history(space, *document, None, LOOKED_AT)
+                .map_err(|e| e.to_string())?;
+            if let Some(head) = heads.iter().find(|h| history.items.iter().all(|i| i.change != **h))
+            {
                 return Err(format!("head {head} of document {document} is not in its history"));
             }
         }

@@ -2,7 +2,7 @@ use node_model::{DeviceId, DocumentId, SpaceId, Timestamp};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{document::Meta, json::Pointer};
+use crate::{document::Meta, json::Pointer, patch::PatchOp};
 
 struct Replica {
     document: Document,
@@ -143,4 +143,27 @@ fn changes_that_waited_for_a_bundle_are_taken() {
     ben.document.apply([(BUNDLE, Body::Bundle(bundled.body))]);
     assert!(ben.document.waiting_count() == 0);
     assert_eq!(ben.document.value(), ada.document.value());
+}
+
+#[test]
+fn a_counter_beside_a_number_that_no_counter_reaches_is_bundled_and_reads_back() {
+    let mut ada = edited(5);
+    ada.set("/id", &json!(u64::MAX));
+    for by in 1..6 {
+        let operations = [PatchOp::Increment { path: "/n".into(), by }];
+        for made in ada.document.make_counters(&operations).expect("it has room") {
+            let entry = EntryId([200; 32]);
+            ada.document.note_entry(made.change, entry);
+            ada.made.push((entry, made.bytes));
+        }
+        ada.document.patch(&operations).expect("it counts");
+        ada.commit();
+    }
+    let bundled = ada.bundle();
+    assert_eq!(bundled.changes.len(), ada.made.len());
+    let mut ben = Replica::new(2);
+    ben.document.apply([(BUNDLE, Body::Bundle(bundled.body))]);
+    assert!(ben.document.refused().is_empty(), "{:?}", ben.document.refused());
+    assert_eq!(ben.document.value(), ada.document.value());
+    assert_eq!(ben.document.value()["n"], json!(15));
 }

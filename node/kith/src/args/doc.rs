@@ -1,0 +1,118 @@
+//! Arguments of `kith doc`.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+/// `kith doc`.
+#[derive(Debug, Subcommand)]
+pub enum Doc {
+    /// Make a document
+    New {
+        /// The space
+        space: String,
+        /// Its type
+        #[arg(long = "type", value_name = "TYPE", default_value = "document")]
+        kind: String,
+        /// A file with its content as a JSON object; `-` is standard input
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+    },
+    /// Print a document, or a value of it, also as it was
+    #[command(
+        after_help = "Examples:\n  kith doc get album notes\n  kith doc get album notes /people/0/age\n  kith doc get album notes --at 4f1c09be\n  kith doc get album notes title --at 2026-11-21T14:00:00Z\n\nA removed document can be read like that, too, by its id."
+    )]
+    Get {
+        /// The space
+        space: String,
+        /// The document: id, content id, path, or the beginning of the id
+        doc: String,
+        /// A JSON Pointer such as /chapters/0/title, or a key
+        path: Option<String>,
+        /// As it was after a change, or at a time (by the writers' clocks)
+        #[arg(long, value_name = "CHANGE|TIME")]
+        at: Option<String>,
+    },
+    /// Set one value
+    #[command(
+        after_help = "Examples:\n  kith doc set album notes title '\"Summer\"'\n  kith doc set album notes /people/0/age 41"
+    )]
+    Set {
+        /// The space
+        space: String,
+        /// The document
+        doc: String,
+        /// A JSON Pointer, or a key
+        path: String,
+        /// The value, as JSON
+        value: String,
+    },
+    /// Add to a counter; what your devices add while they are apart adds up
+    #[command(
+        after_help = "Examples:\n  kith doc add album notes /times-practised\n  kith doc add album notes /people/0/points -3\n\nA whole number becomes a counter, and so does nothing: from 0."
+    )]
+    Add {
+        /// The space
+        space: String,
+        /// The document
+        doc: String,
+        /// A JSON Pointer, or a key
+        path: String,
+        /// How much; less than 0 takes away
+        #[arg(default_value_t = 1, allow_negative_numbers = true)]
+        by: i64,
+    },
+    /// Change a document in $EDITOR
+    Edit {
+        /// The space
+        space: String,
+        /// The document
+        doc: String,
+    },
+    /// List the changes of a document: who, when, and what they did; newest first
+    #[command(
+        after_help = "Examples:\n  kith doc history album notes\n  kith doc history album notes --before 4f1c09be\n  kith doc history album notes --limit 200 --json"
+    )]
+    History {
+        /// The space
+        space: String,
+        /// The document; a removed one by its id
+        doc: String,
+        /// At most so many, up to 200
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = limit)]
+        limit: u8,
+        /// Only those that come after this one in the list
+        #[arg(long, value_name = "CHANGE")]
+        before: Option<String>,
+    },
+    /// Make a document what it was, by one more change
+    #[command(
+        after_help = "Examples:\n  kith doc history album notes\n  kith doc restore album notes --at 4f1c09be\n  kith doc restore album notes --at 2026-11-21T14:00:00Z\n\nNothing of the history is gone: restore to the change before it undoes a restore."
+    )]
+    Restore {
+        /// The space
+        space: String,
+        /// The document
+        doc: String,
+        /// The change, or a time (by the writers' clocks)
+        #[arg(long, value_name = "CHANGE|TIME")]
+        at: String,
+    },
+    /// List the documents of a space
+    List {
+        /// The space
+        space: String,
+    },
+    /// Remove a document
+    Remove {
+        /// The space
+        space: String,
+        /// The document
+        doc: String,
+    },
+}
+
+fn limit(text: &str) -> Result<u8, String> {
+    let limit = text.parse().ok().filter(|limit| (1..=200).contains(limit));
+    limit.ok_or_else(|| "from 1 to 200".to_owned())
+}
