@@ -43,7 +43,9 @@ pub(crate) async fn one(
     let document = ask::find_or_removed(&app.handle, space, &doc).await?;
     let request = ConflictRequest::Settle { space, document, conflict, keep };
     let (holder, heads) = ask::write(&app.handle, Request::Conflict(request)).await?;
-    let change = heads.first().map(|head| format!("&change={head}")).unwrap_or_default();
+    // A document that was restored is another one, and no decision in it can be taken back.
+    let head = heads.first().filter(|_| holder == document);
+    let change = head.map(|head| format!("&change={head}")).unwrap_or_default();
     Ok(Redirect::to(&format!("{}?decided={holder}{change}", links::conflicts(space))))
 }
 

@@ -92,8 +92,12 @@ async fn both_see_one_conflict_and_one_of_them_settles_it() {
 
     let address = format!("/s/{}/d/{}", text(&of_ada, "space"), album.doc);
     let page = album.browser().get(&address).await.text();
+    assert!(page.contains("at the same time"), "{page}");
+    let all = format!("/s/{}/conflicts", text(&of_ada, "space"));
+    assert!(page.contains(&all), "{page}");
+    let page = album.browser().get(&all).await.text();
     let lost = text(&list(&of_ada, "sides")[1], "value").to_owned();
-    assert!(page.contains("at the same time") && page.contains(&lost), "{page}");
+    assert!(page.contains(&lost), "{page}");
 
     // Nothing else waits for it.
     let other = album.ada.new_document("album", &json!({"title": "Winter"})).await;

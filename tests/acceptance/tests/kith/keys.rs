@@ -38,7 +38,7 @@ async fn a_program_does_what_its_key_allows_while_the_node_runs_and_later() {
     let refused = keys(&["deny", "bot", "GET /api/v1/log"]).fails().await;
     refused.is(1, "conflict").says("* /api/v1/**");
     assert_eq!(status(&bot, "/").await, 403, "pages are for people");
-    let log = home.kith(&["log", "--json"]).run().await;
+    let log = home.kith(&["log"]).run().await;
     let log = String::from_utf8_lossy(&log.out).into_owned();
     assert!(log.contains("\"key:bot\"") && log.contains("no-rule"), "{log}");
     running.kill().await;
