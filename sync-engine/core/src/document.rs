@@ -303,10 +303,15 @@ impl Document {
         self.intake.note_entry(&change, entry);
     }
 
-    /// The entries that carry its changes.
+    /// The entries that carry its changes, and how many each. A change that several
+    /// entries brought counts for the one that came last.
     #[must_use]
-    pub fn carriers(&self) -> BTreeSet<EntryId> {
-        self.intake.entries().map(|(_, entry)| entry).collect()
+    pub fn carriers(&self) -> BTreeMap<EntryId, u64> {
+        let mut carriers = BTreeMap::new();
+        for (_, entry) in self.intake.entries() {
+            *carriers.entry(entry).or_default() += 1;
+        }
+        carriers
     }
 
     /// How many changes it has.

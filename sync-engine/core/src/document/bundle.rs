@@ -37,7 +37,7 @@ pub enum Body {
 
 impl Body {
     /// The changes in it; `None` when it cannot be read.
-    pub(super) fn hashes(&self) -> Option<BTreeSet<ChangeHash>> {
+    pub(crate) fn hashes(&self) -> Option<BTreeSet<ChangeHash>> {
         match self {
             Self::Change(bytes) => {
                 let change = guarded(|| Change::from_bytes(bytes.clone()).ok()).flatten()?;
@@ -111,12 +111,17 @@ pub struct Bundled {
 }
 
 impl Document {
-    /// Puts the changes that these entries brought into one body; `None` when there is
-    /// none, when they would be larger than an entry may be, or when they would not read
-    /// back.
-    pub fn bundle(&mut self, entries: &BTreeSet<EntryId>) -> Option<Bundled> {
+    /// Puts the changes that these entries brought, and `more` of the document's, into one
+    /// body; `None` when there is none, when they would be larger than an entry may be, or
+    /// when they would not read back.
+    pub fn bundle(
+        &mut self,
+        entries: &BTreeSet<EntryId>,
+        more: &BTreeSet<ChangeHash>,
+    ) -> Option<Bundled> {
         let chosen = self.intake.entries().filter(|(_, entry)| entries.contains(entry));
-        let chosen: BTreeSet<ChangeHash> = chosen.map(|(hash, _)| *hash).collect();
+        let chosen = chosen.map(|(hash, _)| *hash).chain(more.iter().copied());
+        let chosen: BTreeSet<ChangeHash> = chosen.collect();
         if chosen.is_empty() {
             return None;
         }

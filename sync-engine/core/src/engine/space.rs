@@ -187,14 +187,15 @@ impl Space {
         &'a self,
         entries: &'a [VerifiedEntry],
     ) -> impl Iterator<Item = (EntryId, Body)> + 'a {
-        entries.iter().filter_map(|entry| {
-            let body = match entry.header().kind {
-                EntryKind::Tombstone => return None,
-                EntryKind::Change => Body::Change(self.open(entry)?),
-                EntryKind::Bundle => Body::Bundle(self.open(entry)?),
-            };
-            Some((entry.id(), body))
-        })
+        entries.iter().filter_map(|entry| Some((entry.id(), self.body(entry)?)))
+    }
+
+    fn body(&self, entry: &VerifiedEntry) -> Option<Body> {
+        match entry.header().kind {
+            EntryKind::Tombstone => None,
+            EntryKind::Change => Some(Body::Change(self.open(entry)?)),
+            EntryKind::Bundle => Some(Body::Bundle(self.open(entry)?)),
+        }
     }
 
     fn remember(&mut self, id: DocumentId, document: Document) {

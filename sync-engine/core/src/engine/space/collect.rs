@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{DeviceId, DocumentId, EntryId};
 
-use super::{Body, EngineError, EntryKind, Space, all_stored};
+use super::{EngineError, EntryKind, Space, all_stored};
 use crate::{
     entry::VerifiedEntry,
     sketch::ShortId,
@@ -73,11 +73,7 @@ impl Space {
         entry: &VerifiedEntry,
         kept: &BTreeSet<EntryId>,
     ) -> Result<bool, EngineError> {
-        let body = match (entry.header().kind, self.open(entry)) {
-            (EntryKind::Change, Some(plain)) => Body::Change(plain),
-            (EntryKind::Bundle, Some(plain)) => Body::Bundle(plain),
-            (EntryKind::Tombstone, _) | (_, None) => return Ok(false),
-        };
+        let Some(body) = self.body(entry) else { return Ok(false) };
         let document = self.document(id)?;
         Ok(document.are_carried(&body, kept))
     }

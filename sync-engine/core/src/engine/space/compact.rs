@@ -9,8 +9,9 @@
 //! Invariant: a bundle covers entries only whose changes it contains.
 //! Non-goal: when to do it; the node decides.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use automerge::ChangeHash;
 use node_model::{BlobId, DocumentId, EntryId, limit::ENTRY_BLOBS_MAX};
 
 use super::{Draft, EngineError, EntryKind, Space, Writer, all_stored, named_heads};
@@ -60,13 +61,13 @@ impl Space {
             return Ok(None);
         }
         let refused: BTreeSet<EntryId> = document.refused().keys().copied().collect();
-        let applied: BTreeSet<EntryId> = document.carriers();
+        let applied = document.carriers();
         let mut own = all_stored(self.store.document(id)?)?;
         own.retain(|entry| {
             let header = entry.header();
             header.author == self.device
                 && (!one_epoch || header.epoch == epoch)
-                && applied.contains(&entry.id())
+                && applied.contains_key(&entry.id())
                 && !refused.contains(&entry.id())
         });
         let chosen = choose(own);
@@ -76,6 +77,7 @@ impl Space {
         if chosen.len() < 2 || blobs.len() > ENTRY_BLOBS_MAX {
             return Ok(None);
         }
+        let Some(shared) = self.shared(&chosen, &applied) else { return Ok(None) };
         let document = self.document(id)?;
         #[cfg_attr(
             not(feature = "planted-bugs"),
@@ -86,7 +88,7 @@ impl Space {
         if node_model::planted::active(node_model::planted::Bug::ShortBundle) {
             chosen.first().map(|first| ids.remove(&first.id()));
         }
-        let Some(bundled) = document.bundle(&ids) else { return Ok(None) };
+        let Some(bundled) = document.bundle(&ids, &shared) else { return Ok(None) };
         let changes = document.changes_count();
         let deps = named_heads(document);
         let draft = self.draft(id, EntryKind::Bundle, deps, blobs.into_iter().collect());
@@ -99,6 +101,23 @@ impl Space {
             bundle_bytes,
             changes,
         }))
+    }
+
+    /// The changes of entries of which others carry some by now: who makes a counter makes
+    /// the same change. `None` if an entry cannot be read.
+    fn shared(
+        &self,
+        chosen: &[VerifiedEntry],
+        applied: &BTreeMap<EntryId, u64>,
+    ) -> Option<BTreeSet<ChangeHash>> {
+        let mut shared = BTreeSet::new();
+        for entry in chosen {
+            let brought = entry.header().covers.count().max(1);
+            if applied.get(&entry.id()) != Some(&brought) {
+                shared.extend(self.body(entry)?.hashes()?);
+            }
+        }
+        Some(shared)
     }
 
     /// How many changes to each document became durable here since this was last asked.

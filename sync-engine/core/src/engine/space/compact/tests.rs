@@ -2,6 +2,7 @@ use node_model::Epoch;
 
 use super::*;
 use crate::engine::testing::{DOCUMENT, Node, SPACE, lying_bundle};
+use crate::patch::PatchOp;
 
 #[test]
 fn what_one_wrote_becomes_one_entry_and_reads_the_same() {
@@ -124,4 +125,38 @@ fn what_a_lying_bundle_left_out_is_found_where_it_was_kept() {
     ben.use_epoch(Epoch(3));
     assert_eq!(ben.value(), with_own);
     assert_ne!(with_own, value);
+}
+
+/// Whoever makes a counter makes the same change; it is in the bundle of each who did.
+#[test]
+fn a_change_that_two_made_is_in_the_bundles_of_both() {
+    let mut ada = Node::new(1, &[]);
+    ada.begin();
+    let mut ben = Node::new(2, &ada.stored());
+    let count = |node: &mut Node| {
+        let add = PatchOp::Increment { path: "/n".into(), by: 1 };
+        node.write(|engine, writer| engine.patch(writer, SPACE, DOCUMENT, &[add]))
+            .expect("a counter");
+    };
+    count(&mut ada);
+    ada.add(4);
+    count(&mut ben);
+    for when_ben_comes in 0..3 {
+        let mut ada = Node::new(1, &ada.stored());
+        for round in 0..3 {
+            if round == when_ben_comes {
+                ada.take(ben.stored());
+            }
+            ada.add(8);
+            ada.compact(false).expect("it is worth it");
+        }
+        // Without the one of Ben's that made it.
+        let of_ben = ben.signer.device();
+        let mut others = ada.stored();
+        others.retain(|entry| entry.header().author != of_ben || entry.header().sequence > 0);
+        assert_eq!(others.len() + 1, ada.stored().len(), "{when_ben_comes}");
+        let value = Node::new(3, &others).value();
+        assert_eq!(value["n"], 2, "{when_ben_comes}");
+        assert_eq!(value["list"].as_array().map(Vec::len), Some(4 + 24), "{when_ben_comes}");
+    }
 }
