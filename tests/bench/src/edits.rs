@@ -19,6 +19,9 @@ use crate::{
 /// Requests that are asked before the first one is answered.
 const AT_ONCE: usize = 256;
 
+/// Changes that a peer waits for, in one go.
+const LIVE_COUNT: u64 = 1_000;
+
 /// How often the end is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
@@ -124,7 +127,11 @@ pub async fn live() -> Vec<Line> {
     ada.started.handle.request(Request::WriteDocuments { space, documents }).await.expect("writes");
     pair::relate(&ada.started, &ben.started, space).await;
     pair::arrived(&ben.started, space, 1, 0).await;
-    vec![in_a_loop(&ada, &ben, space, id).await, one_by_one(&ada, &ben, space, id).await]
+    vec![
+        in_a_loop(&ada, &ben, space, id).await,
+        one_after_another(&ada, &ben, space, id).await,
+        one_by_one(&ada, &ben, space, id).await,
+    ]
 }
 
 async fn set(node: &BenchNode, space: SpaceId, document: DocumentId, n: u64) {
@@ -138,17 +145,36 @@ async fn read(node: &BenchNode, space: SpaceId, document: DocumentId) -> Option<
     view.value["n"].as_u64()
 }
 
+/// Asked without waiting for the answers, as a program does that calls its library.
 async fn in_a_loop(ada: &BenchNode, ben: &BenchNode, space: SpaceId, id: DocumentId) -> Line {
-    const COUNT: u64 = 1_000;
     let meter = Meter::start();
-    for n in 1..=COUNT {
+    let sets: Vec<_> = (1..=LIVE_COUNT).map(|n| set(ada, space, id, n)).collect();
+    futures::future::join_all(sets).await;
+    arrived(ben, space, id, LIVE_COUNT).await;
+    let more = json!({"of": "both sides", "changes": LIVE_COUNT});
+    ("live-1000-in-a-loop".to_owned(), meter.stop(), more)
+}
+
+/// Each asked once the one before is durable.
+async fn one_after_another(
+    ada: &BenchNode,
+    ben: &BenchNode,
+    space: SpaceId,
+    id: DocumentId,
+) -> Line {
+    let meter = Meter::start();
+    for n in LIVE_COUNT + 1..=2 * LIVE_COUNT {
         set(ada, space, id, n).await;
     }
-    while read(ben, space, id).await != Some(COUNT) {
+    arrived(ben, space, id, 2 * LIVE_COUNT).await;
+    let more = json!({"of": "both sides", "changes": LIVE_COUNT});
+    ("live-1000-one-after-another".to_owned(), meter.stop(), more)
+}
+
+async fn arrived(node: &BenchNode, space: SpaceId, id: DocumentId, n: u64) {
+    while read(node, space, id).await != Some(n) {
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    let more = json!({"of": "both sides", "changes": COUNT});
-    ("live-1000-in-a-loop".to_owned(), meter.stop(), more)
 }
 
 /// One every five milliseconds, from the call to when it is durable at the other side.
