@@ -415,8 +415,8 @@ fn bundle() -> Vec<u8> {
         let (hash, _) = document.commit(Timestamp(2_000)).expect("room").expect("a change");
         document.note_entry(hash, EntryId([number; 32]));
     }
-    let all = document.carriers();
-    document.bundle(&all).expect("there is something").body
+    let all = document.carriers().into_keys().collect();
+    document.bundle(&all, &[].into()).expect("there is something").body
 }
 
 pub(crate) fn bundles() -> Vec<Vec<u8>> {
