@@ -207,16 +207,19 @@ impl Company {
     }
 
     fn write(&mut self, at: usize, space: SpaceId, id: &str) {
-        let document = content_document(space, id);
-        let meta = Meta { kind: "note".into(), ..Meta::default() };
-        let documents = vec![WriteDocument { document, meta, value: json!({"id": id}) }];
-        self.ask(at, Request::WriteDocuments { space, documents }).expect("writes");
+        self.ask(at, note(space, id, json!({"id": id}))).expect("writes");
     }
 
     fn has(&mut self, at: usize, space: SpaceId, id: &str) -> bool {
         let document = content_document(space, id);
         self.ask(at, Request::ReadDocument { space, document }).is_ok()
     }
+}
+
+fn note(space: SpaceId, id: &str, value: serde_json::Value) -> Request {
+    let meta = Meta { kind: "note".into(), ..Meta::default() };
+    let documents = vec![WriteDocument { document: content_document(space, id), meta, value }];
+    Request::WriteDocuments { space, documents }
 }
 
 fn node(index: u8) -> Node {

@@ -321,6 +321,14 @@ fn index(part: &str) -> Option<usize> {
     canonical.then(|| part.parse().ok())?
 }
 
+/// A step of a path as a part of a JSON Pointer, with the slash before it.
+pub(crate) fn pointer_part(prop: &Prop) -> String {
+    match prop {
+        Prop::Map(key) => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        Prop::Seq(index) => format!("/{index}"),
+    }
+}
+
 /// A part of a JSON Pointer: `~1` is a slash, `~0` a tilde, and nothing else may
 /// follow a tilde.
 fn unescape(part: &str) -> Result<String, DocumentError> {

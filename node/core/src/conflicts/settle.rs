@@ -10,10 +10,13 @@ use std::{
     str::FromStr,
 };
 
-use node_model::{DocumentId, EntryId, Now, SpaceId};
+use node_model::{DocumentId, Now, SpaceId};
 use sync_engine_core::{
     DecisionError, SyncEngine, Writer,
-    document::conflicts::{ConflictId, Resolution, ResolveError},
+    document::{
+        BadChangeName, ChangeName,
+        conflicts::{ConflictId, Resolution, ResolveError},
+    },
 };
 use trust_core::Role;
 
@@ -21,7 +24,6 @@ use super::{ConflictInfo, ConflictsOf, SideInfo};
 use crate::{
     failure::{Failure, FailureKind},
     node::{Node, RequestId},
-    past::HISTORY_MAX,
 };
 
 /// An answer ends with the document that reaches so many conflicts: others wait for it,
@@ -236,11 +238,11 @@ impl Node {
         document: DocumentId,
         change: &str,
     ) -> Result<(), Failure> {
-        // It is among the last ones, or too late to be taken back.
-        let page = self.sync.history(space, document, None, HISTORY_MAX)?;
-        let entries = page.items.into_iter().filter(|item| item.change == change);
-        let wanted: BTreeSet<EntryId> = entries.map(|item| item.entry).collect();
-        let authors = self.entry_authors(space, document, &wanted)?;
+        let change: ChangeName = change.parse().map_err(|error: BadChangeName| {
+            Failure::new(FailureKind::Invalid, error.to_string(), "kith doc history SPACE DOC")
+        })?;
+        let carrier = self.sync.carrier(space, document, &change)?;
+        let authors = self.entry_authors(space, document, &BTreeSet::from([carrier]))?;
         let by = self.people_behind(authors.into_values());
         if by.iter().any(|author| author.agent == self.trust.agent()) {
             return Ok(());

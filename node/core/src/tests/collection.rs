@@ -34,24 +34,15 @@ impl Company {
 
     fn grow(&mut self, at: usize, space: SpaceId) {
         for number in 0..20 {
-            let document = content_document(space, "first");
-            let meta = Meta { kind: "note".into(), ..Meta::default() };
             let value = json!({"id": "first", "number": number});
-            let documents = vec![WriteDocument { document, meta, value }];
-            self.ask(at, Request::WriteDocuments { space, documents }).expect("writes");
+            self.ask(at, note(space, "first", value)).expect("writes");
         }
     }
 }
 
 #[test]
 fn what_bundles_stand_for_goes_once_every_admin_has_them() {
-    let mut company = Company::new(3);
-    let space = company.space(0);
-    company.write(0, space, "first");
-    for guest in [1, 2] {
-        let ticket = company.ticket(0, Some(space));
-        company.accept(guest, ticket).expect("joins the space");
-    }
+    let (mut company, space) = Company::of_three();
     let party = Party::Agent(company.nodes[1].trust().agent());
     company.ask(0, Request::Grant { space, party, role: Role::Admin }).expect("founded it");
 

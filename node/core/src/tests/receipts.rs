@@ -2,6 +2,18 @@ use super::*;
 use crate::request::{DescriptionChange, DocumentView, Durability};
 
 impl Company {
+    /// Three that share a space of the first one, with one document.
+    pub(super) fn of_three() -> (Self, SpaceId) {
+        let mut company = Self::new(3);
+        let space = company.space(0);
+        company.write(0, space, "first");
+        for guest in [1, 2] {
+            let ticket = company.ticket(0, Some(space));
+            company.accept(guest, ticket).expect("joins the space");
+        }
+        (company, space)
+    }
+
     /// Lets time pass, and timers fire.
     pub(super) fn wait(&mut self, time: Duration) {
         self.wall += u64::try_from(time.as_millis()).expect("short");
@@ -66,12 +78,8 @@ fn a_write_is_safe_once_two_places_signed_that_they_hold_it() {
 
 #[test]
 fn copies_in_one_house_are_one_place() {
-    let mut company = Company::new(3);
-    let space = company.space(0);
-    company.write(0, space, "first");
+    let (mut company, space) = Company::of_three();
     for guest in [1, 2] {
-        let ticket = company.ticket(0, Some(space));
-        company.accept(guest, ticket).expect("joins the space");
         company.say_site(guest, "house");
     }
     company.wait(LATER);
@@ -83,13 +91,7 @@ fn copies_in_one_house_are_one_place() {
 
 #[test]
 fn who_is_removed_keeps_nothing_safe() {
-    let mut company = Company::new(3);
-    let space = company.space(0);
-    company.write(0, space, "first");
-    for guest in [1, 2] {
-        let ticket = company.ticket(0, Some(space));
-        company.accept(guest, ticket).expect("joins the space");
-    }
+    let (mut company, space) = Company::of_three();
     company.wait(LATER);
     assert_eq!(company.durability(0, space, "first"), Durability::Safe);
     let agent = company.nodes[2].trust().agent();

@@ -151,10 +151,7 @@ impl Street {
     }
 
     fn write(&mut self, at: usize, space: SpaceId, id: &str) {
-        let document = content_document(space, id);
-        let meta = Meta { kind: "note".into(), ..Meta::default() };
-        let documents = vec![WriteDocument { document, meta, value: json!({"id": id}) }];
-        self.ask(at, Request::WriteDocuments { space, documents }).expect("writes");
+        self.ask(at, note(space, id, json!({"id": id}))).expect("writes");
     }
 
     fn has(&mut self, at: usize, space: SpaceId, id: &str) -> bool {

@@ -165,13 +165,18 @@ fn difference(before: &Value, after: &Value) -> Vec<Value> {
     operations
 }
 
+/// A key as a part of a JSON Pointer, with the slash before it.
+fn pointer_part(key: &str) -> String {
+    format!("/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
 fn collect(
     before: &Map<String, Value>,
     after: &Map<String, Value>,
     base: &str,
     operations: &mut Vec<Value>,
 ) {
-    let path = |key: &str| format!("{base}/{}", key.replace('~', "~0").replace('/', "~1"));
+    let path = |key: &str| format!("{base}{}", pointer_part(key));
     for key in before.keys().filter(|key| !after.contains_key(*key)) {
         operations.push(json!({"op": "remove", "path": path(key)}));
     }

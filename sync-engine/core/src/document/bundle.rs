@@ -37,7 +37,7 @@ pub enum Body {
 
 impl Body {
     /// The changes in it; `None` when it cannot be read.
-    pub(crate) fn hashes(&self) -> Option<BTreeSet<ChangeHash>> {
+    pub(super) fn hashes(&self) -> Option<BTreeSet<ChangeHash>> {
         match self {
             Self::Change(bytes) => {
                 let change = guarded(|| Change::from_bytes(bytes.clone()).ok()).flatten()?;
@@ -111,17 +111,15 @@ pub struct Bundled {
 }
 
 impl Document {
-    /// Puts the changes that these entries brought, and `more` of the document's, into one
+    /// Puts the changes that these entries brought, and those in `more` bodies, into one
     /// body; `None` when there is none, when they would be larger than an entry may be, or
     /// when they would not read back.
-    pub fn bundle(
-        &mut self,
-        entries: &BTreeSet<EntryId>,
-        more: &BTreeSet<ChangeHash>,
-    ) -> Option<Bundled> {
+    pub fn bundle(&mut self, entries: &BTreeSet<EntryId>, more: &[Body]) -> Option<Bundled> {
         let chosen = self.intake.entries().filter(|(_, entry)| entries.contains(entry));
-        let chosen = chosen.map(|(hash, _)| *hash).chain(more.iter().copied());
-        let chosen: BTreeSet<ChangeHash> = chosen.collect();
+        let mut chosen: BTreeSet<ChangeHash> = chosen.map(|(hash, _)| *hash).collect();
+        for body in more {
+            chosen.extend(body.hashes()?);
+        }
         if chosen.is_empty() {
             return None;
         }

@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 use automerge::{ObjId, Prop};
 
 use super::tree::{Item, Node};
+use crate::json::pointer_part;
 
 /// One difference, at one place.
 #[derive(Debug)]
@@ -28,11 +29,7 @@ pub(super) struct Difference<'a> {
 impl Difference<'_> {
     /// A JSON Pointer.
     pub(super) fn pointer(&self) -> String {
-        let part = |prop: &Prop| match prop {
-            Prop::Map(key) => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-            Prop::Seq(index) => format!("/{index}"),
-        };
-        self.path.iter().chain([&self.prop]).map(part).collect()
+        self.path.iter().chain([&self.prop]).map(pointer_part).collect()
     }
 }
 

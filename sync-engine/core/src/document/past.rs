@@ -148,6 +148,15 @@ impl Document {
         Ok(HistoryPage { items: items.collect(), total, is_more })
     }
 
+    /// The entry that carries a change.
+    ///
+    /// # Errors
+    /// [`DocumentError`]: there is no such change.
+    pub fn carrier(&self, change: &ChangeName) -> Result<EntryId, DocumentError> {
+        let hash = self.find_change(change)?;
+        self.intake.entry(&hash).ok_or(DocumentError::NoSuchChange)
+    }
+
     /// What it held at a moment. Ends a change that was begun.
     ///
     /// # Errors
@@ -198,16 +207,29 @@ impl Document {
     }
 }
 
-/// The places of changes, newest first: by the latest time that they know of, then by how
-/// many came before them.
+/// The places of changes, newest first: by the latest time that they know of, or else the
+/// earliest of what builds on them, then by how many came before them.
 fn in_order(changes: &[ChangeMetadata<'_>]) -> Vec<usize> {
     let mut ages: BTreeMap<ChangeHash, (i64, u32)> = BTreeMap::new();
+    let mut is_lent: BTreeSet<ChangeHash> = BTreeSet::new();
     for change in changes {
         let mut age = (change.timestamp, 0);
         for (time, generation) in change.deps.iter().filter_map(|dep| ages.get(dep)) {
             age = (age.0.max(*time), age.1.max(generation + 1));
         }
         ages.insert(change.hash, age);
+    }
+    // What carries no time and knows of none was made for the first that builds on it.
+    for change in changes.iter().rev() {
+        let Some((time, generation)) = ages.get(&change.hash).copied() else { continue };
+        for dep in &change.deps {
+            if let Some(age) = ages.get_mut(dep)
+                && (age.0 <= 0 || is_lent.contains(dep))
+            {
+                let lent = (time, generation.saturating_sub(1));
+                *age = if is_lent.insert(*dep) { lent } else { lent.min(*age) };
+            }
+        }
     }
     let mut order: Vec<usize> = (0..changes.len()).collect();
     order.sort_by_cached_key(|at| {

@@ -52,6 +52,19 @@ impl SyncEngine {
         Ok(writers)
     }
 
+    /// The entry that carries a change of a document.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn carrier(
+        &mut self,
+        space: SpaceId,
+        document: DocumentId,
+        change: &ChangeName,
+    ) -> Result<EntryId, EngineError> {
+        Ok(self.space_mut(space)?.document(document)?.carrier(change)?)
+    }
+
     /// What a document held, and what Kith notes about it now; also of a removed one.
     ///
     /// # Errors
@@ -147,5 +160,19 @@ mod tests {
         assert_eq!((ada.value(), ada.stored().len()), (json!({"a": 1}), 1));
         ada.count(1);
         assert_eq!((ada.value()["n"].clone(), ada.stored().len()), (json!(1), 3));
+    }
+
+    /// It carries no time, and builds on nothing.
+    #[test]
+    fn what_makes_a_counter_stands_before_what_counts_and_not_at_the_beginning() {
+        let mut ada = Node::new(1, &[]);
+        ada.begin();
+        ada.add(3);
+        let add = PatchOp::Increment { path: "/n".into(), by: 1 };
+        ada.write(|engine, writer| engine.patch(writer, SPACE, DOCUMENT, &[add]))
+            .expect("a counter");
+        let page = ada.engine.history(SPACE, DOCUMENT, None, 9).expect("the newest");
+        let made = page.items.iter().position(|item| item.at.is_none());
+        assert_eq!((page.items.len(), made.is_some_and(|made| (1..=2).contains(&made))), (6, true));
     }
 }

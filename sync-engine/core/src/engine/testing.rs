@@ -1,7 +1,5 @@
 //! A node of a space, as several tests need it.
 
-use std::collections::BTreeSet;
-
 use node_model::{DocumentId, Epoch, SpaceId, Timestamp, seal::SealKey, sign::Signer};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -114,12 +112,8 @@ pub(super) fn lying_bundle(singles: &[VerifiedEntry], count: usize) -> VerifiedE
     let covers = Covers::of(&numbers.collect()).expect("few");
     let mut liar = Node::new(1, &singles[..count]);
     let ids = singles[..count].iter().map(VerifiedEntry::id).collect();
-    let bundled = liar
-        .engine
-        .document(SPACE, DOCUMENT)
-        .expect("there")
-        .bundle(&ids, &BTreeSet::new())
-        .expect("some");
+    let bundled =
+        liar.engine.document(SPACE, DOCUMENT).expect("there").bundle(&ids, &[]).expect("some");
     let draft = Draft {
         space: SPACE,
         document: DOCUMENT,

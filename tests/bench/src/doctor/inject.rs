@@ -16,6 +16,10 @@ use crate::real::Member;
 /// By then a node on a busy machine has sent what it has to say of a write.
 const ANNOUNCED_AFTER: Duration = Duration::from_millis(500);
 
+/// Writes of which the last ones do not go to a peer that says nothing, until it asks: it is
+/// sent eight pages unasked.
+const WRITES_TO_BE_ASKED_FOR: usize = 12;
+
 /// One cause, brought about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misfortune {
@@ -202,7 +206,9 @@ async fn stop_in_the_middle(couple: &mut Couple) {
     let space = couple.space.clone();
     couple.ada.running().signal(Signal::STOP);
     let ben = couple.ben();
-    ben.write(&space, json!({"title": "on its way"})).await;
+    for _ in 0..WRITES_TO_BE_ASKED_FOR {
+        ben.write(&space, json!({"title": "on its way"})).await;
+    }
     tokio::time::sleep(ANNOUNCED_AFTER).await;
     ben.running().signal(Signal::STOP);
     couple.ada.running().signal(Signal::CONT);

@@ -21,9 +21,6 @@ use crate::{
     world::World,
 };
 
-/// Changes in which one that was just made is looked for.
-const LOOKED_AT: usize = 64;
-
 pub(super) fn acknowledged_is_stored(world: &mut World, turn: &Turn) -> Verdict {
     let space = world.space;
     for (asked, answer) in &turn.replies {
@@ -48,14 +45,10 @@ pub(super) fn acknowledged_is_stored(world: &mut World, turn: &Turn) -> Verdict 
         }
         let Some(process) = world.machines[turn.machine].process.as_mut() else { continue };
         for (document, heads) in written {
-            let history = process
-                .node
-                .sync_engine()
-                .history(space, *document, None, LOOKED_AT)
-                .map_err(|e| e.to_string())?;
-            if let Some(head) = heads.iter().find(|h| history.items.iter().all(|i| i.change != **h))
-            {
-                return Err(format!("head {head} of document {document} is not in its history"));
+            for head in heads {
+                let change = head.parse().map_err(|error| format!("{head}: {error}"))?;
+                let carrier = process.node.sync_engine().carrier(space, *document, &change);
+                carrier.map_err(|error| format!("head {head} of document {document}: {error}"))?;
             }
         }
         if let (1, Some((path, value)), Some(document)) = (turn.inputs, mark, documents.first()) {

@@ -28,7 +28,7 @@ pub(super) async fn add(
     let place = if path.starts_with('/') || path.is_empty() {
         path.to_owned()
     } else {
-        format!("/{}", path.replace('~', "~0").replace('/', "~1"))
+        super::pointer_part(path)
     };
     let operations = json!([{"op": "increment", "path": place, "by": by}]);
     let written = asking.client.call(Method::PATCH, doc, Some(operations)).await?;

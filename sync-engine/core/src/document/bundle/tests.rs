@@ -39,7 +39,7 @@ impl Replica {
 
     fn bundle(&mut self) -> Bundled {
         let own = self.made.iter().map(|(entry, _)| *entry).collect();
-        self.document.bundle(&own, &BTreeSet::new()).expect("there is something")
+        self.document.bundle(&own, &[]).expect("there is something")
     }
 }
 
@@ -135,7 +135,7 @@ fn a_spoilt_bundle_is_named_and_harms_nothing() {
 fn changes_that_waited_for_a_bundle_are_taken() {
     let mut ada = edited(40);
     let early = ada.made[..39].iter().map(|(entry, _)| *entry).collect();
-    let bundled = ada.document.bundle(&early, &BTreeSet::new()).expect("there is something");
+    let bundled = ada.document.bundle(&early, &[]).expect("there is something");
     let late = ada.made[39..].to_vec();
     let mut ben = Replica::new(2);
     ben.document.apply(late);

@@ -97,11 +97,7 @@ pub(super) fn place(auto: &impl ReadDoc, slot: &Slot) -> Option<String> {
     if props.last() == Some(&Prop::Map(RESERVED_KEY.to_owned())) {
         return None;
     }
-    let part = |prop: &Prop| match prop {
-        Prop::Map(key) => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-        Prop::Seq(index) => format!("/{index}"),
-    };
-    Some(props.iter().rev().map(part).collect())
+    Some(props.iter().rev().map(json::pointer_part).collect())
 }
 
 /// Reads values as JSON, up to so many bytes.

@@ -49,12 +49,13 @@ impl Space {
         let superseded = all_stored(self.store.superseded(id)?)?;
         let candidates = superseded.iter().filter(|entry| Some(entry.id()) > after);
         let candidates = candidates.filter(|entry| covered(entry));
-        let (mut reached, mut budget, mut gone) = (None, CHANGES_AT_ONCE, Vec::new());
+        let (mut reached, mut stopped_at) = (None, None);
+        let (mut budget, mut gone) = (CHANGES_AT_ONCE, Vec::new());
         let kept: BTreeSet<EntryId> = in_set.iter().map(VerifiedEntry::id).collect();
         for entry in candidates {
             if budget == 0 {
-                let (entries, bytes) = (gone.len() as u64, self.store.forget_superseded(&gone)?);
-                return Ok(Collected { entries, bytes, reached });
+                stopped_at = reached;
+                break;
             }
             budget = budget.saturating_sub(entry.header().covers.count().max(1));
             reached = Some(entry.id());
@@ -63,7 +64,7 @@ impl Space {
             }
         }
         let (entries, bytes) = (gone.len() as u64, self.store.forget_superseded(&gone)?);
-        Ok(Collected { entries, bytes, reached: None })
+        Ok(Collected { entries, bytes, reached: stopped_at })
     }
 
     /// Whether each change in an entry is in the document, by one of the `kept` entries.

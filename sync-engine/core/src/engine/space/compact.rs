@@ -11,10 +11,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::ChangeHash;
 use node_model::{BlobId, DocumentId, EntryId, limit::ENTRY_BLOBS_MAX};
 
-use super::{Draft, EngineError, EntryKind, Space, Writer, all_stored, named_heads};
+use super::{Body, Draft, EngineError, EntryKind, Space, Writer, all_stored, named_heads};
 use crate::entry::{VerifiedEntry, covers::Covers};
 
 /// A bundle is bundled again with changes that are at least this part of it: each change
@@ -103,21 +102,17 @@ impl Space {
         }))
     }
 
-    /// The changes of entries of which others carry some by now: who makes a counter makes
-    /// the same change. `None` if an entry cannot be read.
+    /// The bodies of entries of which others carry some changes by now: who makes a counter
+    /// makes the same change. `None` if one cannot be opened.
     fn shared(
         &self,
         chosen: &[VerifiedEntry],
         applied: &BTreeMap<EntryId, u64>,
-    ) -> Option<BTreeSet<ChangeHash>> {
-        let mut shared = BTreeSet::new();
-        for entry in chosen {
-            let brought = entry.header().covers.count().max(1);
-            if applied.get(&entry.id()) != Some(&brought) {
-                shared.extend(self.body(entry)?.hashes()?);
-            }
-        }
-        Some(shared)
+    ) -> Option<Vec<Body>> {
+        let brought = |entry: &VerifiedEntry| entry.header().covers.count().max(1);
+        let carries_all =
+            |entry: &&VerifiedEntry| applied.get(&entry.id()) == Some(&brought(entry));
+        chosen.iter().filter(|entry| !carries_all(entry)).map(|entry| self.body(entry)).collect()
     }
 
     /// How many changes to each document became durable here since this was last asked.
