@@ -17,8 +17,8 @@ use utoipa::{
 use crate::{
     access::Audience,
     api::{
-        blobs, conflicts, devices, doctor, documents, doorway, events, folder, log, node, packs,
-        pairing, people, search, spaces, transfer,
+        blobs, conflicts, devices, doctor, documents, doorway, events, folder, keep, log, node,
+        packs, pairing, people, search, spaces, transfer,
     },
     pages,
     problem::SentProblem,
@@ -60,6 +60,7 @@ use crate::{
         spaces::grant,
         spaces::revoke,
         spaces::leave,
+        keep::choose,
         people::relations,
         people::relate,
         people::part,

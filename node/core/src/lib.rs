@@ -14,6 +14,7 @@ pub mod doorway;
 pub mod failure;
 mod farewell;
 mod journal;
+mod keep;
 mod node;
 pub mod pack;
 mod pair;

@@ -14,6 +14,7 @@ pub mod document;
 mod engine;
 pub mod entry;
 pub mod json;
+pub mod part;
 pub mod patch;
 pub mod receipt;
 pub mod reconcile;
@@ -22,7 +23,7 @@ pub mod store;
 pub mod text;
 
 pub use engine::{
-    Carried, Changes, Compacted, CopyFacts, DocumentTrouble, EngineError, Flushed, FrameError,
-    JobId, Output, PeerSync, RefusedEntries, SpaceCounts, SyncEngine, Writer,
+    Carried, Changes, Compacted, CopyFacts, DocumentTrouble, EngineError, EqualPart, Flushed,
+    FrameError, JobId, KeptPart, Output, PeerSync, RefusedEntries, SpaceCounts, SyncEngine, Writer,
     conflict::DecisionError, content_document, path_document,
 };

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::{Answer, Done, devices::Place, parse};
+use super::{Answer, Done, devices::Place, keep::Part, parse};
 use crate::{
     ask,
     audit::{self, Thing},
@@ -159,6 +159,10 @@ pub(crate) struct SpaceNumbers {
     bytes: u64,
     /// `local`, `synced`, `syncing`, `behind` or `offline`.
     state: &'static str,
+    /// What this node keeps of it; nothing where that is everything.
+    part: Option<Part>,
+    /// Connected peers that keep a part of it only.
+    partial_peers: usize,
 }
 
 impl From<SpaceStatus> for SpaceNumbers {
@@ -177,6 +181,8 @@ impl From<SpaceStatus> for SpaceNumbers {
             blobs_missing: status.blobs_missing,
             bytes: status.bytes,
             state: status.state.word(),
+            part: status.info.part.map(Part::from),
+            partial_peers: status.partial_peers,
         }
     }
 }

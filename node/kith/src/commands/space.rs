@@ -1,5 +1,6 @@
 //! `kith space`.
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::Asking;
@@ -23,7 +24,7 @@ pub(super) async fn run(asking: &Asking<'_>, command: Space) -> Result<(), CliEr
             let spaces = asking.client.get("/api/v1/spaces").await?;
             answer(asking.is_json, &spaces, || {
                 let rows: Vec<_> = list(&spaces, "spaces").iter().map(row).collect();
-                table(&["NAME", "REACH", "ROLE", "MEMBERS", "SPACE"], &rows)
+                table(&["NAME", "REACH", "ROLE", "MEMBERS", "KEPT HERE", "SPACE"], &rows)
             });
         }
         Space::Grant { space, agent, role } => {
@@ -44,6 +45,18 @@ pub(super) async fn run(asking: &Asking<'_>, command: Space) -> Result<(), CliEr
             let left = asking.client.delete(&path).await?;
             answer(asking.is_json, &left, || {
                 format!("you left {space}; what you have of it stays readable")
+            });
+        }
+        Space::Keep { space, doc, everything } => {
+            let path = format!("/api/v1/spaces/{}/keep", escape(&space));
+            let body = if everything { json!({}) } else { json!({"docs": doc}) };
+            let kept = asking.client.call(Method::PUT, &path, Some(body)).await?;
+            answer(asking.is_json, &kept, || {
+                let name = text(&kept, "name");
+                match part(&kept) {
+                    Some(part) => format!("this device keeps {part} of {name}; what it had stays"),
+                    None => format!("this device keeps all of {name}"),
+                }
             });
         }
         Space::Members { space } => {
@@ -70,6 +83,19 @@ fn row(space: &Value) -> Vec<String> {
         text(space, "reach").to_owned(),
         text(space, "role").to_owned(),
         number(space, "members").to_string(),
+        part(space).unwrap_or_else(|| "everything".to_owned()),
         text(space, "space").to_owned(),
     ]
+}
+
+/// What is kept of a space here, when it is not everything.
+pub(super) fn part(space: &Value) -> Option<String> {
+    let part = space.get("part").filter(|part| part.is_object())?;
+    let (documents, here) = (number(part, "documents"), number(part, "here"));
+    let what = if documents == 1 { "document" } else { "documents" };
+    Some(if here == documents {
+        format!("part: {documents} {what}")
+    } else {
+        format!("part: {documents} {what}, {here} here")
+    })
 }

@@ -133,8 +133,8 @@ impl SyncEngine {
         else {
             return Ok(None);
         };
-        let own = facts.store.head();
-        let (state, theirs) = (session.state(own), session.theirs());
+        let whole = facts.store.head();
+        let (own, state, theirs) = (session.own(whole), session.state(whole), session.theirs());
         if state == PeerState::Equal {
             return Ok(Some(CopyFacts::equal()));
         }

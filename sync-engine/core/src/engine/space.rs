@@ -1,6 +1,7 @@
 //! One space: its store, its keys, the documents that are loaded.
 
 mod compact;
+mod index;
 mod loaded;
 mod sort;
 
@@ -20,6 +21,7 @@ use crate::{
         Draft, EntryError, EntryKind, VerifiedEntry,
         covers::{Covers, Run},
     },
+    part::Part,
     store::{Batch, EntryStore, StoreError, Tip},
 };
 
@@ -31,10 +33,12 @@ pub(super) struct Mark {
 }
 
 pub(super) struct Space {
-    id: SpaceId,
+    pub(super) id: SpaceId,
     device: DeviceId,
     run: [u8; 16],
     pub(super) store: Box<dyn EntryStore>,
+    /// What is kept, when it is not everything.
+    pub(super) kept: Option<Part>,
     /// Two members may have made an epoch of the same number.
     keys: BTreeMap<Epoch, Vec<SealKey>>,
     writing: Option<(Epoch, SealKey)>,
@@ -63,6 +67,7 @@ impl Space {
             device,
             run,
             store,
+            kept: None,
             keys: BTreeMap::new(),
             writing: None,
             loaded: Loaded::default(),
@@ -358,29 +363,6 @@ impl Space {
         self.tip = self.store.tip(self.device)?;
         Ok(())
     }
-
-    /// All documents that are not removed, by id.
-    pub(super) fn index(&mut self) -> Result<&BTreeMap<DocumentId, Summary>, EngineError> {
-        let stale = match &self.index {
-            Some(_) => std::mem::take(&mut self.stale).into_iter().collect(),
-            None => {
-                self.stale.clear();
-                self.health.forget_documents();
-                self.store.documents()?
-            }
-        };
-        let mut index = self.index.take().unwrap_or_default();
-        for id in stale {
-            let brought = if self.loaded.get(id).is_none() { self.load(id)? } else { None };
-            let document = self.loaded.get(id).or(brought.as_ref());
-            self.health.look_at(id, document);
-            match document.and_then(|document| summary(document, id)) {
-                Some(summary) => index.insert(id, summary),
-                None => index.remove(&id),
-            };
-        }
-        Ok(self.index.insert(index))
-    }
 }
 
 fn all_stored(all: Vec<Vec<u8>>) -> Result<Vec<VerifiedEntry>, StoreError> {
@@ -402,8 +384,4 @@ fn named_heads(document: &mut Document) -> Vec<EntryId> {
     let mut heads = document.head_entries();
     heads.truncate(ENTRY_DEPS_MAX);
     heads
-}
-
-fn summary(document: &Document, id: DocumentId) -> Option<Summary> {
-    (!document.is_removed()).then(|| document.summary(id))
 }

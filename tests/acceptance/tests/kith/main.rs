@@ -10,6 +10,7 @@ mod doctor;
 mod doorway;
 mod errors;
 mod folder;
+mod keep;
 mod keyring;
 mod log;
 mod pack;

@@ -1,0 +1,140 @@
+//! A node that keeps a part of a space: what it gets, what goes out, and what nobody may
+//! believe of it.
+
+use super::*;
+use crate::{
+    doctor::DoctorOf,
+    request::{PartInfo, SpaceState, SpaceStatus},
+};
+
+impl Company {
+    fn keep(&mut self, at: usize, space: SpaceId, named: Option<&[&str]>) -> Option<PartInfo> {
+        let documents = named.map(|named| named.iter().map(|&name| name.to_owned()).collect());
+        let kept = self.ask(at, Request::Keep { space, documents });
+        let Ok(Response::Space(info)) = kept else { panic!("not kept: {kept:?}") };
+        info.part
+    }
+
+    fn status(&mut self, at: usize, space: SpaceId) -> SpaceStatus {
+        let Ok(Response::Status(status)) = self.ask(at, Request::Status) else {
+            panic!("no status");
+        };
+        let of_space = status.spaces.into_iter().find(|it| it.info.space == space);
+        of_space.expect("is here")
+    }
+
+    fn assert_in_sync(&mut self, space: SpaceId) {
+        for at in 0..self.nodes.len() {
+            assert_eq!(self.status(at, space).state, SpaceState::Synced, "{at}");
+            let Ok(Response::Findings(found)) =
+                self.ask(at, Request::Doctor { of: DoctorOf::Space(space) })
+            else {
+                panic!("no findings");
+            };
+            assert_eq!(found.findings, [], "{at}");
+        }
+    }
+}
+
+/// A laptop with three documents, and a phone.
+fn laptop_and_phone() -> (Company, SpaceId) {
+    let mut company = Company::new(2);
+    let space = company.space(0);
+    ["cake", "bread", "soup"].map(|name| company.write(0, space, name));
+    let ticket = company.ticket(0, Some(space));
+    company.accept(1, ticket).expect("joins the space");
+    (company, space)
+}
+
+#[test]
+fn a_phone_keeps_one_document_and_the_rest_follows_when_it_keeps_more() {
+    let (mut company, space) = laptop_and_phone();
+    assert!(company.has(1, space, "soup"), "everything comes unless somebody says otherwise");
+    assert_eq!(company.status(1, space).info.part, None);
+
+    let part = company.keep(1, space, Some(&["cake"])).expect("a part");
+    assert_eq!(part.here, 1, "{part:?}");
+    assert!(company.has(1, space, "soup"), "keeping less removes nothing");
+    company.assert_in_sync(space);
+    assert_eq!(company.status(0, space).partial_peers, 1);
+
+    ["cake", "rice", "beans"].map(|name| company.write(0, space, name));
+    assert!(company.has(1, space, "cake") && !company.has(1, space, "rice"));
+    company.assert_in_sync(space);
+
+    // What is called by name can be chosen before it is here.
+    let part = company.keep(1, space, Some(&["cake", "rice"])).expect("a part");
+    assert!(part.documents >= 2);
+    assert!(company.has(1, space, "rice") && !company.has(1, space, "beans"));
+    assert_eq!(company.status(1, space).info.part.map(|part| part.here), Some(2));
+    company.assert_in_sync(space);
+
+    assert_eq!(company.keep(1, space, None), None);
+    assert!(company.has(1, space, "beans"), "the rest follows");
+    company.assert_in_sync(space);
+    let digest = |node: &mut Node| node.sync_engine().head(space).expect("is here").digest;
+    let digests: Vec<_> = company.nodes.iter_mut().map(digest).collect();
+    assert_eq!(digests[0], digests[1]);
+    assert_eq!(company.status(0, space).partial_peers, 0);
+}
+
+#[test]
+fn what_is_written_here_goes_out_and_is_kept() {
+    let (mut company, space) = laptop_and_phone();
+    company.keep(1, space, Some(&["cake"]));
+    company.write(1, space, "photo");
+    assert!(company.has(0, space, "photo"));
+    assert_eq!(company.status(1, space).info.part.map(|part| part.here), Some(2));
+    company.assert_in_sync(space);
+    // An answer to it comes, too.
+    company.write(0, space, "photo");
+    company.assert_in_sync(space);
+    let heads = [0, 1].map(|at| {
+        let document = content_document(space, "photo");
+        let read = company.ask(at, Request::ReadDocument { space, document });
+        let Ok(Response::Document(view)) = read else { panic!("no document: {read:?}") };
+        view.heads
+    });
+    assert_eq!(heads[0], heads[1]);
+    // Choosing again does not lose it.
+    let part = company.keep(1, space, Some(&["bread"])).expect("a part");
+    assert_eq!(part.here, 2, "{part:?}");
+}
+
+#[test]
+fn whoever_keeps_a_part_makes_nothing_safe() {
+    let mut company = Company::new(3);
+    let space = company.space(0);
+    ["cake", "bread"].map(|name| company.write(0, space, name));
+    for guest in [1, 2] {
+        let ticket = company.ticket(0, Some(space));
+        company.accept(guest, ticket).expect("joins the space");
+    }
+    company.keep(2, space, Some(&["cake"]));
+    company.wait(LATER);
+    let (safe, _) = company.safe_entries(0, space);
+    company.write(0, space, "cake");
+    company.wait(LATER);
+    company.assert_in_sync(space);
+    // The phone holds the new entry, but says so of a part, which counts for nothing here.
+    assert_eq!(company.durability(0, space, "cake"), Durability::Local);
+    assert_eq!(company.safe_entries(0, space).0, safe);
+    // The two others keep all that the phone keeps: for it this is safe.
+    assert_eq!(company.durability(2, space, "cake"), Durability::Safe);
+    assert_eq!(company.durability(2, space, "bread"), Durability::Local, "is not kept there");
+
+    company.keep(2, space, None);
+    company.wait(LATER);
+    assert_eq!(company.durability(0, space, "cake"), Durability::Safe);
+}
+
+#[test]
+fn a_choice_has_bounds() {
+    let (mut company, space) = laptop_and_phone();
+    let keep = |documents: Vec<String>| Request::Keep { space, documents: Some(documents) };
+    let failure = company.ask(1, keep(vec!["x".to_owned(); 1_025])).expect_err("too many");
+    assert_eq!(failure.kind, FailureKind::Invalid);
+    let failure = company.ask(1, keep(vec![String::new()])).expect_err("no name");
+    assert_eq!(failure.kind, FailureKind::Invalid);
+    assert_eq!(company.status(1, space).info.part, None, "nothing changed");
+}
