@@ -423,7 +423,7 @@ impl Session {
 
     /// Forgets what was told and what is under way, to start over.
     pub fn restart(&mut self) {
-        self.filter.tell_again();
+        self.filter.start_over();
         let filter = std::mem::take(&mut self.filter);
         *self = Self { filter, ..Self::new(self.space, self.own, self.peer) };
     }

@@ -88,12 +88,12 @@ impl SyncEngine {
         let spaces: BTreeSet<SpaceId> = self.shared_with(peer).collect();
         for space in &spaces {
             if let Some(session) = self.sessions.get_mut(&(*space, peer)) {
-                let theirs = session.theirs();
+                let heard = session.heard();
                 session.restart();
                 if full {
                     session.compare_all();
                 }
-                if let (Some(head), Some(facts)) = (theirs, self.spaces.get(space)) {
+                if let (Some(head), Some(facts)) = (heard, self.spaces.get(space)) {
                     let todo = session.on_head(head, facts.store.as_ref())?;
                     self.take_on(*space, peer, todo);
                 }
@@ -143,8 +143,7 @@ impl SyncEngine {
             }
             Message::Keep { space, documents } => {
                 let documents = documents.as_ref().map(|documents| documents.as_slice());
-                self.on_keep(peer, space, documents, may_hold)?;
-                Ok(self.announce_to(space, peer)?)
+                Ok(self.on_keep(peer, space, documents, may_hold)?)
             }
             Message::Pull { space, after } => self.answer(peer, space, may_hold, |view| {
                 reconcile::answer_pull(space, after, peer, view)
@@ -211,7 +210,7 @@ impl SyncEngine {
         Ok(())
     }
 
-    fn announce_to(&mut self, space: SpaceId, peer: DeviceId) -> Result<(), StoreError> {
+    pub(super) fn announce_to(&mut self, space: SpaceId, peer: DeviceId) -> Result<(), StoreError> {
         if let (Some(session), Some(facts)) =
             (self.sessions.get_mut(&(space, peer)), self.spaces.get(&space))
         {

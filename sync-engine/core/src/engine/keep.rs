@@ -223,7 +223,7 @@ impl SyncEngine {
             let todo = session.on_keep(theirs, facts.store.as_ref())?;
             self.take_on(space, peer, todo);
         }
-        Ok(())
+        self.announce_to(space, peer)
     }
 
     /// Begins a session that is not there yet.

@@ -33,7 +33,8 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    pub(super) fn tell_again(&mut self) {
+    /// What was told is told again, and the peer may change its mind as often as before.
+    pub(super) fn start_over(&mut self) {
         (self.told, self.looked_at) = (None, 0);
     }
 
@@ -132,7 +133,7 @@ impl Session {
     pub fn on_denied(&mut self, store: &dyn EntryStore) -> Result<(), StoreError> {
         // It did not take what we told, and may have forgotten what it said; should it
         // learn of the space, both tell again.
-        self.filter.tell_again();
+        self.filter.told = None;
         self.compare_part(self.filter.ours.clone(), store)?;
         self.filter.theirs = None;
         self.stop();
@@ -201,6 +202,12 @@ impl Session {
 
     pub(super) fn part_head(&self, own: StoreHead) -> Option<PartHead> {
         self.part_id().map(|selection| PartHead { selection, entries: own.entries })
+    }
+
+    /// What the peer last said, of whichever part.
+    #[must_use]
+    pub fn heard(&self) -> Option<Head> {
+        self.heard
     }
 
     /// What the peer last said of its copy, if it is of the part that is compared: else one

@@ -40,7 +40,7 @@ impl Company {
 fn laptop_and_phone() -> (Company, SpaceId) {
     let mut company = Company::new(2);
     let space = company.space(0);
-    ["cake", "bread", "soup"].map(|name| company.write(0, space, name));
+    ["cake", "bread", "soup"].into_iter().for_each(|name| company.write(0, space, name));
     let ticket = company.ticket(0, Some(space));
     company.accept(1, ticket).expect("joins the space");
     (company, space)
@@ -58,7 +58,7 @@ fn a_phone_keeps_one_document_and_the_rest_follows_when_it_keeps_more() {
     company.assert_in_sync(space);
     assert_eq!(company.status(0, space).partial_peers, 1);
 
-    ["cake", "rice", "beans"].map(|name| company.write(0, space, name));
+    ["cake", "rice", "beans"].into_iter().for_each(|name| company.write(0, space, name));
     assert!(company.has(1, space, "cake") && !company.has(1, space, "rice"));
     company.assert_in_sync(space);
 
@@ -105,7 +105,7 @@ fn what_is_written_here_goes_out_and_is_kept() {
 fn whoever_keeps_a_part_makes_nothing_safe() {
     let mut company = Company::new(3);
     let space = company.space(0);
-    ["cake", "bread"].map(|name| company.write(0, space, name));
+    ["cake", "bread"].into_iter().for_each(|name| company.write(0, space, name));
     for guest in [1, 2] {
         let ticket = company.ticket(0, Some(space));
         company.accept(guest, ticket).expect("joins the space");
