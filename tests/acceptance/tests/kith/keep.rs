@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use acceptance::{Home, list, number};
+use acceptance::{Home, list, number, until};
 use serde_json::{Value, json};
 
 /// Paths of the documents that a node lists.
@@ -29,6 +29,7 @@ async fn a_phone_gets_what_it_chose_and_later_the_rest() {
     ada.new_space("album").await;
     let ticket = ada.ticket(&["--space", "album", "--role", "writer"]).await;
     phone.pair(&ticket).json().await;
+    phone.sync().await;
 
     let keep = ["space", "keep", "album", "--doc", "cake.md", "--doc", "soup.md"];
     let kept = phone.kith(&keep).json().await;
@@ -43,10 +44,12 @@ async fn a_phone_gets_what_it_chose_and_later_the_rest() {
     phone.sync().await;
     assert_eq!(paths(&phone).await, ["cake.md", "soup.md"]);
     assert_eq!(number(&space(&phone).await["part"], "here"), 2);
-    assert_eq!(
-        (&space(&phone).await["state"], &space(&ada).await["state"]),
-        (&json!("synced"), &json!("synced"))
-    );
+    for home in [&phone, &ada] {
+        until("both have confirmed it", async || {
+            (space(home).await["state"] == "synced").then_some(())
+        })
+        .await;
+    }
     assert_eq!(number(&space(&ada).await, "partial_peers"), 1);
     let findings = phone.kith(&["doctor"]).json().await;
     assert_eq!(list(&findings, "causes"), [] as [Value; 0], "{findings}");
