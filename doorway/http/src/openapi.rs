@@ -17,8 +17,8 @@ use utoipa::{
 use crate::{
     access::Audience,
     api::{
-        blobs, conflicts, devices, doctor, documents, doorway, events, folder, keys, log, node,
-        packs, pairing, past, people, search, spaces, transfer, visit,
+        blobs, conflicts, devices, doctor, documents, doorway, events, folder, keep, keys, log,
+        node, packs, pairing, past, people, search, spaces, transfer, visit,
     },
     pages,
     problem::SentProblem,
@@ -67,6 +67,7 @@ use crate::{
         spaces::grant,
         spaces::revoke,
         spaces::leave,
+        keep::choose,
         people::relations,
         people::relate,
         people::part,

@@ -20,8 +20,8 @@ use crate::{
         Guard,
     },
     api::{
-        blobs, conflicts, devices, doctor, documents, doorway, events, folder, keys, log, node,
-        packs, pairing, past, people, search, spaces, transfer, visit,
+        blobs, conflicts, devices, doctor, documents, doorway, events, folder, keep, keys, log,
+        node, packs, pairing, past, people, search, spaces, transfer, visit,
     },
     audit::{self, Watch},
     config::{Access, App, DoorwayConfig},
@@ -117,6 +117,7 @@ fn of_spaces() -> Vec<Route> {
         route(POST,   "/api/v1/spaces/{space}/members",         Programs, spaces::grant),
         route(DELETE, "/api/v1/spaces/{space}",                 Programs, spaces::leave),
         route(DELETE, "/api/v1/spaces/{space}/members/{agent}", Programs, spaces::revoke),
+        route(PUT,    "/api/v1/spaces/{space}/keep",            Programs, keep::choose),
         route(GET,    "/api/v1/spaces/{space}/docs",            Programs, documents::list),
         route(POST,   "/api/v1/spaces/{space}/docs",            Programs, documents::create),
         route(GET,    "/api/v1/spaces/{space}/docs/{doc}",      Programs, documents::read),

@@ -15,6 +15,7 @@ pub mod doorway;
 pub mod failure;
 mod farewell;
 mod journal;
+mod keep;
 pub mod mend;
 mod node;
 pub mod pack;

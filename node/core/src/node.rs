@@ -369,6 +369,7 @@ impl Node {
             let epoch = StoreEpoch(random_bytes(self.entropy.as_mut()));
             let store = self.storage.open(space, epoch)?;
             self.sync.open_space(space, store)?;
+            self.recall_kept(space)?;
         }
         let mut has_new_keys = false;
         for (epoch, _, keys) in self.trust.keyring().epochs(space) {

@@ -253,7 +253,8 @@ impl Node {
         let mut held = BTreeMap::new();
         for space in self.trust.spaces().collect::<Vec<_>>() {
             let bytes = self.sync.stored_bytes(space);
-            if bytes > 0 {
+            // Who keeps a part is nobody to ask for the space.
+            if bytes > 0 && self.sync.kept(space).is_none() {
                 held.insert(space, bytes);
             }
         }

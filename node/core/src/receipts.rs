@@ -5,7 +5,8 @@
 //! its own store that set goes.
 //!
 //! Invariant: an entry counts as safe only if two devices signed that they hold it, which are
-//! not lost together, and both may still hold the space.
+//! not lost together, and both may still hold the space. Who keeps a part of a space signs
+//! for nobody who keeps more.
 //! Non-goals: files; finding out who lies. A receipt is a word, not a proof of possession.
 
 use std::{
@@ -52,7 +53,7 @@ impl Durability {
 /// A receipt, and what it stands for here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Held {
-    /// Which copy of ours.
+    /// Which copy of ours, or which part of it.
     epoch: StoreEpoch,
     /// Everything up to this place of it.
     place: u64,
@@ -84,13 +85,12 @@ impl Node {
         }
         self.receipts.due = None;
         for (space, peer) in std::mem::take(&mut self.receipts.owed) {
-            let own = self.sync.head(space);
-            // Whoever wrote meanwhile is owed one for the new state, once both have it.
-            let is_equal = self.sync.equal_at(space, peer).zip(own);
-            if let Some((then, own)) = is_equal
-                && then.digest == own.digest
-            {
-                let receipt = Receipt::sign(self.trust.signer(), space, own.digest, now.wall);
+            // Whoever wrote meanwhile is owed one for the new state, once both have it. Who
+            // keeps a part is told so of all that they keep, and tells nobody who keeps more.
+            let equal = self.sync.equal_at(space, peer);
+            if let Some(equal) = equal.filter(|it| it.is_still && it.is_all_of_theirs) {
+                let digest = equal.head.digest;
+                let receipt = Receipt::sign(self.trust.signer(), space, digest, now.wall);
                 self.sync.send_receipt(peer, receipt);
             }
         }
@@ -99,9 +99,12 @@ impl Node {
     /// A peer sent a receipt.
     pub(crate) fn take_receipt(&mut self, now: Now, peer: DeviceId, receipt: &Receipt) {
         let Receipt { space, digest, at, signature } = *receipt;
-        // Of a state that we left behind we do not know the place any more.
-        let known = self.sync.equal_at(space, peer).filter(|head| head.digest == digest);
-        let Some(head) = known else { return };
+        // Of a state that we left behind we do not know the place any more, and a part of what
+        // we keep has none.
+        let equal = self.sync.equal_at(space, peer).filter(|it| it.is_all_of_ours);
+        let Some(head) = equal.map(|it| it.head).filter(|head| head.digest == digest) else {
+            return;
+        };
         if let Err(error) = receipt.verify(peer) {
             tracing::warn!(%peer, %space, %error, "bad receipt");
             return;
@@ -133,9 +136,11 @@ impl Node {
     /// Up to which place of our store a device has signed for the entries of a space.
     pub(crate) fn signed_up_to(&self, space: SpaceId, device: DeviceId) -> u64 {
         let held = self.receipts.held.get(&space).and_then(|held| held.get(&device));
-        let own = self.sync.head(space);
+        let own = self.sync.kept_head(space).zip(self.sync.head(space));
         let fits = |held: &&Held| {
-            own.is_some_and(|own| held.epoch == own.epoch && held.place <= own.arrivals)
+            own.is_some_and(|(kept, whole)| {
+                held.epoch == kept.epoch && held.place <= whole.arrivals
+            })
         };
         held.filter(fits).map_or(0, |held| held.place)
     }
@@ -167,7 +172,8 @@ impl Node {
         document: DocumentId,
     ) -> Result<Durability, EngineError> {
         let upto = self.safe_up_to(space);
-        let is_safe = upto > 0 && !self.sync.has_newer(space, document, upto)?;
+        let is_kept = upto > 0 && self.sync.keeps(space, document);
+        let is_safe = is_kept && !self.sync.has_newer(space, document, upto)?;
         Ok(if is_safe { Durability::Safe } else { Durability::Local })
     }
 }

@@ -1,6 +1,7 @@
 //! What people and programs ask of a node, and what it answers.
 
 mod people;
+mod spaces;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub use self::people::{
     ClusterDevice, ClusterInfo, DescriptionChange, DeviceInfo, MemberInfo, PeerInfo, RelationInfo,
     VouchInfo, WhyInfo,
 };
+pub use self::spaces::{KeptBy, PartInfo, Rule, SpaceInfo, SpaceStatus};
 pub use crate::conflicts::{
     Author, ConflictInfo, ConflictPage, ConflictRequest, ConflictResponse, ConflictTally,
     ConflictsOf, Keep, KeepAll, LeftOpen, SettleReport, SideInfo,
@@ -111,6 +113,14 @@ pub enum Request {
         space: SpaceId,
         /// Whom.
         party: Party,
+    },
+    /// Keeps some documents of a space, and what is written here; or everything again. What
+    /// is here stays. → [`Response::Space`]
+    Keep {
+        /// The space.
+        space: SpaceId,
+        /// What to keep; `None` is everything.
+        part: Option<KeptBy>,
     },
     /// An agent, by id, by a device's id or by name. → [`Response::Agent`]
     FindAgent {
@@ -345,7 +355,7 @@ pub enum Response {
     },
     /// To [`Request::Pairings`].
     Pairings(Vec<Pairing>),
-    /// To [`Request::FoundSpace`] and [`Request::FindSpace`].
+    /// To [`Request::FoundSpace`], [`Request::FindSpace`] and [`Request::Keep`].
     Space(SpaceInfo),
     /// To [`Request::Spaces`].
     Spaces(Vec<SpaceInfo>),
@@ -432,45 +442,6 @@ pub struct Status {
     pub compaction: CompactionCounts,
     /// What was deleted of what bundles stand for, since the node started.
     pub collection: CollectionCounts,
-}
-
-/// A space in a list.
-#[derive(Clone, Debug)]
-pub struct SpaceInfo {
-    /// Its id.
-    pub space: SpaceId,
-    /// Its name, if we hold its key.
-    pub name: String,
-    /// How far it may travel.
-    pub reach: Reach,
-    /// What we may do in it; `None` once we left or were removed: what was received
-    /// stays ours to read.
-    pub role: Option<Role>,
-    /// How many members it has.
-    pub members: usize,
-    /// Whether it is the person's own, for progress and notes.
-    pub is_home: bool,
-}
-
-/// A space with its numbers.
-#[derive(Clone, Debug)]
-pub struct SpaceStatus {
-    /// The space.
-    pub info: SpaceInfo,
-    /// Documents.
-    pub documents: u64,
-    /// Entries.
-    pub entries: u64,
-    /// Those of them that others hold, too, in two places at least.
-    pub safe_entries: u64,
-    /// Bytes of entries.
-    pub bytes: u64,
-    /// Blobs referred to.
-    pub blobs: usize,
-    /// Blobs of them that are not here.
-    pub blobs_missing: usize,
-    /// How it stands with the peers that share it.
-    pub state: SpaceState,
 }
 
 /// A document with its state.

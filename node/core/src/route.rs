@@ -71,6 +71,7 @@ impl Node {
             Output::Changed { space, documents } => {
                 self.effects.push_back(Effect::Changed { space, documents });
             }
+            Output::Chosen { space } => self.note_chosen(space),
             Output::Equal { peer, space } => self.owe_receipt(now, peer, space),
             Output::Receipt { peer, receipt } => self.take_receipt(now, peer, &receipt),
             Output::Referenced { space, blobs } => {
@@ -220,6 +221,7 @@ impl Node {
         self.pass_on(device, agent);
         self.tell_whereabouts(device, agent);
         self.log_store_error(|node| node.sync.share(device, &share.spaces));
+        self.sync.read_with(device, &self.read_by(agent, &share.spaces));
         self.route(now);
     }
 

@@ -69,6 +69,7 @@ impl Node {
             }
             Request::Grant { space, party, role } => self.grant(now, space, party, role),
             Request::Revoke { space, party } => self.revoke(now, space, party),
+            Request::Keep { space, part } => self.keep(space, part),
             Request::FindAgent { text } => self.find_agent(&text).map(Response::Agent),
             Request::Relations => Ok(Response::Relations(self.relations())),
             Request::Relate { agent, terms, lifetime } => self.relate(now, agent, terms, lifetime),
@@ -90,11 +91,9 @@ impl Node {
             Request::Members { space } => self.members(space),
             Request::Peers => Ok(Response::Peers(self.peers())),
             Request::ReadDocument { space, document } => self.read_document(space, document),
-            Request::FindDocument { space, text, includes_removed: false } => {
-                self.find_document(space, &text).map(Response::Found)
-            }
-            Request::FindDocument { space, text, includes_removed: true } => {
-                self.find_document_or_removed(space, &text).map(Response::Found)
+            Request::FindDocument { space, text, includes_removed } => {
+                let found = self.find_any_document(space, &text, includes_removed);
+                found.map(Response::Found)
             }
             Request::Documents { space } => self.documents(space),
             Request::Changes { space, since } => self.changes(space, since.as_deref()),
@@ -175,6 +174,7 @@ impl Node {
                 blobs: blobs.len(),
                 blobs_missing: blobs.iter().filter(|is_here| !**is_here).count(),
                 state: self.space_state(info.space),
+                partial_peers: self.partial_peers(info.space),
                 info,
             });
         }
@@ -235,6 +235,7 @@ impl Node {
             role: self.trust.role_in(space),
             members: facts.members.len(),
             is_home,
+            part: self.part_info(space),
         })
     }
 

@@ -5,7 +5,8 @@
 pub enum SpaceState {
     /// Nobody else has it.
     Local,
-    /// Every peer that shares it is connected and confirmed that it is equal.
+    /// Every peer that shares it is connected and confirmed that it is equal, in what both
+    /// keep of it.
     Synced,
     /// Something is under way.
     Syncing,
@@ -32,7 +33,7 @@ impl SpaceState {
 /// How it stands with a peer, over all shared spaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerSyncState {
-    /// Both confirmed that everything shared is equal.
+    /// Both confirmed that everything is equal that both share and keep.
     Synced,
     /// Something is under way.
     Syncing,

@@ -6,6 +6,7 @@ mod doc;
 mod doorway;
 mod log;
 mod questions;
+mod spaces;
 mod sync;
 mod token;
 
@@ -20,6 +21,7 @@ pub use self::{
     doorway::{Doorway, Keys},
     log::Log,
     questions::{Doctor, Search, Why},
+    spaces::{KeptPart, Space},
     sync::Sync,
     token::Token,
 };
@@ -223,55 +225,6 @@ pub struct Pair {
     /// Do not ask whether the codes are the same
     #[arg(long, short)]
     pub yes: bool,
-}
-
-/// `kith space`.
-#[derive(Debug, Subcommand)]
-pub enum Space {
-    /// Make a space
-    New {
-        /// Its name
-        name: String,
-        /// How far it may travel
-        #[arg(long, default_value = "private")]
-        reach: String,
-        /// New members do not read what was written before them
-        #[arg(long)]
-        closed_history: bool,
-    },
-    /// List the spaces that you are a member of
-    List,
-    /// Let somebody in, or change what they may do
-    Grant {
-        /// The space: name, id or the beginning of the id
-        space: String,
-        /// Whom: the agent's id (did:key:…), a node's id, or a name that only one has;
-        /// or another space, for all who may read it
-        agent: String,
-        /// What they may do: custodian, reader, writer or admin; custodian or reader
-        /// for another space
-        role: String,
-    },
-    /// Remove somebody, and change the space's keys
-    #[command(
-        after_help = "Examples:\n  kith space revoke album Bo\n\nWhat they received they keep. What anybody writes from now on they cannot read,\nand what they write from now on nobody shows."
-    )]
-    Revoke {
-        /// The space: name, id or the beginning of the id
-        space: String,
-        /// Whom: the agent's id (did:key:…), a node's id, or a name that only one has
-        agent: String,
-    },
-    /// Leave a space; what you have of it stays readable
-    Leave {
-        /// The space: name, id or the beginning of the id
-        space: String,
-    },
-    /// List who may do what
-    Members {
-        /// The space: name, id or the beginning of the id
-        space: String,
-    },
 }
 
 /// `kith relation`.

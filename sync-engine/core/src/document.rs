@@ -125,6 +125,8 @@ pub struct Summary {
     pub path: Option<String>,
     /// The `id` that its content carries.
     pub content_id: Option<String>,
+    /// When it was last changed, by the clock of whoever did, in whole seconds.
+    pub changed_at: Option<Timestamp>,
 }
 
 /// A loaded document.
@@ -258,7 +260,10 @@ impl Document {
 
     /// A line about it for a list.
     #[must_use]
-    pub fn summary(&self, document: DocumentId) -> Summary {
+    pub fn summary(&mut self, document: DocumentId) -> Summary {
+        let heads = self.auto.get_heads();
+        let mut time = |head| past::time(self.auto.get_change_meta_by_hash(head)?.timestamp);
+        let changed_at = heads.iter().filter_map(&mut time).max();
         let meta = self.meta();
         let root = |key: &str| match json::read_at(&self.auto, &ROOT, key.into(), DEPTH_MAX - 1) {
             Value::String(text) if !text.is_empty() => Some(text),
@@ -278,6 +283,7 @@ impl Document {
             content_id: root("id"),
             kind: meta.kind,
             path: meta.path,
+            changed_at,
         }
     }
 

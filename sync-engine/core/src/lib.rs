@@ -14,15 +14,17 @@ pub mod document;
 mod engine;
 pub mod entry;
 pub mod json;
+pub mod part;
 pub mod patch;
 pub mod receipt;
 pub mod reconcile;
+pub mod rule;
 pub mod sketch;
 pub mod store;
 pub mod text;
 
 pub use engine::{
-    Carried, Changes, Collected, Compacted, CopyFacts, DocumentTrouble, EngineError, Flushed,
-    FrameError, JobId, Output, PeerSync, RefusedEntries, SpaceCounts, SyncEngine, Writer,
-    conflict::DecisionError, content_document, path_document,
+    Carried, Changes, Collected, Compacted, CopyFacts, DocumentTrouble, EngineError, EqualPart,
+    Flushed, FrameError, JobId, KeptPart, Output, PeerSync, RefusedEntries, SpaceCounts,
+    SyncEngine, Writer, conflict::DecisionError, content_document, path_document,
 };

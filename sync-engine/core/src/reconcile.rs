@@ -10,29 +10,32 @@
 //! ids are compared page by page, each side for itself.
 //!
 //! Invariants: a cursor becomes durable together with the entries before it;
-//! "equal" is said only when both sides named the same digest.
+//! "equal" is said only when both sides named the same digest of what both keep.
 //! Non-goals: sockets, keys, who may.
 
 mod answer;
+mod filter;
+mod listing;
 mod message;
 mod push;
 mod sketching;
+mod view;
 
-use std::collections::VecDeque;
-
-use node_model::{DeviceId, EntryId, SpaceId};
+use node_model::{DeviceId, SpaceId};
 use serde_bytes::ByteBuf;
 
 use crate::store::{Cursor, EntryStore, StoreEpoch, StoreError, StoreHead};
 
-use message::GET_IDS_MAX;
+use filter::Filter;
+use listing::Listing;
 use push::Given;
 use sketching::{Finding, Sketching};
 
 pub use answer::{answer_find, answer_get, answer_list, answer_pull, answer_sketch};
 pub use message::{
-    HEADS_MAX, Head, Message, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_IDS_MAX, PROTOCOL,
+    HEADS_MAX, Head, Message, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_IDS_MAX, PROTOCOL, PartHead,
 };
+pub use view::View;
 
 /// Pages that may wait to be verified before the next one is asked for.
 const PAGES_UNVERIFIED_MAX: u32 = 4;
@@ -74,14 +77,6 @@ struct Pulling {
     is_done: bool,
 }
 
-#[derive(Debug, Default)]
-struct Listing {
-    upto: u64,
-    is_done: bool,
-    wanted: VecDeque<EntryId>,
-    asked: Vec<EntryId>,
-}
-
 /// Entries to verify and a cursor that becomes durable with them; the session
 /// waits for [`Session::on_delivered`].
 #[derive(Debug, PartialEq, Eq)]
@@ -115,7 +110,8 @@ pub struct Session {
     space: SpaceId,
     own: DeviceId,
     peer: DeviceId,
-    theirs: Option<Head>,
+    /// What the peer last said.
+    heard: Option<Head>,
     told: Option<Head>,
     step: Step,
     has_refused: bool,
@@ -134,6 +130,8 @@ pub struct Session {
     equal_at: Option<StoreHead>,
     /// What the peer has of our copy, while it keeps up.
     given: Option<Given>,
+    /// Which part of the space is compared.
+    filter: Filter,
 }
 
 impl Session {
@@ -144,7 +142,7 @@ impl Session {
             space,
             own,
             peer,
-            theirs: None,
+            heard: None,
             told: None,
             step: Step::Idle,
             has_refused: false,
@@ -155,6 +153,7 @@ impl Session {
             reached: 0,
             equal_at: None,
             given: None,
+            filter: Filter::default(),
         }
     }
 
@@ -165,19 +164,14 @@ impl Session {
     }
 
     /// Whether both say the same, and did not before.
-    pub(crate) fn note_if_equal(&mut self, own: StoreHead) -> bool {
+    pub(crate) fn note_if_equal(&mut self, whole: StoreHead) -> bool {
+        let own = self.own(whole);
         let is_new = self.equal_at.is_none_or(|before| before.digest != own.digest)
-            && self.state(own) == PeerState::Equal;
+            && self.state(whole) == PeerState::Equal;
         if is_new {
             self.equal_at = Some(own);
         }
         is_new
-    }
-
-    /// What the peer last said of its copy.
-    #[must_use]
-    pub fn theirs(&self) -> Option<Head> {
-        self.theirs
     }
 
     /// Whether we are pulling; the peer hears of our state when we are through.
@@ -204,13 +198,15 @@ impl Session {
         self.plan(store)
     }
 
-    /// How the two copies compare, as far as both sides said.
+    /// How the two copies compare, as far as both sides said. `whole` is the head of our
+    /// store.
     #[must_use]
-    pub fn state(&self, own: StoreHead) -> PeerState {
+    pub fn state(&self, whole: StoreHead) -> PeerState {
+        let own = self.own(whole);
         if self.is_denied {
             return PeerState::Denied;
         }
-        match (&self.step, self.theirs) {
+        match (&self.step, self.theirs()) {
             (
                 Step::Pull(_)
                 | Step::List(_)
@@ -237,15 +233,11 @@ impl Session {
     /// # Errors
     /// [`StoreError`].
     pub fn announce(&mut self, store: &dyn EntryStore) -> Result<Option<Head>, StoreError> {
-        let own = store.head();
+        let own = self.own(store.head());
         let seen = store.cursor(self.peer)?.map(|cursor| (cursor.epoch, cursor.after));
-        let head = Head {
-            space: self.space,
-            store: own.epoch,
-            arrivals: own.arrivals,
-            digest: own.digest,
-            seen,
-        };
+        let (space, part) = (self.space, self.part_head(own));
+        let StoreHead { epoch, arrivals, digest, .. } = own;
+        let head = Head { space, store: epoch, arrivals, digest, seen, part };
         if self.told == Some(head) {
             return Ok(None);
         }
@@ -258,13 +250,14 @@ impl Session {
     /// # Errors
     /// [`StoreError`].
     pub fn on_head(&mut self, head: Head, store: &dyn EntryStore) -> Result<Todo, StoreError> {
-        self.theirs = Some(head);
+        self.heard = Some(head);
         self.is_denied = false;
-        self.note_given(head, store.head());
+        let own = self.own(store.head());
+        self.note_given(own);
         match self.step {
             Step::Idle => self.plan(store),
             // What they wanted to find is here already.
-            Step::Await if head.digest == store.head().digest => {
+            Step::Await if self.theirs().is_some_and(|it| it.digest == own.digest) => {
                 self.step = Step::Idle;
                 self.plan(store)
             }
@@ -279,8 +272,8 @@ impl Session {
     }
 
     fn plan(&mut self, store: &dyn EntryStore) -> Result<Todo, StoreError> {
-        let own = store.head();
-        let Some(theirs) = self.theirs else {
+        let own = self.own(store.head());
+        let Some(theirs) = self.theirs() else {
             return Ok(Todo::default());
         };
         if theirs.digest == own.digest {
@@ -302,8 +295,8 @@ impl Session {
             }
             // Everything of theirs is here; they pull what they lack.
             Some(_) => return Ok(Todo::default()),
-            None if theirs.arrivals == 0 => return Ok(Todo::default()),
-            None if own.arrivals == 0 => self.begin_pull(0),
+            None if theirs.is_empty() => return Ok(Todo::default()),
+            None if self.is_empty(own) => self.begin_pull(0),
             None => self.compare(theirs, own, store)?,
         };
         Ok(Todo::ask(message))
@@ -313,7 +306,7 @@ impl Session {
     /// a cursor saves the comparison of all ids when they differ next.
     fn note_equal(&mut self, theirs: Head, store: &dyn EntryStore) -> Result<Todo, StoreError> {
         let known = store.cursor(self.peer)?.is_some_and(|cursor| cursor.epoch == theirs.store);
-        if known || theirs.arrivals == 0 {
+        if known || theirs.is_empty() {
             return Ok(Todo::default());
         }
         self.step = Step::Finish;
@@ -325,7 +318,7 @@ impl Session {
     /// Both have read each other to the end, and still differ.
     fn cursors_lie(&self, theirs: Head, own: StoreHead) -> bool {
         // Nobody reads an empty copy, so nobody says to have seen it.
-        (own.arrivals == 0 || theirs.seen == Some((own.epoch, own.arrivals)))
+        (self.is_empty(own) || theirs.seen == Some((own.epoch, own.arrivals)))
             && self.listed_at != Some((own.arrivals, theirs.arrivals))
     }
 
@@ -333,13 +326,6 @@ impl Session {
         let pulling = Pulling { next: after, is_asked: true, unverified: 0, is_done: false };
         self.step = Step::Pull(pulling);
         Message::Pull { space: self.space, after }
-    }
-
-    fn begin_list(&mut self) -> Message {
-        self.has_refused = false;
-        self.compares_all = false;
-        self.step = Step::List(Listing::default());
-        Message::List { space: self.space, after: 0 }
     }
 
     /// A page arrived: entries to verify, and what to ask for meanwhile. A page
@@ -378,39 +364,10 @@ impl Session {
         Ok(Todo { ask, deliver, ..Todo::default() })
     }
 
-    /// Ids arrived: asks for the missing ones, or for more ids.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn on_ids(
-        &mut self,
-        after: u64,
-        (upto, more): (u64, bool),
-        ids: &[u8],
-        store: &dyn EntryStore,
-    ) -> Result<Todo, StoreError> {
-        let Step::List(listing) = &mut self.step else {
-            return Ok(Todo::default());
-        };
-        let is_busy = !listing.wanted.is_empty() || !listing.asked.is_empty();
-        if listing.is_done || is_busy || after != listing.upto {
-            return Ok(Todo::default());
-        }
-        listing.is_done = !more || upto <= listing.upto;
-        listing.upto = listing.upto.max(upto);
-        self.reached = self.reached.max(upto);
-        for id in ids.chunks_exact(32).filter_map(|id| id.try_into().ok()).map(EntryId) {
-            if !store.contains(id)? {
-                listing.wanted.push_back(id);
-            }
-        }
-        Ok(self.continue_list())
-    }
-
     /// Entries that we asked for by id arrived.
     pub fn on_entries(&mut self, entries: Vec<ByteBuf>) -> Todo {
         let asked = match &self.step {
-            Step::List(listing) => listing.asked.len(),
+            Step::List(listing) => listing.asked_count(),
             Step::Find(finding) => finding.asked_count(),
             Step::Idle | Step::Pull(_) | Step::Sketch(_) | Step::Await | Step::Finish => 0,
         };
@@ -418,8 +375,7 @@ impl Session {
             return Todo::default();
         }
         if let (Step::List(listing), true) = (&mut self.step, entries.is_empty()) {
-            // They are gone over there; asking again would not end.
-            listing.asked.clear();
+            listing.give_up_asked();
         }
         let entries = entries.into_iter().map(ByteBuf::into_vec).collect();
         let deliver = Some(Delivery { entries, cursor: None });
@@ -466,52 +422,23 @@ impl Session {
                 Ok(Todo::ask(Message::Pull { space: self.space, after: pulling.next }))
             }
             Step::List(listing) => {
-                let asked = std::mem::take(&mut listing.asked);
-                for id in asked.into_iter().rev() {
-                    // Left out for want of room, unless it was refused just now.
-                    if !refused && !store.contains(id)? {
-                        listing.wanted.push_front(id);
-                    }
-                }
+                listing.on_delivered(refused, store)?;
                 Ok(self.continue_list())
             }
         }
     }
 
-    fn continue_list(&mut self) -> Todo {
-        let Step::List(listing) = &mut self.step else {
-            return Todo::default();
-        };
-        if !listing.wanted.is_empty() {
-            let count = listing.wanted.len().min(GET_IDS_MAX);
-            listing.asked = listing.wanted.drain(..count).collect();
-            let ids = listing.asked.iter().flat_map(|id| id.0).collect::<Vec<u8>>();
-            return Todo::ask(Message::Get { space: self.space, ids: ByteBuf::from(ids) });
-        }
-        if !listing.is_done {
-            return Todo::ask(Message::List { space: self.space, after: listing.upto });
-        }
-        let after = listing.upto;
-        self.step = Step::Finish;
-        let cursor = self.theirs.map(|theirs| Cursor {
-            epoch: theirs.store,
-            after,
-            has_refused: self.has_refused,
-        });
-        Todo { deliver: Some(Delivery { entries: vec![], cursor }), ..Todo::default() }
-    }
-
-    /// The peer says that there is no such space for us.
-    pub fn on_denied(&mut self) {
+    fn stop(&mut self) {
         self.step = Step::Idle;
         self.is_denied = true;
-        // It did not take what we told; should it learn of the space, tell again.
         self.told = None;
     }
 
     /// Forgets what was told and what is under way, to start over.
     pub fn restart(&mut self) {
-        *self = Self::new(self.space, self.own, self.peer);
+        self.filter.start_over();
+        let filter = std::mem::take(&mut self.filter);
+        *self = Self { filter, ..Self::new(self.space, self.own, self.peer) };
     }
 }
 

@@ -153,6 +153,23 @@ pub trait EntryStore: Send {
     /// [`StoreError`].
     fn ids(&self, place: u64, count_max: usize) -> Result<Vec<(u64, EntryId)>, StoreError>;
 
+    /// Ids and documents after `place`, with their places.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn places(
+        &self,
+        place: u64,
+        count_max: usize,
+    ) -> Result<Vec<(u64, EntryId, DocumentId)>, StoreError> {
+        let page = self.arrivals(place, count_max, usize::MAX)?;
+        let named = page.into_iter().map(|arrival| {
+            let entry = stored(arrival.bytes)?;
+            Ok((arrival.place, entry.id(), entry.header().document))
+        });
+        named.collect()
+    }
+
     /// The sketch of all ids.
     ///
     /// # Errors
@@ -182,6 +199,19 @@ pub trait EntryStore: Send {
     /// # Errors
     /// [`StoreError`].
     fn document(&self, document: DocumentId) -> Result<Vec<Vec<u8>>, StoreError>;
+
+    /// Ids of a document's entries, with their places, in order of arrival.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn document_ids(&self, document: DocumentId) -> Result<Vec<(u64, EntryId)>, StoreError> {
+        let mut ids = Vec::new();
+        for bytes in self.document(document)? {
+            let id = stored(bytes)?.id();
+            ids.extend(self.find(ShortId::of(id))?.filter(|(_, found)| *found == id));
+        }
+        Ok(ids)
+    }
 
     /// The superseded entries of a document, by id.
     ///
@@ -256,6 +286,10 @@ pub trait EntryStore: Send {
 
     /// Bytes of all entries, superseded ones among them.
     fn stored_bytes(&self) -> u64;
+}
+
+fn stored(bytes: Vec<u8>) -> Result<VerifiedEntry, StoreError> {
+    VerifiedEntry::from_storage(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
 /// Notes an entry as its author's last one, if it is.

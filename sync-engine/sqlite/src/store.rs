@@ -218,6 +218,30 @@ impl EntryStore for SqliteStore {
         )
     }
 
+    fn places(
+        &self,
+        place: u64,
+        count_max: usize,
+    ) -> Result<Vec<(u64, EntryId, DocumentId)>, StoreError> {
+        let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
+        self.read(
+            "SELECT place, id, document FROM entries WHERE place > ?1 ORDER BY place LIMIT ?2",
+            (signed(place), count_max),
+            |row| {
+                let (place, id) = (row.get::<_, i64>(0)?.unsigned_abs(), EntryId(row.get(1)?));
+                Ok((place, id, DocumentId(row.get(2)?)))
+            },
+        )
+    }
+
+    fn document_ids(&self, document: DocumentId) -> Result<Vec<(u64, EntryId)>, StoreError> {
+        self.read(
+            "SELECT place, id FROM entries WHERE document = ?1 ORDER BY place",
+            [document.0],
+            |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), EntryId(row.get(1)?))),
+        )
+    }
+
     fn sketch(&self) -> Result<Sketch, StoreError> {
         if let Some(sketch) = self.sketch.borrow().as_ref() {
             return Ok(sketch.clone());

@@ -22,8 +22,9 @@ use sync_engine_core::{
         covers::{Covers, Run},
     },
     json::Pointer,
+    part::SelectionId,
     receipt::Receipt,
-    reconcile::{self, Head},
+    reconcile::{self, Head, PartHead},
     sketch::Sketch,
     store::StoreEpoch,
 };
@@ -179,41 +180,38 @@ pub(crate) fn pairing_messages() -> Vec<Vec<u8>> {
 
 pub(crate) fn sync_messages() -> Vec<Vec<u8>> {
     use reconcile::Message;
-    let store = StoreEpoch([1; 16]);
-    let head = Head { space: SPACE, store, arrivals: 7, digest: [2; 32], seen: Some((store, 300)) };
+    let (space, store) = (SPACE, StoreEpoch([1; 16]));
+    let (digest, seen) = ([2; 32], Some((store, 300)));
+    let head = Head { space, store, arrivals: 7, digest, seen, part: None };
+    let part = Some(PartHead { selection: SelectionId([3; 32]), entries: 5 });
     let entries: Vec<_> = entries().into_iter().take(2).map(ByteBuf::from).collect();
     let ids = ByteBuf::from([9; 96]);
     let messages = [
-        Message::Heads { protocol: 1, heads: vec![head, Head { seen: None, ..head }] },
-        Message::Pull { space: SPACE, after: 1 << 40 },
-        Message::Page {
-            space: SPACE,
-            store,
-            after: 8,
-            upto: 9,
-            more: true,
-            entries: entries.clone(),
-        },
-        Message::List { space: SPACE, after: 0 },
-        Message::Ids { space: SPACE, store, after: 2, upto: 3, more: false, ids: ids.clone() },
-        Message::Get { space: SPACE, ids },
-        Message::Entries { space: SPACE, entries },
+        Message::Heads { protocol: 1, heads: vec![head, Head { seen: None, part, ..head }] },
+        Message::Keep { space, documents: Some(ByteBuf::from([9; 16])) },
+        Message::Keep { space, documents: None },
+        Message::Pull { space, after: 1 << 40 },
+        Message::Page { space, store, after: 8, upto: 9, more: true, entries: entries.clone() },
+        Message::List { space, after: 0 },
+        Message::Ids { space, store, after: 2, upto: 3, more: false, ids: ids.clone() },
+        Message::Get { space, ids },
+        Message::Entries { space, entries },
         Message::Sketch {
-            space: SPACE,
+            space,
             counts: ByteBuf::from(sketch().counts().encode()),
             first: 0,
             length: 0,
         },
         Message::Symbols {
-            space: SPACE,
+            space,
             store,
             arrivals: 300,
             run: ByteBuf::from(sketch().run(0..40).encode()),
         },
-        Message::Lacking { space: SPACE, store, arrivals: 300, ids: ByteBuf::from([9; 96]) },
-        Message::Find { space: SPACE, ids: ByteBuf::from([9; 96]) },
+        Message::Lacking { space, store, arrivals: 300, ids: ByteBuf::from([9; 96]) },
+        Message::Find { space, ids: ByteBuf::from([9; 96]) },
         Message::Receipt(Receipt::sign(&wire::device(), SPACE, [5; 32], Timestamp(6))),
-        Message::Denied { space: SPACE },
+        Message::Denied { space },
     ];
     messages.iter().map(Message::encode).collect()
 }

@@ -81,6 +81,12 @@ fn message(message: Message) -> String {
             });
             format!("Heads ({})", heads.collect::<Vec<_>>().join("; "))
         }
+        Message::Keep { documents, .. } => match documents {
+            Some(ids) => format!("Keep {} documents", ids.len() / 16),
+            None => "Keep everything".to_owned(),
+        },
+        Message::Choose { rule, .. } => format!("Choose by {rule:?}"),
+        Message::Chosen { documents, .. } => format!("Chosen: {} documents", documents.len() / 16),
         Message::Pull { after, .. } => format!("Pull after {after}"),
         Message::Page { upto, more, entries, .. } => {
             format!("Page of {} up to {upto}, more: {more}", entries.len())

@@ -61,7 +61,7 @@ impl From<Finding> for CauseFound {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Causes {
     /// One for each space and peer, or document, that is not in sync; none means that
-    /// everybody has confirmed to hold the same.
+    /// everybody has confirmed to hold the same of what both keep.
     causes: Vec<CauseFound>,
     /// Whether these are all; an answer has at most 10,000.
     complete: bool,

@@ -8,6 +8,7 @@ pub(crate) mod documents;
 pub(crate) mod doorway;
 pub(crate) mod events;
 pub(crate) mod folder;
+pub(crate) mod keep;
 pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod node;

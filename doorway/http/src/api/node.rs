@@ -15,6 +15,7 @@ use super::{
     Answer, Done,
     devices::Place,
     folder::{KeptFolder, kept},
+    keep::Part,
     parse,
 };
 use crate::{
@@ -164,6 +165,10 @@ pub(crate) struct SpaceNumbers {
     bytes: u64,
     /// `local`, `synced`, `syncing`, `behind` or `offline`.
     state: &'static str,
+    /// What this node keeps of it; nothing where that is everything.
+    part: Option<Part>,
+    /// Connected peers that keep a part of it only.
+    partial_peers: usize,
 }
 
 impl From<SpaceStatus> for SpaceNumbers {
@@ -182,6 +187,8 @@ impl From<SpaceStatus> for SpaceNumbers {
             blobs_missing: status.blobs_missing,
             bytes: status.bytes,
             state: status.state.word(),
+            part: status.info.part.map(Part::from),
+            partial_peers: status.partial_peers,
         }
     }
 }

@@ -6,7 +6,7 @@ use node_core::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Answer, node::SpaceNumbers, parse};
+use super::{Answer, keep::Part, node::SpaceNumbers, parse};
 use crate::{
     ask,
     config::App,
@@ -25,6 +25,8 @@ pub(crate) struct Space {
     members: usize,
     /// Whether it is the person's own, for progress and notes.
     home: bool,
+    /// What this node keeps of it; nothing where that is everything.
+    part: Option<Part>,
 }
 
 impl From<SpaceInfo> for Space {
@@ -36,6 +38,7 @@ impl From<SpaceInfo> for Space {
             role: info.role.map(|role| role.word()),
             members: info.members,
             home: info.is_home,
+            part: info.part.map(Part::from),
         }
     }
 }

@@ -309,6 +309,7 @@ fn an_old_digest_is_no_confirmation() {
         arrivals: old.arrivals,
         digest: old.digest,
         seen: Some((old.epoch, old.arrivals + 1)),
+        part: None,
     };
     let message = Message::Heads { protocol: PROTOCOL, heads: vec![head] };
     let (device, frame) = (couple.company.devices[1], message.encode().into());

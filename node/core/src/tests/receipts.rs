@@ -1,3 +1,5 @@
+mod keep;
+
 use super::*;
 use crate::request::{DescriptionChange, DocumentView, Durability};
 

@@ -12,7 +12,7 @@ fn what_is_not_for_somebody_is_not_there_for_them() {
     let unknown = SpaceId([7; 32]);
     let questions = |space: SpaceId| {
         let (store, digest) = (StoreEpoch([1; 16]), [2; 32]);
-        let head = Head { space, store, arrivals: 3, digest, seen: None };
+        let head = Head { space, store, arrivals: 3, digest, seen: None, part: None };
         [
             Message::Heads { protocol: PROTOCOL, heads: vec![head] },
             Message::Pull { space, after: 0 },

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{Asking, folder, places};
+use super::{Asking, folder, places, space::part};
 use crate::{
     args::{Peer, Sync},
     client::escape,
@@ -48,8 +48,19 @@ fn space_row(space: &Value) -> Vec<String> {
         number(space, "entries").to_string(),
         number(space, "safe_entries").to_string(),
         bytes(number(space, "bytes")),
-        text(space, "state").to_owned(),
+        state(space),
     ]
+}
+
+/// How a space stands, and with how much of it.
+fn state(space: &Value) -> String {
+    let own = part(space).map(|part| format!(" ({part})")).unwrap_or_default();
+    let others = match number(space, "partial_peers") {
+        0 => String::new(),
+        1 => ", 1 peer keeps a part".to_owned(),
+        many => format!(", {many} peers keep a part"),
+    };
+    format!("{}{own}{others}", text(space, "state"))
 }
 
 fn peers_table(peers: &[Value]) -> String {

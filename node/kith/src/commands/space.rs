@@ -1,10 +1,12 @@
 //! `kith space`.
 
+use axum::http::Method;
+use node_model::Timestamp;
 use serde_json::{Value, json};
 
 use super::Asking;
 use crate::{
-    args::Space,
+    args::{KeptPart, Space},
     client::escape,
     error::CliError,
     show::{answer, list, number, table, text},
@@ -23,7 +25,7 @@ pub(super) async fn run(asking: &Asking<'_>, command: Space) -> Result<(), CliEr
             let spaces = asking.client.get("/api/v1/spaces").await?;
             answer(asking.is_json, &spaces, || {
                 let rows: Vec<_> = list(&spaces, "spaces").iter().map(row).collect();
-                table(&["NAME", "REACH", "ROLE", "MEMBERS", "SPACE"], &rows)
+                table(&["NAME", "REACH", "ROLE", "MEMBERS", "KEPT HERE", "SPACE"], &rows)
             });
         }
         Space::Grant { space, agent, role } => {
@@ -46,6 +48,7 @@ pub(super) async fn run(asking: &Asking<'_>, command: Space) -> Result<(), CliEr
                 format!("you left {space}; what you have of it stays readable")
             });
         }
+        Space::Keep { space, everything: _, chosen } => keep(asking, &space, chosen).await?,
         Space::Members { space } => {
             let path = format!("/api/v1/spaces/{}/members", escape(&space));
             let members = asking.client.get(&path).await?;
@@ -64,12 +67,45 @@ pub(super) async fn run(asking: &Asking<'_>, command: Space) -> Result<(), CliEr
     Ok(())
 }
 
+async fn keep(asking: &Asking<'_>, space: &str, chosen: KeptPart) -> Result<(), CliError> {
+    let KeptPart { doc, folder, kind, since, until } = chosen;
+    let mut body = json!({"types": kind, "folders": folder});
+    for (name, time) in [("since", since), ("until", until)] {
+        body[name] = time.map(Timestamp::rfc3339).into();
+    }
+    if !doc.is_empty() {
+        body["docs"] = doc.into();
+    }
+    let path = format!("/api/v1/spaces/{}/keep", escape(space));
+    let kept = asking.client.call(Method::PUT, &path, Some(body)).await?;
+    answer(asking.is_json, &kept, || {
+        let name = text(&kept, "name");
+        match part(&kept) {
+            Some(part) => format!("this device keeps {part} of {name}; what it had stays"),
+            None => format!("this device keeps all of {name}"),
+        }
+    });
+    Ok(())
+}
+
 fn row(space: &Value) -> Vec<String> {
     vec![
         text(space, "name").to_owned(),
         text(space, "reach").to_owned(),
         text(space, "role").to_owned(),
         number(space, "members").to_string(),
+        part(space).unwrap_or_else(|| "everything".to_owned()),
         text(space, "space").to_owned(),
     ]
+}
+
+/// What is kept of a space here, when it is not everything.
+pub(super) fn part(space: &Value) -> Option<String> {
+    let part = space.get("part").filter(|part| part.is_object())?;
+    let (documents, here) = (number(part, "documents"), number(part, "here"));
+    let what = if documents == 1 { "document" } else { "documents" };
+    let part_here = if here == documents { String::new() } else { format!(", {here} here") };
+    let is_unknown = part.get("answered").and_then(Value::as_bool) == Some(false);
+    let waiting = if is_unknown { ", nobody said yet which fit" } else { "" };
+    Some(format!("part: {documents} {what}{part_here}{waiting}"))
 }

@@ -239,7 +239,7 @@ fn in_order(changes: &[ChangeMetadata<'_>]) -> Vec<usize> {
     order
 }
 
-fn time(seconds: i64) -> Option<Timestamp> {
+pub(super) fn time(seconds: i64) -> Option<Timestamp> {
     let seconds = u64::try_from(seconds).ok().filter(|seconds| *seconds > 0)?;
     Some(Timestamp(seconds.saturating_mul(1_000)))
 }

@@ -72,7 +72,7 @@ fn every_json_value_reads_back_with_unknown_fields() {
         "negative": i64::MIN, "float": 1.5, "zero": 0.0, "list": [1, [], {}, [null, "x"]],
         "map": {"x_unknown": {"deep": [1, 2, 3]}, "a/b": 1, "~": 2}, "id": "note-1",
     });
-    let replica = filled(&value);
+    let mut replica = filled(&value);
     assert_eq!(replica.document.value(), value);
     let meta = replica.document.meta();
     assert_eq!((meta.kind.as_str(), meta.path.as_deref()), ("note", Some("a/b.json")));

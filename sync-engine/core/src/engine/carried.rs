@@ -186,6 +186,7 @@ mod tests {
             | Output::Equal { .. }
             | Output::Receipt { .. }
             | Output::Changed { .. }
+            | Output::Chosen { .. }
             | Output::Referenced { .. } => None,
         });
         let results = read_batch(verify.expect("it is asked for"));

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use node_model::{DeviceId, SpaceId, cbor::DecodeError};
 
-use super::{Delivered, Job, JobId, Output, PeerSync, SyncEngine, findings::Traffic};
+use super::{
+    Delivered, Job, JobId, Output, PeerSync, SyncEngine, findings::Traffic, keep::EqualPart,
+};
 use crate::{
-    entry::{EntryError, VerifiedEntry},
     receipt::Receipt,
-    reconcile::{self, HEADS_MAX, Message, PROTOCOL, Session, Todo},
-    store::{Batch, StoreError, StoreHead},
+    reconcile::{self, HEADS_MAX, Message, PROTOCOL, Session, Todo, View},
+    store::{Batch, StoreError},
 };
 
 /// Why a peer's frame was not taken. Nothing was stored.
@@ -40,13 +41,14 @@ impl SyncEngine {
             // So that it tells its state again, should the space be shared once more.
             self.send(peer, &Message::Denied { space });
         }
-        let own = self.device;
         let mut heads = Vec::new();
         for id in spaces.iter().take(HEADS_MAX) {
-            let Some(space) = self.spaces.get(id) else { continue };
-            let session =
-                self.sessions.entry((*id, peer)).or_insert_with(|| Session::new(*id, own, peer));
-            heads.extend(session.announce(space.store.as_ref())?);
+            self.begin(*id, peer)?;
+            if let (Some(session), Some(space)) =
+                (self.sessions.get_mut(&(*id, peer)), self.spaces.get(id))
+            {
+                heads.extend(session.announce(space.store.as_ref())?);
+            }
         }
         if !heads.is_empty() {
             self.send(peer, &Message::Heads { protocol: PROTOCOL, heads });
@@ -76,6 +78,7 @@ impl SyncEngine {
     pub fn disconnect(&mut self, peer: DeviceId) {
         self.sessions.retain(|(_, other), _| *other != peer);
         self.traffic.retain(|(_, other), _| *other != peer);
+        self.choosing.disconnect(peer);
     }
 
     /// Starts over with a peer, and compares all ids if `full`.
@@ -86,12 +89,12 @@ impl SyncEngine {
         let spaces: BTreeSet<SpaceId> = self.shared_with(peer).collect();
         for space in &spaces {
             if let Some(session) = self.sessions.get_mut(&(*space, peer)) {
-                let theirs = session.theirs();
+                let heard = session.heard();
                 session.restart();
                 if full {
                     session.compare_all();
                 }
-                if let (Some(head), Some(facts)) = (theirs, self.spaces.get(space)) {
+                if let (Some(head), Some(facts)) = (heard, self.spaces.get(space)) {
                     let todo = session.on_head(head, facts.store.as_ref())?;
                     self.take_on(*space, peer, todo);
                 }
@@ -139,18 +142,24 @@ impl SyncEngine {
                 }
                 Ok(())
             }
+            Message::Keep { space, documents } => {
+                let documents = documents.as_ref().map(|documents| documents.as_slice());
+                Ok(self.on_keep(peer, space, documents, may_hold)?)
+            }
+            Message::Choose { space, rule } => Ok(self.on_choose(peer, space, rule)?),
+            Message::Chosen { space, documents } => Ok(self.on_chosen(peer, space, &documents)?),
             Message::Pull { space, after } => {
                 if let Some(session) = self.sessions.get_mut(&(space, peer)) {
                     session.on_pull_asked();
                 }
-                self.answer(peer, space, may_hold, |store| {
-                    reconcile::answer_pull(space, after, peer, store)
+                self.answer(peer, space, may_hold, |view| {
+                    reconcile::answer_pull(space, after, peer, view)
                 })
             }
             Message::List { space, after } => {
                 let todo = self.sessions.get_mut(&(space, peer)).map(Session::on_list_asked);
-                self.answer(peer, space, may_hold, |store| {
-                    reconcile::answer_list(space, after, store)
+                self.answer(peer, space, may_hold, |view| {
+                    reconcile::answer_list(space, after, view)
                 })?;
                 self.take_on(space, peer, todo.unwrap_or_default());
                 Ok(())
@@ -158,16 +167,18 @@ impl SyncEngine {
             Message::Sketch { space, counts, first, length } => {
                 let session = self.sessions.get_mut(&(space, peer));
                 if session.is_none_or(Session::on_sketch_asked) {
-                    self.answer(peer, space, may_hold, |store| {
-                        reconcile::answer_sketch(space, &counts, (first, length), store)
+                    self.answer(peer, space, may_hold, |view| {
+                        reconcile::answer_sketch(space, &counts, (first, length), view)
                     })?;
                 }
                 Ok(())
             }
-            Message::Find { space, ids } => self
-                .answer(peer, space, may_hold, |store| reconcile::answer_find(space, &ids, store)),
-            Message::Get { space, ids } => self
-                .answer(peer, space, may_hold, |store| reconcile::answer_get(space, &ids, store)),
+            Message::Find { space, ids } => self.answer(peer, space, may_hold, |view| {
+                reconcile::answer_find(space, &ids, view.store())
+            }),
+            Message::Get { space, ids } => self.answer(peer, space, may_hold, |view| {
+                reconcile::answer_get(space, &ids, view.store())
+            }),
             Message::Receipt(receipt) => {
                 if self.sessions.contains_key(&(receipt.space, peer)) {
                     self.outputs.push_back(Output::Receipt { peer, receipt });
@@ -190,20 +201,37 @@ impl SyncEngine {
         may_hold: &dyn Fn(SpaceId) -> bool,
     ) -> Result<(), StoreError> {
         let id = head.space;
-        let (Some(space), true) = (self.spaces.get(&id), may_hold(id)) else {
+        if !self.spaces.contains_key(&id) || !may_hold(id) {
             self.send(peer, &Message::Denied { space: id });
             return Ok(());
-        };
-        let new = || Session::new(id, self.device, peer);
-        let session = self.sessions.entry((id, peer)).or_insert_with(new);
-        let todo = session.on_head(head, space.store.as_ref())?;
-        let told = session.announce(space.store.as_ref())?;
-        self.take_on(id, peer, todo);
-        if let Some(head) = told {
-            self.send(peer, &Message::Heads { protocol: PROTOCOL, heads: vec![head] });
+        }
+        self.begin(id, peer)?;
+        if let (Some(session), Some(space)) =
+            (self.sessions.get_mut(&(id, peer)), self.spaces.get(&id))
+        {
+            let todo = session.on_head(head, space.store.as_ref())?;
+            let told = session.announce(space.store.as_ref())?;
+            self.take_on(id, peer, todo);
+            self.send_head(peer, told);
         }
         self.tell_if_equal(id, peer);
         Ok(())
+    }
+
+    pub(super) fn announce_to(&mut self, space: SpaceId, peer: DeviceId) -> Result<(), StoreError> {
+        if let (Some(session), Some(facts)) =
+            (self.sessions.get_mut(&(space, peer)), self.spaces.get(&space))
+        {
+            let told = session.announce(facts.store.as_ref())?;
+            self.send_head(peer, told);
+        }
+        Ok(())
+    }
+
+    fn send_head(&mut self, peer: DeviceId, told: Option<reconcile::Head>) {
+        if let Some(head) = told {
+            self.send(peer, &Message::Heads { protocol: PROTOCOL, heads: vec![head] });
+        }
     }
 
     fn tell_if_equal(&mut self, space: SpaceId, peer: DeviceId) {
@@ -217,10 +245,17 @@ impl SyncEngine {
         }
     }
 
-    /// Our copy of a space when a connected peer and we last said that both are equal.
+    /// What of a space is compared with a connected peer, when both last said that it is
+    /// equal.
     #[must_use]
-    pub fn equal_at(&self, space: SpaceId, peer: DeviceId) -> Option<StoreHead> {
-        self.sessions.get(&(space, peer))?.equal_at()
+    pub fn equal_at(&self, space: SpaceId, peer: DeviceId) -> Option<EqualPart> {
+        let session = self.sessions.get(&(space, peer))?;
+        Some(EqualPart {
+            head: session.equal_at()?,
+            is_all_of_ours: session.is_all_of_ours(),
+            is_all_of_theirs: session.is_all_of_theirs(),
+            is_still: session.is_equal_still(self.spaces.get(&space)?.store.head()),
+        })
     }
 
     /// Tells a peer that we hold what we both have.
@@ -233,10 +268,14 @@ impl SyncEngine {
         peer: DeviceId,
         space: SpaceId,
         may_hold: &dyn Fn(SpaceId) -> bool,
-        answer: impl FnOnce(&dyn crate::store::EntryStore) -> Result<Message, StoreError>,
+        answer: impl FnOnce(View<'_>) -> Result<Message, StoreError>,
     ) -> Result<(), FrameError> {
+        let session = self.sessions.get(&(space, peer));
         let message = match self.spaces.get(&space) {
-            Some(facts) if may_hold(space) => answer(facts.store.as_ref())?,
+            Some(facts) if may_hold(space) => {
+                let store = facts.store.as_ref();
+                answer(session.map_or(View::whole(store), |session| session.view(store)))?
+            }
             Some(_) | None => Message::Denied { space },
         };
         self.send_entries(space, peer, &message);
@@ -281,10 +320,13 @@ impl SyncEngine {
             }
             Message::Entries { entries, .. } => session.on_entries(entries),
             Message::Denied { .. } => {
-                session.on_denied();
+                session.on_denied(facts.store.as_ref())?;
                 Todo::default()
             }
             Message::Heads { .. }
+            | Message::Keep { .. }
+            | Message::Choose { .. }
+            | Message::Chosen { .. }
             | Message::Pull { .. }
             | Message::List { .. }
             | Message::Sketch { .. }
@@ -296,7 +338,7 @@ impl SyncEngine {
         Ok(())
     }
 
-    fn take_on(&mut self, space: SpaceId, peer: DeviceId, todo: Todo) {
+    pub(super) fn take_on(&mut self, space: SpaceId, peer: DeviceId, todo: Todo) {
         for message in [todo.tell, todo.ask].into_iter().flatten() {
             self.send(peer, &message);
         }
@@ -313,66 +355,6 @@ impl SyncEngine {
         self.next_job += 1;
         self.jobs.insert(job, Job { peer, space, cursor: delivery.cursor, results: None });
         self.outputs.push_back(Output::Verify { job, entries: delivery.entries });
-    }
-
-    /// The verdicts on a batch. `may_write` is the trust plane's word on its
-    /// authors. Good entries are staged; bad ones are left out, each by itself.
-    pub fn on_verified(
-        &mut self,
-        job: JobId,
-        results: Vec<Result<VerifiedEntry, EntryError>>,
-        may_write: &mut dyn FnMut(&VerifiedEntry) -> bool,
-    ) {
-        let Some(answered) = self.jobs.get_mut(&job) else {
-            return;
-        };
-        let (peer, space) = (answered.peer, answered.space);
-        answered.results = Some(results);
-        // Workers answer in any order. A cursor must not become durable before
-        // the entries of the pages before it, so pages are taken in theirs.
-        while let Some((first, Job { results: Some(_), .. })) =
-            self.jobs.iter().find(|(_, job)| (job.peer, job.space) == (peer, space))
-        {
-            let first = *first;
-            if let Some(job) = self.jobs.remove(&first) {
-                self.stage(job, may_write);
-            }
-        }
-    }
-
-    fn stage(&mut self, job: Job, may_write: &mut dyn FnMut(&VerifiedEntry) -> bool) {
-        let Job { peer, space, cursor, results } = job;
-        let results = results.unwrap_or_default();
-        let count = results.len();
-        let mut entries = Vec::with_capacity(count);
-        for result in results {
-            match result {
-                Ok(entry) if entry.header().space != space => {
-                    tracing::warn!(%peer, %space, entry = %entry.id(), "entry of another space");
-                    self.note_refused(space, peer, "it belongs to another space".to_owned());
-                }
-                Ok(entry) if !may_write(&entry) => {
-                    let author = entry.header().author;
-                    tracing::info!(%peer, %space, entry = %entry.id(), %author, "may not write");
-                    self.note_refused(space, peer, format!("its author {author} may not write"));
-                }
-                Ok(entry) => entries.push(entry),
-                Err(error) => {
-                    tracing::warn!(%peer, %space, %error, "bad entry");
-                    self.note_refused(space, peer, error.to_string());
-                }
-            }
-        }
-        self.traffic(space, peer).pulled += entries.len() as u64;
-        let refused = entries.len() < count;
-        let session = self.sessions.get_mut(&(space, peer));
-        let has_refused = session.map_or(refused, |session| session.note_refused(refused));
-        let cursor = cursor.map(|cursor| crate::store::Cursor {
-            has_refused: cursor.has_refused || has_refused,
-            ..cursor
-        });
-        let batch = Batch { entries, source: Some(peer), cursor };
-        self.arrived.entry(space).or_default().push((batch, Delivered { peer, refused }));
     }
 
     pub(super) fn go_on(
@@ -417,7 +399,7 @@ impl SyncEngine {
         Ok(())
     }
 
-    fn send(&mut self, peer: DeviceId, message: &Message) {
+    pub(super) fn send(&mut self, peer: DeviceId, message: &Message) {
         self.outputs.push_back(Output::Send { peer, frame: message.encode() });
     }
 

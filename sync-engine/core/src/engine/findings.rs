@@ -130,13 +130,13 @@ impl SyncEngine {
     ) -> Result<BTreeMap<DeviceId, CopyFacts>, StoreError> {
         let Some(facts) = self.spaces.get(&space) else { return Ok(BTreeMap::new()) };
         // Its digest is hashed each time that it is asked for.
-        let own = facts.store.head();
+        let whole = facts.store.head();
         let mut copies = BTreeMap::new();
         for peer in peers {
             if let Some(session) = self.sessions.get(&(space, peer)) {
                 let traffic = self.traffic.get(&(space, peer));
                 let refused = traffic.map(|traffic| traffic.refused.clone()).unwrap_or_default();
-                let copy = copy_facts_of((peer, session), &*facts.store, own, refused)?;
+                let copy = copy_facts_of((peer, session), &*facts.store, whole, refused)?;
                 copies.insert(peer, copy);
             }
         }
@@ -174,10 +174,10 @@ impl SyncEngine {
 fn copy_facts_of(
     (peer, session): (DeviceId, &Session),
     store: &dyn EntryStore,
-    own: StoreHead,
+    whole: StoreHead,
     refused: RefusedEntries,
 ) -> Result<CopyFacts, StoreError> {
-    let (state, theirs) = (session.state(own), session.theirs());
+    let (own, state, theirs) = (session.own(whole), session.state(whole), session.theirs());
     if state == PeerState::Equal {
         return Ok(CopyFacts::equal());
     }

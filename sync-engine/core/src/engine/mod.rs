@@ -5,12 +5,16 @@
 
 mod bundling;
 mod carried;
+mod choosing;
 pub(crate) mod conflict;
+mod derived;
 mod edit;
 mod exchange;
 mod findings;
+mod keep;
 mod past;
 mod space;
+mod taking;
 #[cfg(test)]
 mod testing;
 mod views;
@@ -25,13 +29,15 @@ use serde_json::Value;
 
 pub use self::{
     carried::Carried,
+    derived::{content_document, path_document},
     exchange::FrameError,
     findings::{CopyFacts, DocumentTrouble, RefusedEntries},
+    keep::{EqualPart, KeptPart},
     space::{Collected, Compacted},
     views::Changes,
 };
 
-use self::{findings::Traffic, space::Space};
+use self::{choosing::Choosing, findings::Traffic, keep::Bundled, space::Space};
 use crate::{
     document::{Document, DocumentError, Meta, Summary, blobs_in},
     entry::{EntryError, EntryKind, VerifiedEntry},
@@ -121,6 +127,11 @@ pub enum Output {
         /// What it sent.
         receipt: Receipt,
     },
+    /// Peers said that more documents are chosen by the rule of a space.
+    Chosen {
+        /// The space.
+        space: SpaceId,
+    },
     /// Entries that refer to blobs became durable.
     Referenced {
         /// The space.
@@ -188,6 +199,7 @@ pub struct SyncEngine {
     jobs: BTreeMap<JobId, Job>,
     next_job: u64,
     arrived: BTreeMap<SpaceId, Vec<(Batch, Delivered)>>,
+    choosing: Choosing,
     outputs: VecDeque<Output>,
 }
 
@@ -205,6 +217,7 @@ impl SyncEngine {
             jobs: BTreeMap::new(),
             next_job: 0,
             arrived: BTreeMap::new(),
+            choosing: Choosing::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -274,6 +287,7 @@ impl SyncEngine {
     ) -> Result<(), EngineError> {
         let documents = self.space_mut(space)?.sort_out(counts, new_epoch)?;
         if !documents.is_empty() {
+            self.look_again(space).inspect_err(|_| self.end_sessions(space))?;
             self.outputs.push_back(Output::Changed { space, documents });
             self.announce(space)?;
         }
@@ -439,11 +453,17 @@ impl SyncEngine {
         if batches.is_empty() {
             return Ok(false);
         }
-        match space.append(&batches) {
-            Ok(new) => {
+        let has_parts = space.kept.is_some() || self.sessions.values().any(Session::has_part);
+        let before = if has_parts { space.bundled(&batches) } else { Ok(Bundled::new()) };
+        match before.and_then(|before| Ok((space.append(&batches)?, before))) {
+            Ok((new, before)) => {
                 let new: BTreeSet<EntryId> = new.into_iter().collect();
                 space.committed(&batches, &new);
                 self.tell(id, &batches, &new);
+                if has_parts && let Err(error) = self.note_change(id, &batches, &new, &before) {
+                    tracing::error!(space = %id, %error, "could not look at what arrived");
+                    self.end_sessions(id);
+                }
                 self.go_on(id, delivered)?;
                 self.announce(id)?;
                 Ok(true)
@@ -484,6 +504,7 @@ impl SyncEngine {
             self.outputs.push_back(Output::Referenced { space, blobs });
         }
         if !documents.is_empty() {
+            self.tell_chosen(space, &documents);
             self.outputs.push_back(Output::Changed { space, documents });
         }
     }
@@ -491,24 +512,4 @@ impl SyncEngine {
     fn space_mut(&mut self, space: SpaceId) -> Result<&mut Space, EngineError> {
         self.spaces.get_mut(&space).ok_or(EngineError::NoSuchSpace)
     }
-}
-
-/// The document for a content item with this `id`, the same on every node.
-#[must_use]
-pub fn content_document(space: SpaceId, content_id: &str) -> DocumentId {
-    derived_document("kith 2026-11 document of a content id", space, content_id)
-}
-
-/// The document for an imported file at this path.
-#[must_use]
-pub fn path_document(space: SpaceId, path: &str) -> DocumentId {
-    derived_document("kith 2026-11 document of a path", space, path)
-}
-
-fn derived_document(context: &str, space: SpaceId, name: &str) -> DocumentId {
-    let mut hasher = blake3::Hasher::new_derive_key(context);
-    hasher.update(&space.0).update(name.as_bytes());
-    let mut id = [0; 16];
-    hasher.finalize_xof().fill(&mut id);
-    DocumentId(id)
 }

@@ -3,6 +3,7 @@
 mod collect;
 mod compact;
 mod counters;
+mod index;
 mod loaded;
 mod sort;
 
@@ -22,6 +23,7 @@ use crate::{
         Draft, EntryError, EntryKind, VerifiedEntry,
         covers::{Covers, Run},
     },
+    part::Part,
     store::{Batch, EntryStore, StoreError, Tip},
 };
 
@@ -33,10 +35,12 @@ pub(super) struct Mark {
 }
 
 pub(super) struct Space {
-    id: SpaceId,
+    pub(super) id: SpaceId,
     device: DeviceId,
     run: [u8; 16],
     pub(super) store: Box<dyn EntryStore>,
+    /// What is kept, when it is not everything.
+    pub(super) kept: Option<Part>,
     /// Two members may have made an epoch of the same number.
     keys: BTreeMap<Epoch, Vec<SealKey>>,
     writing: Option<(Epoch, SealKey)>,
@@ -65,6 +69,7 @@ impl Space {
             device,
             run,
             store,
+            kept: None,
             keys: BTreeMap::new(),
             writing: None,
             loaded: Loaded::default(),
@@ -360,30 +365,6 @@ impl Space {
         }
         self.tip = self.store.tip(self.device)?;
         Ok(())
-    }
-
-    /// All documents that are not removed, by id.
-    pub(super) fn index(&mut self) -> Result<&BTreeMap<DocumentId, Summary>, EngineError> {
-        let stale = match &self.index {
-            Some(_) => std::mem::take(&mut self.stale).into_iter().collect(),
-            None => {
-                self.stale.clear();
-                self.health.forget_documents();
-                self.store.documents()?
-            }
-        };
-        let mut index = self.index.take().unwrap_or_default();
-        for id in stale {
-            let brought = if self.loaded.get(id).is_none() { self.load(id)? } else { None };
-            let document = self.loaded.get(id).or(brought.as_ref());
-            self.health.look_at(id, document);
-            let shown = document.filter(|document| !document.is_removed());
-            match shown.map(|document| document.summary(id)) {
-                Some(summary) => index.insert(id, summary),
-                None => index.remove(&id),
-            };
-        }
-        Ok(self.index.insert(index))
     }
 }
 

@@ -122,17 +122,18 @@ impl SyncEngine {
 }
 
 impl SyncEngine {
-    /// How many entries of a space arrived up to a place and are in its set.
+    /// How many entries of what is kept of a space arrived up to a place and are in its set.
     ///
     /// # Errors
     /// [`EngineError`].
     pub fn entries_up_to(&self, space: SpaceId, place: u64) -> Result<u64, EngineError> {
-        let store = &self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?.store;
-        let head = store.head();
+        let facts = self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?;
+        let head = facts.kept_head();
         if place == 0 || place >= head.arrivals {
             return Ok(if place == 0 { 0 } else { head.entries });
         }
-        let after = store.ids(place, usize::MAX)?.len() as u64;
+        let after = facts.store.places(place, usize::MAX)?.into_iter();
+        let after = after.filter(|(.., document)| facts.keeps(*document)).count() as u64;
         Ok(head.entries.saturating_sub(after))
     }
 

@@ -3,7 +3,10 @@
 use node_model::{DeviceId, EntryId, SpaceId};
 use serde_bytes::ByteBuf;
 
-use super::message::{Message, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_IDS_MAX};
+use super::{
+    View,
+    message::{Message, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX},
+};
 use crate::{
     sketch::{Counts, KEPT_SYMBOLS, ShortId, symbols_for},
     store::{EntryStore, StoreError},
@@ -17,16 +20,14 @@ pub fn answer_pull(
     space: SpaceId,
     after: u64,
     asker: DeviceId,
-    store: &dyn EntryStore,
+    view: View<'_>,
 ) -> Result<Message, StoreError> {
-    let head = store.head();
+    let head = view.head();
     #[cfg_attr(
         not(feature = "planted-bugs"),
         expect(unused_mut, reason = "changed by a planted bug")
     )]
-    let mut page = store.arrivals(after, PAGE_ENTRIES_MAX, PAGE_BYTES_MAX)?;
-    // Nothing more: what was at the places up to the head is superseded.
-    let upto = page.last().map_or(head.arrivals, |last| last.place);
+    let (mut page, upto) = view.page(after, (PAGE_ENTRIES_MAX, PAGE_BYTES_MAX))?;
     #[cfg(feature = "planted-bugs")]
     if node_model::planted::active(node_model::planted::Bug::LostLastFrame) {
         page.pop();
@@ -44,20 +45,16 @@ pub fn answer_pull(
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn answer_list(
-    space: SpaceId,
-    after: u64,
-    store: &dyn EntryStore,
-) -> Result<Message, StoreError> {
-    let head = store.head();
-    let page = store.ids(after, PAGE_IDS_MAX)?;
-    let upto = page.last().map_or(head.arrivals, |(place, _)| *place);
+pub fn answer_list(space: SpaceId, after: u64, view: View<'_>) -> Result<Message, StoreError> {
+    let head = view.head();
+    let (page, upto) = view.ids(after)?;
     let ids = page.iter().flat_map(|(_, id)| id.0).collect::<Vec<u8>>();
     let more = upto < head.arrivals;
     Ok(Message::Ids { space, store: head.epoch, after, upto, more, ids: ByteBuf::from(ids) })
 }
 
-/// Answers a request for entries by id, with as many as fit.
+/// Answers a request for entries by id, with as many as fit: of the whole store, for
+/// whoever may have the space may have all of it.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -98,9 +95,9 @@ pub fn answer_sketch(
     space: SpaceId,
     counts: &[u8],
     (first, length): (u32, u32),
-    store: &dyn EntryStore,
+    view: View<'_>,
 ) -> Result<Message, StoreError> {
-    let (head, sketch) = (store.head(), store.sketch()?);
+    let (head, sketch) = (view.head(), view.sketch()?);
     let first = usize::try_from(first).unwrap_or(KEPT_SYMBOLS);
     let length = if counts.is_empty() {
         usize::try_from(length).unwrap_or(KEPT_SYMBOLS)

@@ -8,10 +8,16 @@ use node_model::{
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::{receipt::Receipt, sketch::SYMBOLS_MAX, store::StoreEpoch};
+use crate::{
+    part::{SelectionId, is_selection},
+    receipt::Receipt,
+    rule::Rule,
+    sketch::SYMBOLS_MAX,
+    store::StoreEpoch,
+};
 
 /// Version of the messages below; frames with another one are refused.
-pub const PROTOCOL: u16 = 3;
+pub const PROTOCOL: u16 = 4;
 
 /// Most entries in a page.
 pub const PAGE_ENTRIES_MAX: usize = 1_000;
@@ -46,6 +52,26 @@ pub struct Head {
     pub digest: [u8; 32],
     /// How far it has read the receiver's copy.
     pub seen: Option<(StoreEpoch, u64)>,
+    /// Of which part of the space this is; `None` is all of it. `store`, `arrivals`,
+    /// `digest` and `seen` are of this part.
+    pub part: Option<PartHead>,
+}
+
+impl Head {
+    /// Whether there is nothing to read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.arrivals == 0 || self.part.is_some_and(|part| part.entries == 0)
+    }
+}
+
+/// A part of a space, as a head names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartHead {
+    /// The documents that both sides keep.
+    pub selection: SelectionId,
+    /// How many entries it has.
+    pub entries: u64,
 }
 
 /// What two sides say to each other.
@@ -58,6 +84,27 @@ pub enum Message {
         /// One for each space.
         #[serde(deserialize_with = "cbor::at_most::<HEADS_MAX, _, _>")]
         heads: Vec<Head>,
+    },
+    /// What the sender keeps of a space, when it is not everything or was not.
+    Keep {
+        /// The space.
+        space: SpaceId,
+        /// Document ids in ascending order, 16 bytes each; `None` is everything.
+        documents: Option<ByteBuf>,
+    },
+    /// By which rule the sender chooses what it keeps; only to who may read.
+    Choose {
+        /// The space.
+        space: SpaceId,
+        /// The rule; `None` is none any more.
+        rule: Option<Rule>,
+    },
+    /// Documents that the receiver's rule chooses, of those that the sender has.
+    Chosen {
+        /// The space.
+        space: SpaceId,
+        /// As in `Keep`.
+        documents: ByteBuf,
     },
     /// Asks for entries by arrival.
     Pull {
@@ -198,6 +245,11 @@ impl Message {
             Self::Lacking { ids, .. } => {
                 ids.len().is_multiple_of(16) && ids.len() <= SYMBOLS_MAX * 16
             }
+            Self::Keep { documents, .. } => {
+                documents.as_ref().is_none_or(|documents| is_selection(documents))
+            }
+            Self::Choose { rule, .. } => rule.as_ref().is_none_or(Rule::is_within_bounds),
+            Self::Chosen { documents, .. } => is_selection(documents),
             Self::Sketch { .. } | Self::Symbols { .. } => true,
             Self::Heads { .. }
             | Self::Pull { .. }

@@ -10,7 +10,7 @@
 
 use serde_bytes::ByteBuf;
 
-use super::{Head, Message, Pulling, Session, Step};
+use super::{Message, Pulling, Session, Step};
 use crate::store::{EntryStore, StoreEpoch, StoreError, StoreHead};
 
 /// Most entries in a page that was not asked for: what a person or program writes at a
@@ -34,9 +34,11 @@ pub(super) struct Given {
 }
 
 impl Session {
-    /// The peer told its state, and with it how far it has read our copy.
-    pub(super) fn note_given(&mut self, theirs: Head, own: StoreHead) {
-        let Some((epoch, after)) = theirs.seen.filter(|(epoch, _)| *epoch == own.epoch) else {
+    /// The peer told its state, and with it how far it has read what is compared of ours.
+    pub(super) fn note_given(&mut self, own: StoreHead) {
+        let theirs = self.theirs();
+        let seen = theirs.and_then(|it| it.seen).filter(|(epoch, _)| *epoch == own.epoch);
+        let Some((theirs, (epoch, after))) = theirs.zip(seen) else {
             self.given = None;
             return;
         };
@@ -57,7 +59,7 @@ impl Session {
     /// # Errors
     /// [`StoreError`].
     pub fn push(&mut self, store: &dyn EntryStore) -> Result<Option<Message>, StoreError> {
-        let own = store.head();
+        let own = self.own(store.head());
         let Some(given) = self.given else { return Ok(None) };
         if given.epoch == own.epoch && given.upto == own.arrivals {
             return Ok(None);
@@ -68,13 +70,12 @@ impl Session {
             self.given = None;
             return Ok(None);
         }
-        let page = store.arrivals(given.upto, PUSH_ENTRIES_MAX, PUSH_BYTES_MAX)?;
-        let Some(upto) = page.last().map(|last| last.place).filter(|last| *last == own.arrivals)
-        else {
+        let (after, upto, peer) = (given.upto, own.arrivals, self.peer);
+        let (page, reached) = self.view(store).page(after, (PUSH_ENTRIES_MAX, PUSH_BYTES_MAX))?;
+        if page.is_empty() || reached < upto {
             self.given = None;
             return Ok(None);
-        };
-        let (after, peer) = (given.upto, self.peer);
+        }
         let others = page.into_iter().filter(|arrival| arrival.source != Some(peer));
         let entries: Vec<_> = others.map(|arrival| ByteBuf::from(arrival.bytes)).collect();
         if entries.is_empty() {

@@ -71,7 +71,11 @@ impl Session {
         own: StoreHead,
         store: &dyn EntryStore,
     ) -> Result<Message, StoreError> {
-        let sizes = (own.arrivals, theirs.arrivals);
+        // Places of a part count what is in none of it.
+        let sizes = match theirs.part {
+            Some(part) => (own.entries, part.entries),
+            None => (own.arrivals, theirs.arrivals),
+        };
         let is_worth_it = sizes.0.min(sizes.1) >= SKETCH_FROM
             && sizes.0.abs_diff(sizes.1) <= SIZES_APART_MAX
             && self.sketched_at != Some(sizes)
@@ -81,7 +85,7 @@ impl Session {
         }
         self.sketched_at = Some(sizes);
         self.has_refused = false;
-        let sketch = store.sketch()?;
+        let sketch = self.view(store).sketch()?;
         let counts = ByteBuf::from(sketch.counts().encode());
         let decoder = Decoder::new(sketch.symbols());
         let own = (own.epoch, own.arrivals);

@@ -1,9 +1,19 @@
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use node_model::{DocumentId, EntryId};
+
 use super::*;
 use crate::entry::VerifiedEntry;
+use crate::part::{Selection, SetChange};
 use crate::store::{
     Batch, MemoryStore,
     conformance::{bundle, entries},
 };
+
+mod parts;
 
 const SPACE: SpaceId = SpaceId([1; 32]);
 const PEER: DeviceId = DeviceId([2; 32]);
@@ -14,7 +24,7 @@ fn a_peer_that_learns_of_a_space_late_is_told_again() {
     let mut session = Session::new(SPACE, DeviceId([1; 32]), PEER);
     assert!(session.announce(&store).expect("reads").is_some());
     assert!(session.announce(&store).expect("reads").is_none());
-    session.on_denied();
+    session.on_denied(&store).expect("reads");
     assert_eq!(session.state(store.head()), PeerState::Denied);
     let theirs = MemoryStore::new(StoreEpoch([4; 16])).head();
     let head = Head {
@@ -23,6 +33,7 @@ fn a_peer_that_learns_of_a_space_late_is_told_again() {
         arrivals: theirs.arrivals,
         digest: theirs.digest,
         seen: None,
+        part: None,
     };
     session.on_head(head, &store).expect("reads");
     assert!(session.announce(&store).expect("reads").is_some());
@@ -33,6 +44,8 @@ fn a_peer_that_learns_of_a_space_late_is_told_again() {
 struct Pair {
     stores: [MemoryStore; 2],
     sessions: [Session; 2],
+    /// What each side keeps; `None` is everything.
+    kept: [Option<Arc<Selection>>; 2],
     messages: u64,
     entries: usize,
     /// Bytes of all messages but entries.
@@ -51,11 +64,47 @@ fn sessions() -> [Session; 2] {
 impl Pair {
     fn new(stores: [MemoryStore; 2]) -> Self {
         let sessions = sessions();
-        Self { stores, sessions, messages: 0, entries: 0, overhead_bytes: 0, lists: 0, pushes: 0 }
+        let (kept, messages) = ([None, None], 0);
+        let (entries, overhead_bytes, lists, pushes) = (0, 0, 0, 0);
+        Self { stores, sessions, kept, messages, entries, overhead_bytes, lists, pushes }
     }
 
     fn reconnect(&mut self) {
         self.sessions = sessions();
+        for side in 0..2 {
+            let kept = self.kept[side].as_ref();
+            let todo = self.sessions[side].keep(kept, &self.stores[side]).expect("reads");
+            assert_eq!((todo.ask, todo.deliver), (None, None), "nobody has spoken");
+        }
+    }
+
+    fn keep(&mut self, kept: [Option<Arc<Selection>>; 2]) {
+        self.kept = kept;
+        let mut queue = VecDeque::new();
+        for side in 0..2 {
+            let session = &mut self.sessions[side];
+            let todo = session.keep(self.kept[side].as_ref(), &self.stores[side]).expect("reads");
+            queue.extend(session.tell_kept().map(|message| (1 - side, message)));
+            self.take_on(side, todo, &mut queue);
+            self.announce(side, &mut queue);
+        }
+        self.answer(queue);
+    }
+
+    fn append(&mut self, side: usize, batch: Batch) {
+        let places = |store: &MemoryStore| -> BTreeSet<(DocumentId, EntryId)> {
+            let places = store.places(0, usize::MAX).expect("reads");
+            places.into_iter().map(|(_, id, document)| (document, id)).collect()
+        };
+        let store = &mut self.stores[side];
+        let before = places(store);
+        store.append(&[batch]).expect("memory does not fail");
+        let after = places(store);
+        self.sessions[side].note_change(&SetChange {
+            new: after.difference(&before).copied().collect(),
+            gone: before.difference(&after).copied().collect(),
+            arrivals: store.head().arrivals,
+        });
     }
 
     /// Runs until nobody has anything to say.
@@ -64,6 +113,10 @@ impl Pair {
         for side in 0..2 {
             self.announce(side, &mut queue);
         }
+        self.answer(queue);
+    }
+
+    fn answer(&mut self, mut queue: VecDeque<(usize, Message)>) {
         while let Some((side, message)) = queue.pop_front() {
             self.messages += 1;
             assert!(self.messages < 10_000, "the two talk forever");
@@ -80,6 +133,9 @@ impl Pair {
     fn announce(&mut self, side: usize, queue: &mut VecDeque<(usize, Message)>) {
         if self.sessions[side].is_busy() {
             return;
+        }
+        if let Some(message) = self.sessions[side].tell_kept() {
+            queue.push_back((1 - side, message));
         }
         if let Some(head) = self.sessions[side].announce(&self.stores[side]).expect("reads") {
             let page = self.sessions[side].push(&self.stores[side]).expect("reads");
@@ -99,19 +155,25 @@ impl Pair {
                 todo = session.on_head(heads[0], store).expect("reads");
                 None
             }
+            Message::Choose { .. } | Message::Chosen { .. } => panic!("no session says so"),
+            Message::Keep { documents, .. } => {
+                let theirs = documents.map(|ids| Selection::from_bytes(&ids).expect("ours"));
+                todo = session.on_keep(theirs.map(Arc::new), store).expect("reads");
+                None
+            }
             Message::Pull { after, .. } => {
                 session.on_pull_asked();
-                Some(answer_pull(SPACE, after, peer, store))
+                Some(answer_pull(SPACE, after, peer, session.view(store)))
             }
             Message::List { after, .. } => {
                 todo = session.on_list_asked();
-                Some(answer_list(SPACE, after, store))
+                Some(answer_list(SPACE, after, session.view(store)))
             }
             Message::Get { ids, .. } => Some(answer_get(SPACE, &ids, store)),
             Message::Find { ids, .. } => Some(answer_find(SPACE, &ids, store)),
             Message::Sketch { counts, first, length, .. } => session
                 .on_sketch_asked()
-                .then(|| answer_sketch(SPACE, &counts, (first, length), store)),
+                .then(|| answer_sketch(SPACE, &counts, (first, length), session.view(store))),
             Message::Symbols { store, arrivals, run, .. } => {
                 todo = session.on_symbols((store, arrivals), &run);
                 None
@@ -148,10 +210,16 @@ impl Pair {
         let Some(Delivery { entries, cursor }) = todo.deliver else {
             return;
         };
+        let count = entries.len();
         let entries = entries.into_iter().map(|bytes| VerifiedEntry::read(bytes).expect("good"));
-        let batch = Batch { entries: entries.collect(), source: Some(DEVICES[1 - side]), cursor };
-        self.stores[side].append(&[batch]).expect("memory does not fail");
-        let next = self.sessions[side].on_delivered(false, &self.stores[side]);
+        let kept = self.kept[side].clone();
+        let is_kept = |entry: &VerifiedEntry| {
+            kept.as_ref().is_none_or(|kept| kept.contains(entry.header().document))
+        };
+        let entries: Vec<_> = entries.filter(is_kept).collect();
+        let refused = entries.len() < count;
+        self.append(side, Batch { entries, source: Some(DEVICES[1 - side]), cursor });
+        let next = self.sessions[side].on_delivered(refused, &self.stores[side]);
         self.take_on(side, next.expect("reads"), queue);
     }
 
@@ -313,6 +381,7 @@ fn an_answer_to_an_earlier_question_is_not_taken() {
         arrivals: told.arrivals,
         digest: told.digest,
         seen: None,
+        part: None,
     };
     let mut session = Session::new(SPACE, DeviceId([1; 32]), PEER);
     let asked = session.on_head(head, &here).expect("reads").ask;
@@ -382,6 +451,7 @@ fn symbols_that_are_none_end_in_a_list() {
         arrivals: told.arrivals,
         digest: told.digest,
         seen: None,
+        part: None,
     };
     for run in [&b""[..], &[0xff; 40], &[0; 3]] {
         let mut session = Session::new(SPACE, DeviceId([1; 32]), PEER);

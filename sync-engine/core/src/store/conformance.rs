@@ -22,12 +22,21 @@ use crate::{
 /// Never, for any `count` that fits into memory.
 #[must_use]
 pub fn entries(author: u8, count: u64) -> Vec<VerifiedEntry> {
+    entries_in(author, count, 2)
+}
+
+/// Entries of one author, each of the next one of `documents` documents.
+///
+/// # Panics
+/// Never, for any `count` that fits into memory.
+#[must_use]
+pub fn entries_in(author: u8, count: u64, documents: u64) -> Vec<VerifiedEntry> {
     let mut prev: Option<EntryId> = None;
     (0..count)
         .map(|sequence| {
             let draft = Draft {
                 space: SpaceId([1; 32]),
-                document: DocumentId([(sequence % 2) as u8; 16]),
+                document: DocumentId([(sequence % documents) as u8; 16]),
                 kind: EntryKind::Change,
                 run: Run([author; 8]),
                 sequence,
@@ -220,6 +229,10 @@ fn check_bundles<S: EntryStore>(
     assert!(page.is_sorted_by(|a, b| a.place < b.place), "places stay, with gaps");
     assert!(page.iter().all(|arrival| arrival.place <= head.arrivals));
 
+    let placed: Vec<EntryId> =
+        store.document_ids(DocumentId([0; 16]))?.into_iter().map(|(_, id)| id).collect();
+    assert!(placed.contains(&small.id()) && !placed.contains(&first.id()), "of the set only");
+
     assert!(append(&mut store, &[even[2], &large])?.contains(&large.id()));
     let ids: BTreeSet<EntryId> =
         store.ids(before.arrivals, 100)?.into_iter().map(|(_, id)| id).collect();
@@ -315,6 +328,17 @@ fn check_reading(
     assert_eq!(store.find(ShortId([0; 16]))?, None);
     assert_eq!(store.entry(all[6].id())?.as_deref(), Some(all[6].bytes()));
     assert_eq!(store.entry(EntryId([0; 32]))?, None);
+
+    let places = store.places(third, 3)?;
+    let named =
+        |(place, entry): (u64, &&VerifiedEntry)| (place, entry.id(), entry.header().document);
+    let expected: Vec<_> = (third + 1..).zip(&all[3..6]).map(named).collect();
+    assert_eq!(places, expected);
+    let expected: Vec<_> = store.places(0, 100)?.into_iter().collect();
+    let of_first = expected.iter().filter(|(.., document)| *document == DocumentId([0; 16]));
+    let of_first: Vec<_> = of_first.map(|(place, id, _)| (*place, *id)).collect();
+    assert_eq!(store.document_ids(DocumentId([0; 16]))?, of_first);
+    assert_eq!(store.document_ids(DocumentId([9; 16]))?, []);
 
     let even: Vec<Vec<u8>> = all
         .iter()

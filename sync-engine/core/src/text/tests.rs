@@ -11,6 +11,7 @@ fn searchable(value: &Value) -> Searchable {
         title,
         path: None,
         content_id: None,
+        changed_at: None,
     };
     Searchable::of(&Meta::default(), &summary, value)
 }
@@ -78,6 +79,7 @@ fn original_bytes_count_only_where_the_json_is_silent() {
             title: "t".into(),
             path: None,
             content_id: None,
+            changed_at: None,
         };
         Searchable::of(&meta, &summary, value).body
     };

@@ -11,6 +11,7 @@ mod doorway;
 mod errors;
 mod folder;
 mod hung;
+mod keep;
 mod keyring;
 mod keys;
 mod log;
