@@ -100,6 +100,14 @@ impl Compaction {
         self.due.first().filter(|(due, _)| *due <= now.monotonic).map(|(_, document)| *document)
     }
 
+    fn postpone(&mut self, now: Now, document: (SpaceId, DocumentId)) {
+        if let Some(tail) = self.tails.get_mut(&document) {
+            self.due.remove(&(tail.due, document));
+            tail.due = now.monotonic + CALM;
+            self.due.insert((tail.due, document));
+        }
+    }
+
     fn done(&mut self, document: (SpaceId, DocumentId), compacted: Option<Compacted>) {
         if let Some(tail) = self.tails.get(&document) {
             self.due.remove(&(tail.due, document));
@@ -136,6 +144,11 @@ impl Node {
     /// Bundles the changes of one document whose time has come.
     pub(crate) fn compact_one(&mut self, now: Now) {
         let Some((space, document)) = self.compaction.next_due(now) else { return };
+        // By the time that a worker has loaded it.
+        if self.is_loaded((space, document)).is_ok_and(|is_loaded| !is_loaded) {
+            self.compaction.postpone(now, (space, document));
+            return;
+        }
         let one_epoch =
             !self.trust.graph().spaces.get(&space).is_some_and(|facts| facts.has_open_history);
         let (sync, mut writer) = self.writer(now);

@@ -20,6 +20,7 @@ pub mod mend;
 mod node;
 pub mod pack;
 mod pair;
+mod parked;
 pub mod past;
 mod peers;
 mod people;

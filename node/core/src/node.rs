@@ -11,7 +11,7 @@ use data_plane_core::{
 };
 use node_model::{BlobId, DeviceId, DocumentId, Entropy, Now, SpaceId, Timestamp, random_bytes};
 use sync_engine_core::{
-    JobId, SyncEngine, Writer,
+    JobId, LoadOrder, LoadedDocument, SyncEngine, Writer,
     entry::{EntryError, VerifiedEntry},
     store::{EntryStore, StoreEpoch, StoreError},
 };
@@ -28,6 +28,7 @@ use crate::{
     failure::Failure,
     pack::Carrying,
     pair::Pairings,
+    parked::Parked,
     receipts::Receipts,
     request::{Request, Response},
     route::{Acquaintance, Share},
@@ -60,6 +61,9 @@ pub struct Config {
     /// From how many own changes of a document on they are bundled;
     /// [`BUNDLE_FROM_CHANGES`](crate::compaction::BUNDLE_FROM_CHANGES) is a good number.
     pub bundle_from_changes: u64,
+    /// From how many sealed bytes on documents are loaded by a worker; [`LARGE_FROM_BYTES`](sync_engine_core::LARGE_FROM_BYTES)
+    /// is a good number.
+    pub large_from_bytes: u64,
 }
 
 /// Names a request until it is answered.
@@ -80,6 +84,8 @@ pub enum Input {
         /// Verdicts, in order.
         results: Vec<Result<VerifiedEntry, EntryError>>,
     },
+    /// A document was loaded, or could not be.
+    Loaded(Box<LoadedDocument>),
     /// Blobs are complete here: all of them at the start, new ones later.
     BlobsHeld(Vec<BlobId>),
     /// The time of [`Node::poll_timeout`] has come.
@@ -98,6 +104,8 @@ pub enum Effect {
         /// Their bytes.
         entries: Vec<Vec<u8>>,
     },
+    /// Load a document on a worker, and bring it as [`Input::Loaded`].
+    Load(LoadOrder),
     /// Answer a request.
     Reply(RequestId, Result<Response, Failure>),
     /// Tell whoever listens that documents changed.
@@ -177,6 +185,7 @@ pub struct Node {
     pub(crate) sorted: BTreeMap<SpaceId, BTreeMap<DeviceId, WriteLimit>>,
     pub(crate) doctor: Doctor,
     pub(crate) tallies: Tallies,
+    pub(crate) parked: Parked,
     pub(crate) effects: VecDeque<Effect>,
 }
 
@@ -201,6 +210,8 @@ impl Node {
             &config.agent_name,
             &config.device_name,
         )?;
+        let mut sync = SyncEngine::new(trust.device(), random_bytes(entropy.as_mut()));
+        sync.call_large_from(config.large_from_bytes);
         let mut node = Self {
             compare_at: now.monotonic + config.sync_interval,
             compaction: Compaction::new(config.bundle_from_changes),
@@ -209,7 +220,7 @@ impl Node {
             denials: Vec::new(),
             journal_at: None,
             config,
-            sync: SyncEngine::new(trust.device(), random_bytes(entropy.as_mut())),
+            sync,
             trust,
             data: DataPlane::default(),
             storage,
@@ -226,6 +237,7 @@ impl Node {
             sorted: BTreeMap::new(),
             doctor: Doctor::default(),
             tallies: Tallies::default(),
+            parked: Parked::default(),
             effects: VecDeque::new(),
         };
         for space in node.trust.spaces().collect::<Vec<_>>() {
@@ -253,7 +265,7 @@ impl Node {
             self.doctor.look_soon(now);
         }
         match input {
-            Input::Request(id, request) => self.serve(now, id, request),
+            Input::Request(id, request) => self.ask(now, id, request),
             Input::Net(NetEvent::Frame { device, lane, frame }) => {
                 self.receive(now, device, lane, &frame);
             }
@@ -262,6 +274,7 @@ impl Node {
             }
             Input::Net(event) => self.data.on_net(now.monotonic, event),
             Input::Verified { job, results } => self.verified(now, job, results),
+            Input::Loaded(loaded) => self.loaded(now, *loaded),
             Input::BlobsHeld(blobs) => {
                 self.data.command(now.monotonic, Command::Hold { blobs });
             }
@@ -310,6 +323,7 @@ impl Node {
             .chain(self.collection.due)
             .chain(self.receipts.due)
             .chain(self.doctor.examine_at)
+            .chain(self.parked.due)
             .min()
     }
 
@@ -330,6 +344,7 @@ impl Node {
         self.compact_one(now);
         self.collect_some(now);
         self.give_receipts(now);
+        self.list_more(now);
         if self.journal_at.is_some_and(|at| now.monotonic >= at) {
             self.journal_at = None;
             self.write_down_decisions();

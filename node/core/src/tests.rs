@@ -28,6 +28,7 @@ mod conflicts;
 mod denied;
 mod doctor;
 mod farewell;
+mod parked;
 mod receipts;
 mod sites;
 mod unknown;
@@ -108,6 +109,9 @@ impl Company {
     fn carry(&mut self, at: usize, effect: Effect) {
         match effect {
             Effect::Reply(id, answer) => self.answers.push((at, id, answer)),
+            Effect::Load(order) => {
+                self.inbox.push_back((at, Input::Loaded(Box::new(order.load()))));
+            }
             Effect::Verify { job, entries } => {
                 let results = entry::read_batch(entries);
                 self.inbox.push_back((at, Input::Verified { job, results }));
@@ -234,6 +238,7 @@ fn node_on(index: u8, storage: Box<dyn SpaceStorage>) -> Node {
         device_name: "device".into(),
         sync_interval: Duration::from_secs(1_800),
         bundle_from_changes: BUNDLE_FROM_CHANGES,
+        large_from_bytes: sync_engine_core::LARGE_FROM_BYTES,
     };
     let now = Now { monotonic: Duration::ZERO, wall: Timestamp(1_000) };
     let ledger = Box::new(MemoryLedger::default());

@@ -257,6 +257,13 @@ impl Driver {
                         let _ = verdicts.blocking_send(Input::Verified { job, results });
                     });
                 }
+                Effect::Load(order) => {
+                    let loaded = self.verdicts.clone();
+                    self.workers.spawn_blocking(move || {
+                        // The loop has ended; nobody waits for the document.
+                        let _ = loaded.blocking_send(Input::Loaded(Box::new(order.load())));
+                    });
+                }
                 Effect::Reply(id, answer) => {
                     if let Some(asker) = self.answers.remove(&id) {
                         // Whoever asked may have gone meanwhile.

@@ -250,6 +250,7 @@ fn open(config: StartConfig, clock: Clock) -> Result<Node, StartError> {
         device_name: config.device_name,
         sync_interval: config.sync_interval,
         bundle_from_changes: BUNDLE_FROM_CHANGES,
+        large_from_bytes: sync_engine_core::LARGE_FROM_BYTES,
     };
     let entropy = Box::new(OsEntropy);
     let opened =

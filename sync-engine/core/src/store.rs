@@ -200,6 +200,14 @@ pub trait EntryStore: Send {
     /// [`StoreError`].
     fn document(&self, document: DocumentId) -> Result<Vec<Vec<u8>>, StoreError>;
 
+    /// Bytes of the entries of a document.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn document_bytes(&self, document: DocumentId) -> Result<u64, StoreError> {
+        Ok(self.document(document)?.iter().map(|bytes| bytes.len() as u64).sum())
+    }
+
     /// Ids of a document's entries, with their places, in order of arrival.
     ///
     /// # Errors

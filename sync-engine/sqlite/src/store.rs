@@ -242,6 +242,15 @@ impl EntryStore for SqliteStore {
         )
     }
 
+    fn document_bytes(&self, document: DocumentId) -> Result<u64, StoreError> {
+        let sums = self.read(
+            "SELECT coalesce(sum(length(bytes)), 0) FROM entries WHERE document = ?1",
+            [document.0],
+            |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()),
+        )?;
+        Ok(sums.into_iter().sum())
+    }
+
     fn sketch(&self) -> Result<Sketch, StoreError> {
         if let Some(sketch) = self.sketch.borrow().as_ref() {
             return Ok(sketch.clone());

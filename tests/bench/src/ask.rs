@@ -120,6 +120,7 @@ pub(crate) fn acquainted(people: usize) -> (Node, Vec<Villager>) {
         device_name: "laptop".to_owned(),
         sync_interval: Duration::from_secs(1_800),
         bundle_from_changes: BUNDLE_FROM_CHANGES,
+        large_from_bytes: sync_engine_core::LARGE_FROM_BYTES,
     };
     let storage = Box::new(InMemory);
     let entropy = Box::new(OsEntropy);

@@ -8,7 +8,10 @@ use std::{
 
 use node_core::{Config, Input, Node, OpenError, RequestId, request::Role};
 use node_model::{AgentId, DeviceId, Now, SpaceId, sign::Signer};
-use sync_engine_core::store::{EntryStore as _, StoreHead};
+use sync_engine_core::{
+    LARGE_FROM_BYTES,
+    store::{EntryStore as _, StoreHead},
+};
 use trust_core::keyring::DeviceKeys;
 use trust_embedded::EmbeddedLedger;
 
@@ -135,6 +138,8 @@ impl Machine {
             device_name: "simulated".to_owned(),
             sync_interval: self.sync_interval,
             bundle_from_changes: 2 + self.seed % 4,
+            // Some load every document by a worker, some none.
+            large_from_bytes: [1, 1_024, LARGE_FROM_BYTES][(self.seed % 3) as usize],
         };
         let [device, root, hpke] = &self.secrets;
         let keys = DeviceKeys::from_secrets(device, root, hpke);

@@ -167,6 +167,16 @@ impl World {
                 let delay = self.dice.between_ms(1..30);
                 self.stage.agenda.after(delay, Event::Input { machine, life, input });
             }
+            Effect::Load(order) => {
+                let text = format!("{order:?}");
+                trace.note(now, machine, "load", text.as_bytes(), || text.clone());
+                let Some(process) = self.machines[machine].process.as_mut() else { return };
+                process.jobs += 1;
+                let life = process.life;
+                let input = Box::new(Input::Loaded(Box::new(order.load())));
+                let delay = self.dice.between_ms(1..30);
+                self.stage.agenda.after(delay, Event::Input { machine, life, input });
+            }
             Effect::Reply(id, answer) => {
                 let text = format!("{answer:?}");
                 trace.note(now, machine, "reply", text.as_bytes(), || describe::short(&text));
@@ -220,11 +230,22 @@ impl World {
         process.node.handle(now, Input::Request(id, request));
         let mut found = None;
         while let Some(effect) = process.node.poll_effect() {
-            let Effect::Reply(to, answer) = effect else {
-                self.object("looking changes nothing", format!("{effect:?}"));
-                return None;
-            };
-            found = answer.ok().filter(|_| to == id);
+            match effect {
+                Effect::Reply(to, answer) => found = answer.ok().filter(|_| to == id),
+                Effect::Load(order) => {
+                    process.node.handle(now, Input::Loaded(Box::new(order.load())));
+                }
+                Effect::Net(_)
+                | Effect::Verify { .. }
+                | Effect::Changed { .. }
+                | Effect::Unlocked { .. }
+                | Effect::PairingCode { .. }
+                | Effect::Paired { .. }
+                | Effect::Denied(_) => {
+                    self.object("looking changes nothing", format!("{effect:?}"));
+                    return None;
+                }
+            }
         }
         found
     }

@@ -204,7 +204,7 @@ impl World {
         else {
             return;
         };
-        if matches!(input, Input::Verified { .. }) {
+        if matches!(input, Input::Verified { .. } | Input::Loaded(_)) {
             process.jobs -= 1;
         }
         let now = self.stage.agenda.now();

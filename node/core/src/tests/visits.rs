@@ -68,7 +68,8 @@ impl Street {
             while let Some(effect) = self.company.nodes[at].poll_effect() {
                 match effect {
                     Effect::Net(command) => self.command(at, command),
-                    Effect::Verify { .. }
+                    Effect::Load(_)
+                    | Effect::Verify { .. }
                     | Effect::Reply(..)
                     | Effect::Changed { .. }
                     | Effect::Unlocked { .. }

@@ -12,6 +12,7 @@ mod edit;
 mod exchange;
 mod findings;
 mod keep;
+mod loading;
 mod past;
 mod space;
 mod taking;
@@ -33,7 +34,8 @@ pub use self::{
     exchange::FrameError,
     findings::{CopyFacts, DocumentTrouble, RefusedEntries},
     keep::{EqualPart, KeptPart},
-    space::{Collected, Compacted},
+    loading::{LARGE_FROM_BYTES, Unlisted},
+    space::{Collected, Compacted, LoadOrder, LoadedDocument},
     views::Changes,
 };
 
@@ -200,6 +202,7 @@ pub struct SyncEngine {
     next_job: u64,
     arrived: BTreeMap<SpaceId, Vec<(Batch, Delivered)>>,
     choosing: Choosing,
+    large_from: u64,
     outputs: VecDeque<Output>,
 }
 
@@ -218,8 +221,15 @@ impl SyncEngine {
             next_job: 0,
             arrived: BTreeMap::new(),
             choosing: Choosing::default(),
+            large_from: LARGE_FROM_BYTES,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// Sealed bytes from which on documents of spaces that are opened from now on are
+    /// [large](SyncEngine::is_large).
+    pub fn call_large_from(&mut self, bytes: u64) {
+        self.large_from = bytes;
     }
 
     /// Takes over a space's store.
@@ -235,7 +245,8 @@ impl SyncEngine {
         if !blobs.is_empty() {
             self.outputs.push_back(Output::Referenced { space, blobs });
         }
-        self.spaces.insert(space, Space::new(space, self.device, self.run, store)?);
+        self.spaces
+            .insert(space, Space::new(space, self.device, self.run, self.large_from, store)?);
         Ok(())
     }
 

@@ -4,7 +4,9 @@ mod collect;
 mod compact;
 mod counters;
 mod index;
+mod keys;
 mod loaded;
+mod order;
 mod sort;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,9 +15,13 @@ use node_model::{
     BlobId, DeviceId, DocumentId, EntryId, Epoch, SpaceId, limit::ENTRY_DEPS_MAX, seal::SealKey,
 };
 
-pub use self::{collect::Collected, compact::Compacted};
+pub use self::{
+    collect::Collected,
+    compact::Compacted,
+    order::{LoadOrder, LoadedDocument},
+};
 
-use self::loaded::Loaded;
+use self::{keys::Keys, loaded::Loaded};
 use super::{EngineError, Writer, findings::Health};
 use crate::{
     document::{Body, Document, DocumentError, Summary},
@@ -41,8 +47,11 @@ pub(super) struct Space {
     pub(super) store: Box<dyn EntryStore>,
     /// What is kept, when it is not everything.
     pub(super) kept: Option<Part>,
-    /// Two members may have made an epoch of the same number.
-    keys: BTreeMap<Epoch, Vec<SealKey>>,
+    keys: Keys,
+    /// Changes when what is loaded may not count any more.
+    generation: u64,
+    /// Sealed bytes from which on a document is loaded elsewhere.
+    pub(super) large_from: u64,
     writing: Option<(Epoch, SealKey)>,
     loaded: Loaded,
     /// Written here, waiting for the next flush.
@@ -61,6 +70,7 @@ impl Space {
         id: SpaceId,
         device: DeviceId,
         run: [u8; 16],
+        large_from: u64,
         store: Box<dyn EntryStore>,
     ) -> Result<Self, StoreError> {
         let tip = store.tip(device)?;
@@ -70,7 +80,9 @@ impl Space {
             run,
             store,
             kept: None,
-            keys: BTreeMap::new(),
+            keys: Keys::default(),
+            generation: 0,
+            large_from,
             writing: None,
             loaded: Loaded::default(),
             staged: Vec::new(),
@@ -85,10 +97,8 @@ impl Space {
 
     /// Says whether the key is new.
     pub(super) fn use_epoch(&mut self, epoch: Epoch, key: SealKey) -> bool {
-        let known = self.keys.entry(epoch).or_default();
-        let is_new = !known.contains(&key);
+        let is_new = self.keys.add(epoch, key);
         if is_new {
-            known.push(key);
             // What could not be opened may open now.
             self.forget_loaded();
         }
@@ -96,7 +106,7 @@ impl Space {
     }
 
     pub(super) fn keys_count(&self) -> u64 {
-        self.keys.values().map(|keys| keys.len() as u64).sum()
+        self.keys.count()
     }
 
     pub(super) fn write_with(&mut self, writing: Option<(Epoch, SealKey)>) {
@@ -106,6 +116,7 @@ impl Space {
     fn forget_loaded(&mut self) {
         self.loaded.clear();
         self.index = None;
+        self.generation += 1;
     }
 
     pub(super) fn is_readable(&self) -> bool {
@@ -152,55 +163,9 @@ impl Space {
             return Err(EngineError::NoKey);
         }
         let mut document = Document::new((self.device, self.run), self.id, id);
-        let mut entries = all_stored(bytes)?;
-        // An empty document takes over a bundle as it is.
-        entries.sort_by_key(|entry| entry.header().kind != EntryKind::Bundle);
-        self.bury_if_told(&mut document, &entries);
-        document.apply(self.opened(&entries));
-        if document.waiting_count() > 0 {
-            // A bundle left out what its author had sent before.
-            document.apply(self.opened(&all_stored(self.store.superseded(id)?)?));
-        }
+        self.keys.fill(&mut document, all_stored(bytes)?);
+        self.apply_superseded(&mut document, id)?;
         Ok(Some(document))
-    }
-
-    fn bury_if_told(&self, document: &mut Document, entries: &[VerifiedEntry]) {
-        for entry in entries {
-            match entry.header().kind {
-                EntryKind::Tombstone => {
-                    document.bury(entry.id(), &self.open(entry).unwrap_or_default());
-                }
-                EntryKind::Change | EntryKind::Bundle => {
-                    #[cfg(feature = "planted-bugs")]
-                    if node_model::planted::active(node_model::planted::Bug::ReorderedTombstone) {
-                        document.unbury();
-                    }
-                }
-            }
-        }
-    }
-
-    fn open(&self, entry: &VerifiedEntry) -> Option<Vec<u8>> {
-        let mut keys = self.keys.get(&entry.header().epoch).into_iter().flatten();
-        // What we cannot open stays sealed; it is not lost.
-        keys.find_map(|key| entry.open(key).ok())
-    }
-
-    /// The changes in entries. Each is opened when the document is ready for it:
-    /// together they may unpack to any size.
-    fn opened<'a>(
-        &'a self,
-        entries: &'a [VerifiedEntry],
-    ) -> impl Iterator<Item = (EntryId, Body)> + 'a {
-        entries.iter().filter_map(|entry| Some((entry.id(), self.body(entry)?)))
-    }
-
-    fn body(&self, entry: &VerifiedEntry) -> Option<Body> {
-        match entry.header().kind {
-            EntryKind::Tombstone => None,
-            EntryKind::Change => Some(Body::Change(self.open(entry)?)),
-            EntryKind::Bundle => Some(Body::Bundle(self.open(entry)?)),
-        }
     }
 
     fn remember(&mut self, id: DocumentId, document: Document) {
@@ -349,8 +314,13 @@ impl Space {
             for (id, entries) in arrived {
                 self.stale.insert(id);
                 let Some(mut document) = self.loaded.take(id) else { continue };
-                self.bury_if_told(&mut document, &entries);
-                if document.catch_up(self.opened(&entries)) {
+                // So much is applied when somebody asks for it, by a worker.
+                let bytes: usize = entries.iter().map(|entry| entry.bytes().len()).sum();
+                if bytes as u64 >= self.large_from {
+                    continue;
+                }
+                self.keys.bury_if_told(&mut document, &entries);
+                if document.catch_up(self.keys.opened(&entries)) {
                     self.remember(id, document);
                 }
             }

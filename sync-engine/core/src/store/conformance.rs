@@ -346,6 +346,8 @@ fn check_reading(
         .map(|entry| entry.bytes().to_vec())
         .collect();
     assert_eq!(store.document(DocumentId([0; 16]))?, even);
+    assert_eq!(store.document_bytes(DocumentId([0; 16]))?, even.concat().len() as u64);
+    assert_eq!(store.document_bytes(DocumentId([9; 16]))?, 0);
     assert_eq!(store.documents()?, [DocumentId([0; 16]), DocumentId([1; 16])]);
     assert_eq!(store.blobs()?, [BlobId([1; 32]), BlobId([2; 32])]);
     assert!(store.blobs()?.len() <= ENTRY_BLOBS_MAX);

@@ -74,7 +74,7 @@ impl Space {
         entry: &VerifiedEntry,
         kept: &BTreeSet<EntryId>,
     ) -> Result<bool, EngineError> {
-        let Some(body) = self.body(entry) else { return Ok(false) };
+        let Some(body) = self.keys.body(entry) else { return Ok(false) };
         let document = self.document(id)?;
         Ok(document.are_carried(&body, kept))
     }

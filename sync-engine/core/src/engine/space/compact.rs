@@ -112,7 +112,11 @@ impl Space {
         let brought = |entry: &VerifiedEntry| entry.header().covers.count().max(1);
         let carries_all =
             |entry: &&VerifiedEntry| applied.get(&entry.id()) == Some(&brought(entry));
-        chosen.iter().filter(|entry| !carries_all(entry)).map(|entry| self.body(entry)).collect()
+        chosen
+            .iter()
+            .filter(|entry| !carries_all(entry))
+            .map(|entry| self.keys.body(entry))
+            .collect()
     }
 
     /// How many changes to each document became durable here since this was last asked.

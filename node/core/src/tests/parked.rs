@@ -1,0 +1,118 @@
+//! Requests that wait for what is loaded beside the loop.
+
+use std::fmt::Write as _;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+use sync_engine_core::LoadOrder;
+
+use super::*;
+
+/// Text that does not become small.
+fn long_text() -> String {
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    (0..20_000).fold(String::new(), |mut text, _| {
+        write!(text, "{:08x}", random.next_u32()).expect("a string has room");
+        text
+    })
+}
+
+impl Company {
+    /// What a node does at once when it is told something.
+    fn tell(&mut self, at: usize, input: Input) -> (Vec<RequestId>, Vec<LoadOrder>) {
+        let now = self.now();
+        self.nodes[at].handle(now, input);
+        self.nodes[at].flush(now);
+        let (mut answered, mut orders) = (vec![], vec![]);
+        while let Some(effect) = self.nodes[at].poll_effect() {
+            match effect {
+                Effect::Load(order) => orders.push(order),
+                Effect::Reply(id, ref answer) => {
+                    assert!(answer.is_ok(), "{answer:?}");
+                    answered.push(id);
+                    self.carry(at, effect);
+                }
+                Effect::Net(_)
+                | Effect::Verify { .. }
+                | Effect::Changed { .. }
+                | Effect::Unlocked { .. }
+                | Effect::PairingCode { .. }
+                | Effect::Paired { .. }
+                | Effect::Denied(_) => self.carry(at, effect),
+            }
+        }
+        (answered, orders)
+    }
+
+    fn answer(&mut self, id: RequestId) -> Response {
+        let place = self.answers.iter().position(|(_, answered, _)| *answered == id);
+        self.answers.remove(place.expect("it is answered")).2.expect("it is there")
+    }
+}
+
+const LARGE: RequestId = RequestId(1_000);
+const SMALL: RequestId = RequestId(1_001);
+
+fn read(space: SpaceId, id: &str) -> Request {
+    Request::ReadDocument { space, document: content_document(space, id) }
+}
+
+/// Two nodes; what the first one wrote the second one has, and did not load.
+fn with_a_book() -> (Company, SpaceId) {
+    let mut company = Company::new(2);
+    let space = company.space(0);
+    let book = json!({"id": "book", "text": long_text()});
+    company.ask(0, note(space, "book", book)).expect("writes");
+    company.write(0, space, "note");
+    let ticket = company.ticket(0, Some(space));
+    company.accept(1, ticket).expect("joins the space");
+    (company, space)
+}
+
+#[test]
+fn who_reads_a_large_document_keeps_nobody_else_waiting() {
+    let (mut company, space) = with_a_book();
+    let (answered, orders) = company.tell(1, Input::Request(LARGE, read(space, "book")));
+    assert_eq!((answered.as_slice(), orders.len()), (&[][..], 1));
+    assert!(orders[0].bytes() > 64 * 1024);
+    let (answered, again) = company.tell(1, Input::Request(SMALL, read(space, "note")));
+    assert_eq!((answered.as_slice(), again.len()), (&[SMALL][..], 0));
+    // Whoever asks for the same waits for the same.
+    let other = RequestId(1_002);
+    let (answered, again) = company.tell(1, Input::Request(other, read(space, "book")));
+    assert_eq!((answered.len(), again.len()), (0, 0));
+
+    // What arrives meanwhile is in it.
+    let more = json!({"id": "book", "text": long_text(), "pages": 7});
+    company.ask(0, note(space, "book", more)).expect("writes");
+    let order = orders.into_iter().next().expect("one");
+    let (answered, again) = company.tell(1, Input::Loaded(Box::new(order.load())));
+    assert_eq!((answered.as_slice(), again.len()), (&[LARGE, other][..], 0));
+    let Response::Document(view) = company.answer(LARGE) else { panic!("no document") };
+    assert_eq!(view.value["pages"], 7);
+    // And it stays.
+    let (answered, again) = company.tell(1, Input::Request(LARGE, read(space, "book")));
+    assert_eq!((answered.as_slice(), again.len()), (&[LARGE][..], 0));
+}
+
+#[test]
+fn a_space_is_listed_a_little_at_a_time() {
+    let (mut company, space) = with_a_book();
+    (0..40).for_each(|number| company.write(0, space, &format!("note {number}")));
+    let (answered, orders) = company.tell(1, Input::Request(LARGE, Request::Documents { space }));
+    assert_eq!(answered, []);
+    let (answered, _) = company.tell(1, Input::Request(SMALL, read(space, "note")));
+    assert_eq!(answered, [SMALL], "others go on");
+    let mut loads: Vec<LoadOrder> = orders;
+    for _ in 0..8 {
+        if company.nodes[1].poll_timeout().is_some_and(|due| due <= company.now().monotonic) {
+            loads.extend(company.tell(1, Input::Timeout).1);
+        }
+    }
+    let order = loads.pop().expect("the book is large");
+    assert!(loads.is_empty());
+    let (answered, _) = company.tell(1, Input::Loaded(Box::new(order.load())));
+    assert_eq!(answered, [LARGE]);
+    let Response::Documents(listed) = company.answer(LARGE) else { panic!("no list") };
+    assert_eq!(listed.len(), 42);
+}

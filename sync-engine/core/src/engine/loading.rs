@@ -1,0 +1,168 @@
+//! Getting documents ready to be read, a little at a time.
+
+use std::collections::BTreeSet;
+
+use node_model::{DocumentId, SpaceId};
+
+use super::{
+    EngineError, SyncEngine,
+    space::{LoadOrder, LoadedDocument},
+};
+
+/// Sealed bytes of a document that takes some ten milliseconds to load.
+pub const LARGE_FROM_BYTES: u64 = 64 * 1024;
+
+/// What is left to do until the list of a space's documents is whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unlisted {
+    /// Documents that were not looked at yet.
+    pub waiting: usize,
+    /// Those of them that a worker has to load first, as far as they were found.
+    pub large: BTreeSet<DocumentId>,
+}
+
+impl SyncEngine {
+    /// The order to load a document by a worker; `None` when it is loaded, small, not here or
+    /// cannot be read.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn order(
+        &self,
+        space: SpaceId,
+        document: DocumentId,
+    ) -> Result<Option<LoadOrder>, EngineError> {
+        self.spaces.get(&space).map_or(Ok(None), |space| space.order(document))
+    }
+
+    /// Whether there is a [`SyncEngine::order`] to give for a document.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn is_large(&self, space: SpaceId, document: DocumentId) -> Result<bool, EngineError> {
+        self.spaces.get(&space).map_or(Ok(false), |space| space.is_large(document))
+    }
+
+    /// Takes in what a worker loaded.
+    ///
+    /// # Errors
+    /// [`EngineError`]; whoever reads the document next is told the same.
+    pub fn take_loaded(&mut self, loaded: LoadedDocument) -> Result<(), EngineError> {
+        let (space, _) = loaded.place();
+        self.spaces.get_mut(&space).map_or(Ok(()), |space| space.take_loaded(loaded))
+    }
+
+    /// Looks at some of the documents that changed since they were listed, but not at large
+    /// ones, and says what is left. Afterwards [`SyncEngine::documents`] has less to do.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn list_some(&mut self, space: SpaceId, looks_max: usize) -> Result<Unlisted, EngineError> {
+        match self.spaces.get_mut(&space) {
+            Some(space) if space.is_readable() => space.list_some(looks_max),
+            Some(_) | None => Ok(Unlisted::default()),
+        }
+    }
+
+    /// Whether anything of a document is here.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn is_stored(&self, space: SpaceId, document: DocumentId) -> Result<bool, EngineError> {
+        let Some(space) = self.spaces.get(&space) else { return Ok(false) };
+        Ok(space.store.document_bytes(document)? > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use node_model::Epoch;
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::testing::{DOCUMENT, Node, SPACE};
+
+    /// A node that has what another one wrote, did not load it, and calls it large.
+    fn reader(writer: &Node) -> Node {
+        let mut reader = Node::new(2, &writer.stored());
+        reader.engine.space_mut(SPACE).expect("is open").large_from = 1;
+        reader
+    }
+
+    fn order(node: &Node) -> LoadOrder {
+        node.engine.order(SPACE, DOCUMENT).expect("memory").expect("it is large")
+    }
+
+    fn is_large(node: &Node) -> bool {
+        node.engine.is_large(SPACE, DOCUMENT).expect("memory")
+    }
+
+    #[test]
+    fn what_a_worker_loads_is_what_would_be_loaded_here() {
+        let mut ada = Node::new(1, &[]);
+        ada.fill(&json!({"list": [], "n": 1}));
+        ada.add(3);
+        let mut ben = reader(&ada);
+        let loaded = order(&ben).load();
+        assert_eq!(loaded.place(), (SPACE, DOCUMENT));
+        ben.engine.take_loaded(loaded).expect("memory");
+        assert!(!is_large(&ben), "it is here");
+        assert_eq!(ben.value(), ada.value());
+    }
+
+    #[test]
+    fn what_comes_while_a_worker_loads_counts() {
+        let mut ada = Node::new(1, &[]);
+        ada.begin();
+        let mut ben = reader(&ada);
+        let loaded = order(&ben).load();
+        ada.add(2);
+        ben.take(ada.stored());
+        ben.engine.take_loaded(loaded).expect("memory");
+        assert!(!is_large(&ben));
+        assert_eq!(ben.value()["list"], json!([0, 1]));
+        // Also a removal.
+        let mut cyd = reader(&ada);
+        let loaded = order(&cyd).load();
+        ada.write(|engine, writer| engine.remove_document(writer, SPACE, DOCUMENT))
+            .expect("is there");
+        cyd.take(ada.stored());
+        cyd.engine.take_loaded(loaded).expect("memory");
+        assert!(!is_large(&cyd) && cyd.engine.document(SPACE, DOCUMENT).is_err());
+        assert_eq!(cyd.engine.documents(SPACE).expect("memory").len(), 0);
+    }
+
+    #[test]
+    fn what_was_loaded_with_fewer_keys_or_too_late_is_dropped() {
+        let mut ada = Node::new(1, &[]);
+        ada.begin();
+        ada.use_epoch(Epoch(2));
+        ada.add(1);
+        let mut ben = reader(&ada);
+        let loaded = order(&ben).load();
+        ben.use_epoch(Epoch(2));
+        ben.engine.take_loaded(loaded).expect("memory");
+        assert!(is_large(&ben), "it was read without the new key");
+        assert_eq!(ben.value()["list"], json!([0]));
+
+        let mut cyd = reader(&ada);
+        cyd.use_epoch(Epoch(2));
+        let loaded = order(&cyd).load();
+        cyd.set("/own", &json!(true));
+        cyd.engine.take_loaded(loaded).expect("memory");
+        assert_eq!(cyd.value()["own"], true, "what is here has more");
+    }
+
+    #[test]
+    fn large_documents_are_left_when_some_are_listed() {
+        let mut ada = Node::new(1, &[]);
+        ada.begin();
+        let mut ben = reader(&ada);
+        let unlisted = ben.engine.list_some(SPACE, 9).expect("memory");
+        assert_eq!(unlisted, Unlisted { waiting: 1, large: [DOCUMENT].into() });
+        let loaded = order(&ben).load();
+        ben.engine.take_loaded(loaded).expect("memory");
+        assert_eq!(ben.engine.list_some(SPACE, 9).expect("memory"), Unlisted::default());
+        assert_eq!(ben.engine.documents(SPACE).expect("memory").len(), 1);
+    }
+}

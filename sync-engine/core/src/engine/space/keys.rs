@@ -1,0 +1,81 @@
+//! A space's keys, and what they open.
+
+use std::collections::BTreeMap;
+
+use node_model::{EntryId, Epoch, seal::SealKey};
+
+use crate::{
+    document::{Body, Document},
+    entry::{EntryKind, VerifiedEntry},
+};
+
+/// The keys of a space. Two members may have made an epoch of the same number.
+#[derive(Clone, Default)]
+pub(super) struct Keys(BTreeMap<Epoch, Vec<SealKey>>);
+
+impl Keys {
+    /// Says whether the key is new.
+    pub(super) fn add(&mut self, epoch: Epoch, key: SealKey) -> bool {
+        let known = self.0.entry(epoch).or_default();
+        let is_new = !known.contains(&key);
+        if is_new {
+            known.push(key);
+        }
+        is_new
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.0.values().map(|keys| keys.len() as u64).sum()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn open(&self, entry: &VerifiedEntry) -> Option<Vec<u8>> {
+        let mut keys = self.0.get(&entry.header().epoch).into_iter().flatten();
+        // What we cannot open stays sealed; it is not lost.
+        keys.find_map(|key| entry.open(key).ok())
+    }
+
+    pub(super) fn body(&self, entry: &VerifiedEntry) -> Option<Body> {
+        match entry.header().kind {
+            EntryKind::Tombstone => None,
+            EntryKind::Change => Some(Body::Change(self.open(entry)?)),
+            EntryKind::Bundle => Some(Body::Bundle(self.open(entry)?)),
+        }
+    }
+
+    /// The changes in entries. Each is opened when the document is ready for it:
+    /// together they may unpack to any size.
+    pub(super) fn opened<'a>(
+        &'a self,
+        entries: &'a [VerifiedEntry],
+    ) -> impl Iterator<Item = (EntryId, Body)> + 'a {
+        entries.iter().filter_map(|entry| Some((entry.id(), self.body(entry)?)))
+    }
+
+    /// Applies all entries that are stored of a document.
+    pub(super) fn fill(&self, document: &mut Document, mut entries: Vec<VerifiedEntry>) {
+        // An empty document takes over a bundle as it is.
+        entries.sort_by_key(|entry| entry.header().kind != EntryKind::Bundle);
+        self.bury_if_told(document, &entries);
+        document.apply(self.opened(&entries));
+    }
+
+    pub(super) fn bury_if_told(&self, document: &mut Document, entries: &[VerifiedEntry]) {
+        for entry in entries {
+            match entry.header().kind {
+                EntryKind::Tombstone => {
+                    document.bury(entry.id(), &self.open(entry).unwrap_or_default());
+                }
+                EntryKind::Change | EntryKind::Bundle => {
+                    #[cfg(feature = "planted-bugs")]
+                    if node_model::planted::active(node_model::planted::Bug::ReorderedTombstone) {
+                        document.unbury();
+                    }
+                }
+            }
+        }
+    }
+}
