@@ -6,9 +6,10 @@
 //!
 //! Invariant: a request is answered only after what it changed is durable.
 
+pub mod circles;
 mod collection;
 pub mod compaction;
-pub mod conflicts;
+mod conflicts;
 mod denied;
 pub mod doctor;
 pub mod doorway;
@@ -17,6 +18,7 @@ mod farewell;
 mod journal;
 pub mod mend;
 mod node;
+mod offers;
 pub mod pack;
 mod pair;
 pub mod past;

@@ -5,7 +5,9 @@ mod devices;
 mod doc;
 mod doorway;
 mod log;
+mod people;
 mod questions;
+mod space;
 mod sync;
 mod token;
 
@@ -19,7 +21,9 @@ pub use self::{
     doc::Doc,
     doorway::{Doorway, Keys},
     log::Log,
+    people::{Circle, Relation},
     questions::{Doctor, Search, Why},
+    space::Space,
     sync::Sync,
     token::Token,
 };
@@ -97,6 +101,9 @@ pub enum Command {
     /// Relationships: who is close to you, and who keeps what for whom
     #[command(subcommand)]
     Relation(Relation),
+    /// Circles: people under a name, to be let into spaces together
+    #[command(subcommand)]
+    Circle(Circle),
     /// Your own devices
     #[command(subcommand)]
     Device(Device),
@@ -223,101 +230,6 @@ pub struct Pair {
     /// Do not ask whether the codes are the same
     #[arg(long, short)]
     pub yes: bool,
-}
-
-/// `kith space`.
-#[derive(Debug, Subcommand)]
-pub enum Space {
-    /// Make a space
-    New {
-        /// Its name
-        name: String,
-        /// How far it may travel
-        #[arg(long, default_value = "private")]
-        reach: String,
-        /// New members do not read what was written before them
-        #[arg(long)]
-        closed_history: bool,
-    },
-    /// List the spaces that you are a member of
-    List,
-    /// Let somebody in, or change what they may do
-    Grant {
-        /// The space: name, id or the beginning of the id
-        space: String,
-        /// Whom: the agent's id (did:key:…), a node's id, or a name that only one has;
-        /// or another space, for all who may read it
-        agent: String,
-        /// What they may do: custodian, reader, writer or admin; custodian or reader
-        /// for another space
-        role: String,
-    },
-    /// Remove somebody, and change the space's keys
-    #[command(
-        after_help = "Examples:\n  kith space revoke album Bo\n\nWhat they received they keep. What anybody writes from now on they cannot read,\nand what they write from now on nobody shows."
-    )]
-    Revoke {
-        /// The space: name, id or the beginning of the id
-        space: String,
-        /// Whom: the agent's id (did:key:…), a node's id, or a name that only one has
-        agent: String,
-    },
-    /// Leave a space; what you have of it stays readable
-    Leave {
-        /// The space: name, id or the beginning of the id
-        space: String,
-    },
-    /// List who may do what
-    Members {
-        /// The space: name, id or the beginning of the id
-        space: String,
-    },
-}
-
-/// `kith relation`.
-#[derive(Debug, Subcommand)]
-pub enum Relation {
-    /// List your relationships, and those that others ask for
-    List,
-    /// Say that you are related to somebody; it holds once they say so too
-    #[command(
-        after_help = "Examples:\n  kith relation add Bo --layer reciprocal\n  kith relation add Bo --layer invested --keep true --quota-gb 20 --expires 365d"
-    )]
-    Add {
-        /// The agent's id (did:key:…), a node's id, or a name that only one has
-        agent: String,
-        /// How close: sovereign, reciprocal, invested or gift
-        #[arg(long, default_value = "reciprocal")]
-        layer: String,
-        /// Whether you keep copies for them; by default as the layer says
-        #[arg(long, value_name = "BOOL")]
-        keep: Option<bool>,
-        /// Whether they may keep copies for you; by default as the layer says
-        #[arg(long, value_name = "BOOL")]
-        let_keep: Option<bool>,
-        /// How much you keep for them, in GB; by default as the layer says
-        #[arg(long, value_name = "GB")]
-        quota_gb: Option<u64>,
-        /// They may ask for your recovery in an emergency
-        #[arg(long)]
-        emergency: bool,
-        /// After which time it ends by itself
-        #[arg(long, value_name = "TIME", value_parser = crate::duration::parse)]
-        expires: Option<std::time::Duration>,
-    },
-    /// End a relationship
-    End {
-        /// The agent's id (did:key:…), a node's id, or a name that only one has
-        agent: String,
-    },
-    /// Stand for something about somebody, for others to see
-    #[command(after_help = "Examples:\n  kith relation vouch Bo \"repairs bicycles well\"")]
-    Vouch {
-        /// The agent's id (did:key:…), a node's id, or a name that only one has
-        agent: String,
-        /// What you stand for
-        text: String,
-    },
 }
 
 /// `kith blob`.

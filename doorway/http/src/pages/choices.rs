@@ -226,7 +226,15 @@ mod tests {
 
     fn space(role: Option<Role>) -> SpaceInfo {
         let (space, reach) = (SpaceId([1; 32]), Reach::Private);
-        SpaceInfo { space, name: "album".into(), reach, role, members: 2, is_home: false }
+        SpaceInfo {
+            space,
+            name: "album".into(),
+            reach,
+            role,
+            members: 2,
+            is_home: false,
+            is_circle: false,
+        }
     }
 
     fn said(value: Option<Value>, name: &str) -> SideInfo {

@@ -1,6 +1,7 @@
 //! The real `kith` as people and scripts use it; see the crate `acceptance` for the harness.
 
 mod alone;
+mod circles;
 mod conflicts;
 mod crash;
 mod devices;
@@ -14,6 +15,7 @@ mod hung;
 mod keyring;
 mod keys;
 mod log;
+mod offers;
 mod pack;
 mod past;
 mod places;
