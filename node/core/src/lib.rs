@@ -6,10 +6,10 @@
 //!
 //! Invariant: a request is answered only after what it changed is durable.
 
-pub mod circles;
+mod circles;
 mod collection;
 pub mod compaction;
-mod conflicts;
+pub mod conflicts;
 mod denied;
 pub mod doctor;
 pub mod doorway;

@@ -20,7 +20,7 @@ pub use sync_engine_core::{
     path_document,
 };
 pub use trust_core::{
-    Description, DeviceClass, Journalled, Label, Layer, Nearness, Party, Reach, Role, Terms,
+    Description, DeviceClass, Journalled, Label, Layer, Nearness, Party, Reach, Role, Rule, Terms,
     explain::Explanation, history::AnomalyKind,
 };
 

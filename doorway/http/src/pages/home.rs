@@ -166,3 +166,29 @@ fn node_details(identity: &Identity, version: &str) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use node_core::request::{Reach, Rule};
+    use node_model::{AgentId, DeviceId, SpaceId};
+
+    use super::*;
+
+    #[test]
+    fn an_offer_is_shown_as_text_with_a_way_to_follow_it() {
+        assert_eq!(offered(&[]).into_string(), "");
+        let space = SpaceId([7; 32]);
+        let offer = OfferInfo {
+            space,
+            name: "<b>orchard".into(),
+            reach: Reach::Local,
+            rule: Rule::WithinReach,
+            agent: AgentId([1; 32]),
+            of: "<i>Ada".into(),
+            device: DeviceId([2; 32]),
+        };
+        let page = offered(&[offer]).into_string();
+        assert!(page.contains("&lt;b&gt;orchard") && page.contains("&lt;i&gt;Ada"), "{page}");
+        assert!(page.contains(&format!("action=\"/offers/{space}\"")), "{page}");
+    }
+}
