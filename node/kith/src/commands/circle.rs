@@ -15,7 +15,10 @@ pub(super) async fn run(asking: &Asking<'_>, command: Circle) -> Result<(), CliE
         Circle::New { name } => {
             let made = asking.client.post("/api/v1/circles", json!({"name": name})).await?;
             answer(asking.is_json, &made, || {
-                format!("made the circle {}: kith circle add", printable(text(&made, "name")))
+                format!(
+                    "made the circle {}; add people: kith circle add CIRCLE WHOM",
+                    printable(text(&made, "name"))
+                )
             });
         }
         Circle::List => {

@@ -118,3 +118,19 @@ pub(super) async fn why(asking: &Asking<'_>, Why { thing }: Why) -> Result<(), C
     });
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_side_has_its_own_word() {
+        let said = |mine: Value, theirs: Value| {
+            kind(&json!({"mine": {"kind": mine}, "theirs": {"kind": theirs}}))
+        };
+        assert_eq!(said("sister".into(), Value::Null), "sister");
+        assert_eq!(said(Value::Null, "brother".into()), "(you: brother)");
+        assert_eq!(said("sister".into(), "brother".into()), "sister (you: brother)");
+        assert_eq!(kind(&json!({"mine": null, "theirs": {"kind": null}})), "–");
+    }
+}

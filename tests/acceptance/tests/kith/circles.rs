@@ -80,9 +80,6 @@ async fn each_side_says_what_the_other_is_to_it() {
     })
     .await;
     assert_eq!(theirs, "little brother");
-    let table = String::from_utf8(ben.kith(&["relation", "list"]).run().await.out).expect("text");
-    assert!(table.contains("(you: little brother)"), "{table}");
-
     let said = add(&["--layer", "sovereign"]).json().await;
     assert_eq!(said["mine"]["kind"], "little brother", "what is left out stays");
     for bad in [&"x".repeat(65), "two\nlines", "\u{202e}"] {

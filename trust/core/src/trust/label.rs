@@ -38,6 +38,24 @@ impl Trust {
         String::from_utf8(name).ok()
     }
 
+    /// Founds a space with its first epoch.
+    ///
+    /// # Errors
+    /// [`TrustError::Ledger`].
+    pub fn found_space(
+        &mut self,
+        entropy: &mut Entropy,
+        now: Timestamp,
+        name: &str,
+        reach: Reach,
+        has_open_history: bool,
+    ) -> Result<SpaceId, TrustError> {
+        let label = (LABEL_BINDING, name);
+        let (space, drafts) = self.draft_space(entropy, now, label, reach, has_open_history);
+        self.commit(drafts, &[], now)?;
+        Ok(space)
+    }
+
     /// Founds a circle. Whoever joins it later reads its name, so its history is open; it
     /// reaches nobody but whom somebody names.
     ///

@@ -8,7 +8,7 @@ use node_model::{
     sign::{Domain, Signature, Signer},
 };
 
-use super::{Trust, TrustError, label::LABEL_BINDING};
+use super::{Trust, TrustError};
 use crate::{
     attestation::{
         AFTER_MAX, Attestation, Claim, DevicePin, EntryPin, PINS_MAX, Party, Prefix, Scope,
@@ -145,24 +145,6 @@ impl Trust {
     #[must_use]
     pub fn consent_to(&self, agent: AgentId) -> ([u8; 32], Signature) {
         (self.keys.hpke_public(), self.keys.device.sign(Domain::DeviceLink, &agent.0))
-    }
-
-    /// Founds a space with its first epoch.
-    ///
-    /// # Errors
-    /// [`TrustError::Ledger`].
-    pub fn found_space(
-        &mut self,
-        entropy: &mut Entropy,
-        now: Timestamp,
-        name: &str,
-        reach: Reach,
-        has_open_history: bool,
-    ) -> Result<SpaceId, TrustError> {
-        let label = (LABEL_BINDING, name);
-        let (space, drafts) = self.draft_space(entropy, now, label, reach, has_open_history);
-        self.commit(drafts, &[], now)?;
-        Ok(space)
     }
 
     pub(super) fn draft_space(
