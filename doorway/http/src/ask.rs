@@ -1,5 +1,15 @@
 //! Questions to the node, each with the one kind of answer that it can have.
 
+macro_rules! answer {
+    ($handle:expr, $request:expr, $pattern:pat => $value:expr) => {{
+        let $pattern = $handle.request($request).await? else {
+            return Err(unexpected());
+        };
+        Ok($value)
+    }};
+}
+
+mod circles;
 mod conflicts;
 
 use node_core::{
@@ -7,9 +17,9 @@ use node_core::{
     doctor::{DoctorOf, Findings},
     doorway::{DoorwayRequest, DoorwayResponse},
     request::{
-        ClusterInfo, DeviceInfo, DocumentView, HistoryView, Identity, MemberInfo, Pairing, Party,
-        PastRequest, PeerInfo, Reach, RelationInfo, SpaceInfo, Status, Summary, WhyInfo,
-        WriteDocument,
+        ClusterInfo, DeviceInfo, DocumentView, HistoryView, Identity, MemberInfo, OfferInfo,
+        OfferRequest, Pairing, Party, PastRequest, PeerInfo, Reach, RelationInfo, SpaceInfo,
+        Status, Summary, WhyInfo, WriteDocument,
     },
 };
 use node_model::{AgentId, DeviceId, DocumentId, SpaceId, challenge::Token};
@@ -20,17 +30,9 @@ use node_runtime::{
 };
 use serde_json::Value;
 
+pub(crate) use self::circles::{circle, circles, found_circle, party};
 pub(crate) use self::conflicts::{conflicts, settle_all, tally};
 use crate::audit::{self, Thing};
-
-macro_rules! answer {
-    ($handle:expr, $request:expr, $pattern:pat => $value:expr) => {{
-        let $pattern = $handle.request($request).await? else {
-            return Err(unexpected());
-        };
-        Ok($value)
-    }};
-}
 
 /// A mistake of ours: the answer is not one that this question has.
 pub(crate) fn unexpected() -> Failure {
@@ -56,6 +58,21 @@ pub(crate) async fn pairings(node: &Handle) -> Result<Vec<Pairing>, Failure> {
 
 pub(crate) async fn spaces(node: &Handle) -> Result<Vec<SpaceInfo>, Failure> {
     answer!(node, Request::Spaces, Response::Spaces(spaces) => spaces)
+}
+
+pub(crate) async fn offers(node: &Handle) -> Result<Vec<OfferInfo>, Failure> {
+    answer!(node, Request::Offer(OfferRequest::List), Response::Offers(offers) => offers)
+}
+
+/// Asks to be let in as a reader.
+pub(crate) async fn follow(node: &Handle, text: String) -> Result<OfferInfo, Failure> {
+    let request = Request::Offer(OfferRequest::Follow { text });
+    let Response::Offers(offers) = node.request(request).await? else {
+        return Err(unexpected());
+    };
+    let offer = offers.into_iter().next().ok_or_else(unexpected)?;
+    audit::concerns(Thing::Space(offer.space));
+    Ok(offer)
 }
 
 /// A space by id, beginning of an id, or name.
@@ -93,18 +110,6 @@ pub(crate) async fn agent(node: &Handle, text: &str) -> Result<AgentId, Failure>
     };
     audit::concerns(Thing::Agent(agent));
     Ok(agent)
-}
-
-/// An agent as [`agent()`] finds it, or else a space, for all who may read it.
-pub(crate) async fn party(node: &Handle, text: &str) -> Result<Party, Failure> {
-    match agent(node, text).await {
-        Ok(agent) => Ok(Party::Agent(agent)),
-        Err(failure) if failure.kind == FailureKind::NotFound => {
-            let group = space(node, text).await.map_err(|_| failure)?;
-            Ok(Party::Group(group.space))
-        }
-        Err(failure) => Err(failure),
-    }
 }
 
 /// The printed form of whom a statement is about.

@@ -190,6 +190,19 @@ impl Node {
         agents.into_iter().map(|agent| Author { agent, name: self.trust.name_of(agent) }).collect()
     }
 
+    /// A document, or with `includes_removed` one that was removed.
+    pub(crate) fn find_any_document(
+        &mut self,
+        space: SpaceId,
+        text: &str,
+        includes_removed: bool,
+    ) -> Result<DocumentId, Failure> {
+        match includes_removed {
+            true => self.find_document_or_removed(space, text),
+            false => self.find_document(space, text),
+        }
+    }
+
     /// A document as [`Self::find_document`] finds it, else a removed one by its id,
     /// a unique beginning of it, its content id or its path.
     pub(crate) fn find_document_or_removed(

@@ -148,17 +148,4 @@ impl Node {
     pub(crate) fn partial_peers(&self, space: SpaceId) -> usize {
         self.data.connected().filter(|peer| self.sync.has_partial_peer(space, *peer)).count()
     }
-
-    pub(crate) fn find_any_document(
-        &mut self,
-        space: SpaceId,
-        text: &str,
-        includes_removed: bool,
-    ) -> Result<DocumentId, Failure> {
-        if includes_removed {
-            self.find_document_or_removed(space, text)
-        } else {
-            self.find_document(space, text)
-        }
-    }
 }

@@ -6,6 +6,7 @@
 //!
 //! Invariant: a request is answered only after what it changed is durable.
 
+mod circles;
 mod collection;
 pub mod compaction;
 pub mod conflicts;
@@ -18,6 +19,7 @@ mod journal;
 mod keep;
 pub mod mend;
 mod node;
+mod offers;
 pub mod pack;
 mod pair;
 mod parked;

@@ -191,6 +191,8 @@ impl Node {
             | Request::Keep { .. }
             | Request::FindAgent { .. }
             | Request::Relations
+            | Request::Offer(_)
+            | Request::Circle(_)
             | Request::Relate { .. }
             | Request::Part { .. }
             | Request::Vouch { .. }

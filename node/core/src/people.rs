@@ -30,14 +30,26 @@ impl Node {
         party: Party,
         role: Role,
     ) -> Result<Response, Failure> {
+        self.admit(now, space, party, role)?;
+        // What a person says holds whatever the reach.
+        self.forget_follower(space, party)?;
+        self.trust_changed(now);
+        Ok(Response::Done)
+    }
+
+    /// Says that somebody is a member.
+    pub(crate) fn admit(
+        &mut self,
+        now: Now,
+        space: SpaceId,
+        party: Party,
+        role: Role,
+    ) -> Result<(), Failure> {
         let pins = self.pins_of(space, party)?;
         let admission = Admission { space, party, role, pins };
         let granted = self.trust.grant(self.entropy.as_mut(), now.wall, admission);
-        let (space_word, party) = (self.space_word(space), printed(party));
-        let mend = Mend::Grant { space: space_word, party, role };
-        granted.map_err(|error| self.explained(error, &mend))?;
-        self.trust_changed(now);
-        Ok(Response::Done)
+        let mend = Mend::Grant { space: self.space_word(space), party: printed(party), role };
+        granted.map_err(|error| self.explained(error, &mend))
     }
 
     /// Removes an agent or a group from a space, or leaves it.
@@ -51,12 +63,24 @@ impl Node {
             let message = "this is your private space; nobody can be removed from it";
             return Err(Failure::new(FailureKind::Invalid, message, "kith space list"));
         }
+        // First: who is removed must not come back by the reach.
+        self.forget_follower(space, party)?;
+        self.dismiss(now, space, party)?;
+        self.trust_changed(now);
+        Ok(Response::Done)
+    }
+
+    /// Says that somebody is no member any more.
+    pub(crate) fn dismiss(
+        &mut self,
+        now: Now,
+        space: SpaceId,
+        party: Party,
+    ) -> Result<(), Failure> {
         let pins = self.pins_of(space, party)?;
         let revoked = self.trust.revoke(self.entropy.as_mut(), now.wall, space, party, pins);
         let mend = Mend::Remove { space: self.space_word(space), party: printed(party) };
-        revoked.map_err(|error| self.explained(error, &mend))?;
-        self.trust_changed(now);
-        Ok(Response::Done)
+        revoked.map_err(|error| self.explained(error, &mend))
     }
 
     /// The last entries of an agent's devices that are here. Groups write nothing.
@@ -77,6 +101,10 @@ impl Node {
 
     pub(crate) fn members(&self, space: SpaceId) -> Result<Response, Failure> {
         self.need_role(space, Role::Custodian)?;
+        self.member_infos(space).map(Response::Members)
+    }
+
+    pub(crate) fn member_infos(&self, space: SpaceId) -> Result<Vec<MemberInfo>, Failure> {
         let graph = self.trust.graph();
         let facts = graph.spaces.get(&space).ok_or(TrustError::NoSuchSpace)?;
         let mut holds: BTreeMap<AgentId, u64> = BTreeMap::new();
@@ -92,7 +120,7 @@ impl Node {
             is_founder: *agent == facts.founder,
             holds: holds.get(agent).copied(),
         });
-        Ok(Response::Members(members.collect()))
+        Ok(members.collect())
     }
 
     /// An agent by its id, the id of a device of its, or a name that only one has.
@@ -149,8 +177,8 @@ impl Node {
                     .devices_of(agent)
                     .map(|(device, facts)| (device, facts.description.clone()))
                     .collect(),
-                mine: mine.map(|side| side.terms),
-                theirs: theirs.map(|side| side.terms),
+                mine: mine.map(|side| side.terms.clone()),
+                theirs: theirs.map(|side| side.terms.clone()),
                 layer: graph.closeness(me, agent),
                 expires_at: [mine, theirs]
                     .into_iter()
@@ -250,6 +278,7 @@ impl Node {
     /// Says what is due without being asked: keys for new devices and after
     /// somebody left, and what this node holds. Says whether there was anything.
     pub(crate) fn keep_trust(&mut self, now: Now) -> bool {
+        let parted = self.part_with_followers(now);
         let mut held = BTreeMap::new();
         for space in self.trust.spaces().collect::<Vec<_>>() {
             let bytes = self.sync.stored_bytes(space);
@@ -261,10 +290,10 @@ impl Node {
         let kept = self.trust.keep_keys(self.entropy.as_mut(), now.wall);
         let located = self.trust.locate(now.wall, &held);
         match (kept, located) {
-            (Ok(kept), Ok(located)) => kept || located,
+            (Ok(kept), Ok(located)) => parted || kept || located,
             (Err(error), _) | (_, Err(error)) => {
                 tracing::warn!(%error, "could not say what is due");
-                false
+                parted
             }
         }
     }

@@ -21,24 +21,27 @@ pub use sync_engine_core::{
     path_document,
 };
 pub use trust_core::{
-    Description, DeviceClass, Journalled, Layer, Nearness, Party, Reach, Role, Terms,
+    Description, DeviceClass, Journalled, Label, Layer, Nearness, Party, Reach, Role, Rule, Terms,
     explain::Explanation, history::AnomalyKind,
 };
 
 pub use self::people::{
-    ClusterDevice, ClusterInfo, DescriptionChange, DeviceInfo, MemberInfo, PeerInfo, RelationInfo,
-    VouchInfo, WhyInfo,
+    ClusterDevice, ClusterInfo, DescriptionChange, DeviceInfo, Identity, MemberInfo, Pairing,
+    PeerInfo, RelationInfo, VouchInfo, WhyInfo,
 };
-pub use self::spaces::{KeptBy, PartInfo, Rule, SpaceInfo, SpaceStatus};
+pub use self::spaces::{KeptBy, PartInfo, SpaceInfo, SpaceStatus};
+pub use crate::circles::{CircleInfo, CircleRequest};
 pub use crate::conflicts::{
     Author, ConflictInfo, ConflictPage, ConflictRequest, ConflictResponse, ConflictTally,
     ConflictsOf, Keep, KeepAll, LeftOpen, SettleReport, SideInfo,
 };
+pub use crate::offers::{OfferInfo, OfferRequest};
 pub use crate::past::{ChangeInfo, HISTORY_MAX, HistoryView, PastOf, PastRequest};
 pub use crate::receipts::Durability;
 pub use crate::state::{PeerSyncState, SpaceState};
 pub use crate::sync_now::SyncReport;
 pub use crate::{collection::CollectionCounts, compaction::CompactionCounts};
+pub use sync_engine_core::rule::Rule as PartRule;
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -86,6 +89,10 @@ pub enum Request {
     },
     /// Spaces of which we are a member. → [`Response::Spaces`]
     Spaces,
+    /// About spaces that reach us. → [`Response::Offers`]
+    Offer(OfferRequest),
+    /// About circles.
+    Circle(CircleRequest),
     /// One space, by id, unique beginning of an id, or name. → [`Response::Space`]
     FindSpace {
         /// What it is called.
@@ -359,6 +366,10 @@ pub enum Response {
     Space(SpaceInfo),
     /// To [`Request::Spaces`].
     Spaces(Vec<SpaceInfo>),
+    /// To [`Request::Offer`].
+    Offers(Vec<OfferInfo>),
+    /// To [`CircleRequest::List`].
+    Circles(Vec<CircleInfo>),
     /// To [`Request::Members`].
     Members(Vec<MemberInfo>),
     /// To [`Request::FindAgent`].
@@ -408,21 +419,6 @@ pub enum Response {
     Doorway(DoorwayResponse),
 }
 
-/// Who and where a node is.
-#[derive(Clone, Debug)]
-pub struct Identity {
-    /// This device.
-    pub device: DeviceId,
-    /// Whose it is.
-    pub agent: AgentId,
-    /// What they want to be called.
-    pub name: String,
-    /// What the device is called.
-    pub device_name: String,
-    /// Multiaddrs that it listens on.
-    pub listen: Vec<String>,
-}
-
 /// Everything at a glance.
 #[derive(Clone, Debug)]
 pub struct Status {
@@ -457,17 +453,4 @@ pub struct DocumentView {
     pub value: Value,
     /// How well all of it is kept, where that was asked.
     pub durability: Option<Durability>,
-}
-
-/// A pairing with one of our tickets.
-#[derive(Clone, Debug)]
-pub struct Pairing {
-    /// Who came.
-    pub device: DeviceId,
-    /// The code that they see too.
-    pub code: String,
-    /// Who they turned out to be, once done.
-    pub agent: Option<AgentId>,
-    /// What they want to be called.
-    pub name: Option<String>,
 }

@@ -17,7 +17,7 @@ use sync_engine_core::{
 };
 use trust_core::{
     Action, Question, Rule, Trust,
-    exchange::{self, ATTESTATIONS_PER_MESSAGE_MAX, Message},
+    exchange::{self, ATTESTATIONS_PER_MESSAGE_MAX, Message, Offer},
 };
 
 use crate::node::{Effect, Node};
@@ -35,6 +35,10 @@ pub(crate) struct Acquaintance {
     pub(crate) was_told: bool,
     /// Where we said that others may be found.
     pub(crate) told_of: BTreeMap<DeviceId, Vec<String>>,
+    /// Spaces that it offers us.
+    pub(crate) offers: Vec<Offer>,
+    /// Spaces that we offered it.
+    pub(crate) offered: Vec<Offer>,
 }
 
 /// What a device may, and how near it is, by the trust plane.
@@ -220,6 +224,7 @@ impl Node {
         }
         self.pass_on(device, agent);
         self.tell_whereabouts(device, agent);
+        self.tell_offers(device, agent);
         self.log_store_error(|node| node.sync.share(device, &share.spaces));
         self.sync.read_with(device, &self.read_by(agent, &share.spaces));
         self.route(now);
@@ -275,6 +280,10 @@ impl Node {
             Message::Attestations { attestations } => {
                 self.receive_attestations(now, device, &attestations);
             }
+            Message::Offers { offers } => {
+                self.acquaintances.entry(device).or_default().offers = offers;
+            }
+            Message::Follow { space } => self.let_follow(now, device, space),
         }
     }
 
@@ -316,11 +325,9 @@ impl Node {
     /// Whether a connected peer and we have told each other what we have, and it
     /// came.
     pub(crate) fn is_acquainted(&self, device: DeviceId) -> bool {
-        self.acquaintances.get(&device).is_some_and(
-            |Acquaintance { knows: _, lacking, has_spoken, was_told, told_of: _ }| {
-                *has_spoken && *was_told && lacking.is_empty()
-            },
-        )
+        self.acquaintances
+            .get(&device)
+            .is_some_and(|it| it.has_spoken && it.was_told && it.lacking.is_empty())
     }
 }
 

@@ -87,13 +87,14 @@ impl Node {
             Request::Status => self.status().map(Response::Status),
             Request::Pairings => Ok(Response::Pairings(self.pairings.shown())),
             Request::Spaces => Ok(Response::Spaces(self.space_infos())),
+            Request::Offer(request) => self.serve_offer(request),
+            Request::Circle(request) => self.serve_circle(now, request),
             Request::FindSpace { text } => self.find_space(&text).map(Response::Space),
             Request::Members { space } => self.members(space),
             Request::Peers => Ok(Response::Peers(self.peers())),
             Request::ReadDocument { space, document } => self.read_document(space, document),
             Request::FindDocument { space, text, includes_removed } => {
-                let found = self.find_any_document(space, &text, includes_removed);
-                found.map(Response::Found)
+                self.find_any_document(space, &text, includes_removed).map(Response::Found)
             }
             Request::Documents { space } => self.documents(space),
             Request::Changes { space, since } => self.changes(space, since.as_deref()),
@@ -216,7 +217,7 @@ impl Node {
         self.space_info(space).map(Response::Space).ok_or_else(Failure::no_such_space)
     }
 
-    fn space_infos(&self) -> Vec<SpaceInfo> {
+    pub(crate) fn space_infos(&self) -> Vec<SpaceInfo> {
         self.trust.spaces().filter_map(|space| self.space_info(space)).collect()
     }
 
@@ -225,7 +226,7 @@ impl Node {
         self.trust.label_of(space).unwrap_or_else(|| "(sealed)".to_owned())
     }
 
-    fn space_info(&self, space: SpaceId) -> Option<SpaceInfo> {
+    pub(crate) fn space_info(&self, space: SpaceId) -> Option<SpaceInfo> {
         let facts = self.trust.graph().spaces.get(&space)?;
         let is_home = self.trust.home_space() == Some(space);
         Some(SpaceInfo {
@@ -236,6 +237,7 @@ impl Node {
             members: facts.members.len(),
             is_home,
             part: self.part_info(space),
+            is_circle: self.trust.is_circle(space),
         })
     }
 
@@ -250,6 +252,9 @@ impl Node {
             text.len() >= PREFIX_MIN && info.space.to_string().starts_with(text)
         };
         let found = if named.is_empty() { infos.iter().filter(begins).collect() } else { named };
+        // A circle is meant only where no space is.
+        let (circles, spaces): (Vec<_>, Vec<_>) = found.into_iter().partition(|it| it.is_circle);
+        let found = if spaces.is_empty() { circles } else { spaces };
         match found.as_slice() {
             [one] => Ok((*one).clone()),
             [] => {

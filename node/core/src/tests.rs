@@ -23,11 +23,13 @@ use crate::{
     request::{Changes, Meta, PeerSyncState, WriteDocument},
 };
 
+mod circles;
 mod collection;
 mod conflicts;
 mod denied;
 mod doctor;
 mod farewell;
+mod offers;
 mod parked;
 mod receipts;
 mod sites;
@@ -90,8 +92,7 @@ impl Company {
         self.next_request += 1;
         self.inbox.push_back((at, Input::Request(id, request)));
         self.run();
-        let place =
-            self.answers.iter().position(|(node, answered, _)| (*node, *answered) == (at, id));
+        let place = self.answers.iter().position(|it| (it.0, it.1) == (at, id));
         self.answers.remove(place.expect("every request is answered")).2
     }
 

@@ -5,8 +5,9 @@ mod devices;
 mod doc;
 mod doorway;
 mod log;
+mod people;
 mod questions;
-mod spaces;
+mod space;
 mod sync;
 mod token;
 
@@ -20,8 +21,9 @@ pub use self::{
     doc::Doc,
     doorway::{Doorway, Keys},
     log::Log,
+    people::{Circle, Relation},
     questions::{Doctor, Search, Why},
-    spaces::{KeptPart, Space},
+    space::{KeptPart, Space},
     sync::Sync,
     token::Token,
 };
@@ -99,6 +101,9 @@ pub enum Command {
     /// Relationships: who is close to you, and who keeps what for whom
     #[command(subcommand)]
     Relation(Relation),
+    /// Circles: people under a name, to be let into spaces together
+    #[command(subcommand)]
+    Circle(Circle),
     /// Your own devices
     #[command(subcommand)]
     Device(Device),
@@ -225,52 +230,6 @@ pub struct Pair {
     /// Do not ask whether the codes are the same
     #[arg(long, short)]
     pub yes: bool,
-}
-
-/// `kith relation`.
-#[derive(Debug, Subcommand)]
-pub enum Relation {
-    /// List your relationships, and those that others ask for
-    List,
-    /// Say that you are related to somebody; it holds once they say so too
-    #[command(
-        after_help = "Examples:\n  kith relation add Bo --layer reciprocal\n  kith relation add Bo --layer invested --keep true --quota-gb 20 --expires 365d"
-    )]
-    Add {
-        /// The agent's id (did:key:…), a node's id, or a name that only one has
-        agent: String,
-        /// How close: sovereign, reciprocal, invested or gift
-        #[arg(long, default_value = "reciprocal")]
-        layer: String,
-        /// Whether you keep copies for them; by default as the layer says
-        #[arg(long, value_name = "BOOL")]
-        keep: Option<bool>,
-        /// Whether they may keep copies for you; by default as the layer says
-        #[arg(long, value_name = "BOOL")]
-        let_keep: Option<bool>,
-        /// How much you keep for them, in GB; by default as the layer says
-        #[arg(long, value_name = "GB")]
-        quota_gb: Option<u64>,
-        /// They may ask for your recovery in an emergency
-        #[arg(long)]
-        emergency: bool,
-        /// After which time it ends by itself
-        #[arg(long, value_name = "TIME", value_parser = crate::duration::parse)]
-        expires: Option<std::time::Duration>,
-    },
-    /// End a relationship
-    End {
-        /// The agent's id (did:key:…), a node's id, or a name that only one has
-        agent: String,
-    },
-    /// Stand for something about somebody, for others to see
-    #[command(after_help = "Examples:\n  kith relation vouch Bo \"repairs bicycles well\"")]
-    Vouch {
-        /// The agent's id (did:key:…), a node's id, or a name that only one has
-        agent: String,
-        /// What you stand for
-        text: String,
-    },
 }
 
 /// `kith blob`.

@@ -2,6 +2,7 @@
 
 mod claims;
 mod packs;
+mod trust_lane;
 
 use std::sync::LazyLock;
 
@@ -31,7 +32,6 @@ use sync_engine_core::{
 use trust_core::{
     Attestation, Claim, Role, Statement,
     attestation::Scope,
-    exchange,
     pairing::{self, IssuedTicket, Refusal, TicketKey},
 };
 
@@ -42,6 +42,7 @@ use crate::{
 
 use claims::claims;
 pub(crate) use packs::{pack_frames, packs};
+pub(crate) use trust_lane::trust_messages;
 
 pub(crate) fn entropy() -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(1)
@@ -138,24 +139,6 @@ pub(crate) fn signed_claims() -> Vec<Vec<u8>> {
         [&read.3.to_be_bytes()[..], &read.4.0, &read.5].concat()
     });
     claims.collect()
-}
-
-pub(crate) fn trust_messages() -> Vec<Vec<u8>> {
-    use exchange::Message;
-    let attestations = attestations().into_iter().map(ByteBuf::from).collect();
-    let messages = [
-        Message::Here { addresses: vec!["/ip4/10.0.0.1/tcp/1".into(), "/ip6/::1/tcp/2".into()] },
-        Message::There {
-            whereabouts: vec![exchange::Whereabouts {
-                device: DeviceId([1; 32]),
-                addresses: vec!["/ip4/10.0.0.2/tcp/1".into()],
-            }],
-        },
-        Message::have(&[AttestationId([1; 32]), AttestationId([2; 32])]),
-        Message::Attestations { attestations },
-        Message::Attestations { attestations: vec![ByteBuf::new(); 40] },
-    ];
-    messages.iter().map(Message::encode).collect()
 }
 
 pub(crate) fn pairing_messages() -> Vec<Vec<u8>> {

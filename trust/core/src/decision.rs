@@ -9,7 +9,7 @@ use node_model::{AgentId, AttestationId, DeviceId, EntryId, SpaceId};
 
 use crate::{
     attestation::{Party, Prefix},
-    graph::{Graph, Space, WriteLimit},
+    graph::{Graph, Side, Space, WriteLimit},
     words::{Layer, Reach, Role},
 };
 
@@ -242,13 +242,22 @@ fn hold(graph: &Graph, own: DeviceId, id: SpaceId, device: DeviceId) -> Decision
         return Decision::new(Verdict::Full, Rule::Commons, vec![founding]);
     }
     if graph.agent_of(own) == Some(space.founder)
-        && let Some((mine, theirs)) = graph.relationship(space.founder, agent)
-        && reaches(space.reach, mine.terms.layer.farther(theirs.terms.layer))
+        && let Some((mine, theirs)) = reached(graph, space, agent)
     {
         let because = vec![founding, mine.evidence, theirs.evidence];
         return Decision::new(Verdict::Full, Rule::WithinReach, because);
     }
     outside(space, agent)
+}
+
+/// The relationship by which a space reaches somebody.
+pub(crate) fn reached<'a>(
+    graph: &'a Graph,
+    space: &Space,
+    agent: AgentId,
+) -> Option<(&'a Side, &'a Side)> {
+    let (mine, theirs) = graph.relationship(space.founder, agent)?;
+    reaches(space.reach, mine.terms.layer.farther(theirs.terms.layer)).then_some((mine, theirs))
 }
 
 /// Whether a space of this reach is open to somebody this close to its founder,

@@ -2,12 +2,14 @@
 //! has of those that concern the other, and sends what the other lacks.
 
 use node_model::{
-    AttestationId, DeviceId,
+    AttestationId, DeviceId, SpaceId,
     cbor::{self, DecodeError},
     limit::{FRAME_BYTES_MAX, NAME_BYTES_MAX},
 };
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
+
+use crate::words::Reach;
 
 /// Most attestations in one message: about half a megabyte.
 pub const ATTESTATIONS_PER_MESSAGE_MAX: usize = 512;
@@ -26,6 +28,20 @@ pub struct Whereabouts {
     /// Multiaddrs.
     #[serde(deserialize_with = "cbor::at_most::<ADDRESSES_MAX, _, _>")]
     pub addresses: Vec<String>,
+}
+
+/// Most spaces that a node offers to somebody: more than a person would choose from.
+pub const OFFERS_MAX: usize = 64;
+
+/// A space that somebody may read without having been let in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// Which.
+    pub space: SpaceId,
+    /// What it is called.
+    pub name: String,
+    /// How far it travels.
+    pub reach: Reach,
 }
 
 /// What two nodes say to each other on the trust lane.
@@ -54,6 +70,18 @@ pub enum Message {
         #[serde(deserialize_with = "cbor::at_most::<ATTESTATIONS_PER_MESSAGE_MAX, _, _>")]
         attestations: Vec<ByteBuf>,
     },
+    /// Which spaces I founded you may read, though you are not in them; instead of what I
+    /// offered before.
+    Offers {
+        /// The spaces.
+        #[serde(deserialize_with = "cbor::at_most::<OFFERS_MAX, _, _>")]
+        offers: Vec<Offer>,
+    },
+    /// Let me in as a reader of what you offered.
+    Follow {
+        /// Which space.
+        space: SpaceId,
+    },
 }
 
 impl Message {
@@ -79,7 +107,8 @@ impl Message {
             Self::Here { addresses } => are_bounded(addresses),
             Self::There { whereabouts } => whereabouts.iter().all(|it| are_bounded(&it.addresses)),
             Self::Have { ids } => ids.len().is_multiple_of(32),
-            Self::Attestations { .. } => true,
+            Self::Attestations { .. } | Self::Follow { .. } => true,
+            Self::Offers { offers } => offers.iter().all(|it| it.name.len() <= NAME_BYTES_MAX),
         };
         if is_bounded { Ok(message) } else { Err(DecodeError::Malformed) }
     }

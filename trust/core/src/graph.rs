@@ -52,7 +52,7 @@ pub struct RevokedDevice {
 }
 
 /// One side of a relationship.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Side {
     /// What it consists of, as this side says.
     pub terms: Terms,
@@ -207,10 +207,10 @@ impl Graph {
 
     /// Both sides of the relationship between two agents, if both consented.
     #[must_use]
-    pub fn relationship(&self, one: AgentId, other: AgentId) -> Option<(Side, Side)> {
+    pub fn relationship(&self, one: AgentId, other: AgentId) -> Option<(&Side, &Side)> {
         let mine = self.sides.get(&(one, other))?;
         let theirs = self.sides.get(&(other, one))?;
-        Some((*mine, *theirs))
+        Some((mine, theirs))
     }
 
     /// How close two agents are: the more distant of what both say.
@@ -374,8 +374,8 @@ impl Graph {
                 self.names.insert(issuer, name.clone());
             }
             Claim::Relationship { with, terms: Some(terms) } => {
-                let expires_at = attestation.expires_at;
-                self.sides.insert((issuer, *with), Side { terms: *terms, expires_at, evidence });
+                let (terms, expires_at) = (terms.clone(), attestation.expires_at);
+                self.sides.insert((issuer, *with), Side { terms, expires_at, evidence });
             }
             Claim::Relationship { with, terms: None } => {
                 self.sides.remove(&(issuer, *with));

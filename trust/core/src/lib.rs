@@ -31,7 +31,7 @@ pub use attestation::{Attestation, Claim, Party, Statement, Terms};
 pub use decision::{Action, Decision, Question, Rule, Verdict};
 pub use graph::Graph;
 pub use ledger::{Ledger, LedgerError};
-pub use sites::{Description, Nearness};
+pub use sites::{Description, Label, Nearness};
 pub use trust::{
     ATTESTATIONS_MAX, Admission, CLOCK_SKEW_MAX, JOURNAL_MAX, Journalled, Received, ReplayError,
     SIGNER_ATTESTATIONS_MAX, STRANGER_ATTESTATIONS_MAX, Trust, TrustError,

@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{graph::Graph, words::DeviceClass};
 
-/// Longest label: the name of a place, not an address.
+/// Longest label: the name of a place, not an address; what somebody is to one, not a story.
 pub const LABEL_BYTES_MAX: usize = 64;
 
-/// The name of a site or a region, as its agent writes it: it may be shown as it is.
+/// The name of a site or a region, or what somebody is to one, as its agent writes it: it may be
+/// shown as it is.
 ///
 /// Two labels mean the same place if they differ only in case, in spaces, and in what
 /// cannot be seen.
@@ -27,7 +28,7 @@ pub struct Label(String);
 
 /// Text that is no label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a place is named by 1 to {LABEL_BYTES_MAX} bytes of printable text in one line")]
+#[error("this has 1 to {LABEL_BYTES_MAX} bytes of printable text in one line")]
 pub struct BadLabel;
 
 impl Label {

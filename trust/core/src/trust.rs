@@ -4,6 +4,8 @@ mod carry;
 mod clock;
 mod describe;
 mod journal;
+mod label;
+mod reach;
 mod records;
 mod session;
 mod share;
@@ -94,9 +96,6 @@ pub enum TrustError {
     #[error("this node keeps as many attestations as it may ({ATTESTATIONS_MAX})")]
     TooMany,
 }
-
-/// Binds a sealed label to its purpose; the space's id does not exist yet.
-const LABEL_BINDING: &[u8] = b"kith/space-label/1";
 
 /// Name of the note that remembers the person's own space.
 const HOME_NOTE: &str = "home-space";
@@ -237,17 +236,6 @@ impl Trust {
         })
     }
 
-    /// A space's name, if we hold its first key.
-    #[must_use]
-    pub fn label_of(&self, space: SpaceId) -> Option<String> {
-        let facts = self.graph.spaces.get(&space)?;
-        let first = self.keyring.epochs(space).filter(|(epoch, ..)| *epoch == Epoch::FIRST);
-        let name = first
-            .filter_map(|(_, _, keys)| keys.entries.open(LABEL_BINDING, &facts.label).ok())
-            .next()?;
-        String::from_utf8(name).ok()
-    }
-
     /// Our role in a space.
     #[must_use]
     pub fn role_in(&self, space: SpaceId) -> Option<Role> {
@@ -341,7 +329,8 @@ impl Trust {
             return Err(TrustError::BadLink);
         }
         if self.keys.root().is_some() && self.home_space().is_none() {
-            let (home, drafts) = self.draft_space(entropy, now, HOME_NAME, Reach::Private, true);
+            let label = (label::LABEL_BINDING, HOME_NAME);
+            let (home, drafts) = self.draft_space(entropy, now, label, Reach::Private, true);
             self.commit(drafts, &[(HOME_NOTE.to_owned(), cbor::encode(&home))], now)?;
         }
         Ok(())

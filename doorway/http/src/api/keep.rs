@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use axum::{Json, extract::State};
 use node_core::{
     Request, Response,
-    request::{KeptBy, PartInfo, Rule},
+    request::{KeptBy, PartInfo, PartRule},
 };
 use node_model::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ pub(crate) async fn choose(
     } else {
         let Choice { docs, types, folders, since, until } = choice;
         let (since, until) = (time(since)?, time(until)?);
-        let rule = Rule { kinds: types, folders, since, until };
+        let rule = PartRule { kinds: types, folders, since, until };
         Some(KeptBy { documents: docs.unwrap_or_default(), rule })
     };
     let request = Request::Keep { space, part };

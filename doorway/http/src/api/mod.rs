@@ -1,6 +1,7 @@
 //! The interface for programs: JSON in, JSON or a [`Problem`] out.
 
 pub(crate) mod blobs;
+pub(crate) mod circles;
 pub(crate) mod conflicts;
 pub(crate) mod devices;
 pub(crate) mod doctor;
@@ -12,6 +13,7 @@ pub(crate) mod keep;
 pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod node;
+pub(crate) mod offers;
 pub(crate) mod packs;
 pub(crate) mod pairing;
 pub(crate) mod past;

@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use axum::{Json, extract::State};
 use node_core::{
-    Request,
-    request::{Layer, RelationInfo, Terms, WhyInfo},
+    Failure, Request,
+    request::{Label, Layer, RelationInfo, Terms, WhyInfo},
 };
+use node_model::AgentId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,6 +28,8 @@ pub(crate) struct Side {
     emergency: bool,
     /// How much this side keeps for the other.
     quota_bytes: u64,
+    /// What the other is to this side, in its words.
+    kind: Option<String>,
 }
 
 impl From<Terms> for Side {
@@ -37,6 +40,7 @@ impl From<Terms> for Side {
             lets_them_keep: terms.lets_them_keep,
             emergency: terms.is_emergency_contact,
             quota_bytes: terms.quota_bytes,
+            kind: terms.kind.map(String::from),
         }
     }
 }
@@ -127,6 +131,9 @@ pub(crate) struct NewRelation {
     quota_bytes: Option<u64>,
     /// After how many seconds it ends by itself.
     expires_in: Option<u64>,
+    /// What they are to us, in our words, such as `sister`: at most 64 bytes. They see it,
+    /// nobody else does. Empty takes it back; what was said stays unless said.
+    kind: Option<String>,
 }
 
 /// Say that we are related; it holds once they say so too.
@@ -143,12 +150,24 @@ pub(crate) async fn relate(
         lets_them_keep: new.lets_them_keep.unwrap_or(defaults.lets_them_keep),
         is_emergency_contact: new.emergency.unwrap_or(defaults.is_emergency_contact),
         quota_bytes: new.quota_bytes.unwrap_or(defaults.quota_bytes),
+        kind: match new.kind.as_deref().map(str::trim) {
+            None => kind_of(&app, agent).await?,
+            Some("") => None,
+            Some(kind) => Some(parse("kind", kind)?),
+        },
     };
     let lifetime = new.expires_in.map(Duration::from_secs);
     ask::done(&app.handle, Request::Relate { agent, terms, lifetime }).await?;
     let relations = ask::relations(&app.handle).await?;
     let said = relations.into_iter().find(|relation| relation.agent == agent);
     Ok(Json(said.ok_or_else(ask::unexpected)?.into()))
+}
+
+/// What we said that somebody is to us.
+async fn kind_of(app: &App, agent: AgentId) -> Result<Option<Label>, Failure> {
+    let relations = ask::relations(&app.handle).await?;
+    let said = relations.into_iter().find(|relation| relation.agent == agent);
+    Ok(said.and_then(|relation| relation.mine).and_then(|mine| mine.kind))
 }
 
 /// End a relationship.

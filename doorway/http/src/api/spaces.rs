@@ -1,7 +1,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use node_core::{
     Request,
-    request::{Party, Reach, SpaceInfo},
+    request::{MemberInfo, Party, Reach, SpaceInfo},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -49,11 +49,11 @@ pub(crate) struct Spaces {
     spaces: Vec<Space>,
 }
 
-/// Which spaces are we a member of?
+/// Which spaces are we a member of? Circles stand in a list of their own.
 #[utoipa::path(get, path = "/api/v1/spaces", responses((status = 200, body = Spaces, description = "Spaces")))]
 pub(crate) async fn list(State(app): State<App>) -> Answer<Spaces> {
-    let spaces = ask::spaces(&app.handle).await?;
-    Ok(Json(Spaces { spaces: spaces.into_iter().map(Space::from).collect() }))
+    let spaces = ask::spaces(&app.handle).await?.into_iter().filter(|info| !info.is_circle);
+    Ok(Json(Spaces { spaces: spaces.map(Space::from).collect() }))
 }
 
 /// A space to found.
@@ -104,6 +104,19 @@ pub(crate) struct Member {
     holds: Option<u64>,
 }
 
+impl From<MemberInfo> for Member {
+    fn from(member: MemberInfo) -> Self {
+        Self {
+            agent: member.agent.to_string(),
+            name: member.name,
+            role: member.role.word(),
+            via: member.via.map(|group| group.to_string()),
+            founder: member.is_founder,
+            holds: member.holds,
+        }
+    }
+}
+
 /// Members of a space.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Members {
@@ -117,22 +130,15 @@ pub(crate) async fn members(
     Params(space): Params<String>,
 ) -> Answer<Members> {
     let space = ask::space(&app.handle, &space).await?.space;
-    let members = ask::members(&app.handle, space).await?.into_iter().map(|member| Member {
-        agent: member.agent.to_string(),
-        name: member.name,
-        role: member.role.word(),
-        via: member.via.map(|group| group.to_string()),
-        founder: member.is_founder,
-        holds: member.holds,
-    });
-    Ok(Json(Members { members: members.collect() }))
+    let members = ask::members(&app.handle, space).await?;
+    Ok(Json(Members { members: members.into_iter().map(Member::from).collect() }))
 }
 
 /// Whom to admit.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct NewMember {
-    /// An agent's id, a device's id, or a name that only one person has; or a space, for
-    /// all who may read it.
+    /// An agent's id, a device's id, or a name that only one person has; or a circle or
+    /// another space, for all who may read it.
     agent: String,
     /// `custodian`, `reader`, `writer` or `admin`.
     role: String,

@@ -234,6 +234,7 @@ mod tests {
             members: 2,
             is_home: false,
             part: None,
+            is_circle: false,
         }
     }
 

@@ -1,12 +1,12 @@
-use axum::extract::State;
+use axum::{extract::State, response::Redirect};
 use maud::{Markup, html};
 use node_core::{
     doctor::{DoctorOf, Finding},
-    request::{Identity, PeerInfo, SpaceInfo, SpaceStatus},
+    request::{Identity, OfferInfo, PeerInfo, SpaceInfo, SpaceStatus},
 };
 
-use super::{Page, conflicts, layout, search, words};
-use crate::{ask, config::App, links};
+use super::{Page, PageError, conflicts, layout, search, words};
+use crate::{ask, config::App, extract::Params, links};
 
 /// Causes shown on the page; the others are counted.
 const CAUSES_MAX: usize = 5;
@@ -15,8 +15,11 @@ const CAUSES_MAX: usize = 5;
 #[utoipa::path(get, path = "/", responses((status = 200, body = String, content_type = "text/html", description = "A page")))]
 pub(crate) async fn show(State(app): State<App>) -> Page {
     let mut status = ask::status(&app.handle).await?;
+    // A circle is about people; it is shown once somebody put something into it.
+    status.spaces.retain(|space| !space.info.is_circle || space.documents > 0);
     status.spaces.sort_by_key(|space| space.info.is_home);
     let findings = ask::doctor(&app.handle, DoctorOf::Everything).await?.findings;
+    let offers = ask::offers(&app.handle).await?;
     let spaces: Vec<&SpaceInfo> = status.spaces.iter().map(|space| &space.info).collect();
     let waiting = conflicts::banner(&app, &spaces).await;
     let content = html! {
@@ -32,6 +35,7 @@ pub(crate) async fn show(State(app): State<App>) -> Page {
             }
             ul.cards { @for space in &status.spaces { li { (space_card(space)) } } }
         }
+        (offered(&offers))
         section aria-labelledby="people" {
             h2 id="people" { "People" }
             @if status.peers.is_empty() {
@@ -67,6 +71,43 @@ fn not_up_to_date(findings: &[Finding]) -> Markup {
             }
         }
     }
+}
+
+/// Spaces that connected people offer: one click away.
+fn offered(offers: &[OfferInfo]) -> Markup {
+    html! {
+        @if !offers.is_empty() {
+            section aria-labelledby="offers" {
+                h2 id="offers" { "Offered to you" }
+                p { "You may read these. Whoever is in such a space sees that you are. Once the node "
+                    "of whoever offers it has let you in, it is among your spaces." }
+                ul.cards { @for offer in offers { li { (offer_card(offer)) } } }
+            }
+        }
+    }
+}
+
+fn offer_card(offer: &OfferInfo) -> Markup {
+    html! {
+        article.card {
+            h3 { (name(&offer.name)) }
+            p { "Offered by " (offer.of) }
+            p.quiet { "Reach: " (offer.reach) }
+            form method="post" action=(format!("/offers/{}", offer.space)) {
+                button type="submit" { "Follow" }
+            }
+        }
+    }
+}
+
+/// Ask to be let in to a space that is offered.
+#[utoipa::path(post, path = "/offers/{space}", responses((status = 303, description = "To the first page")))]
+pub(crate) async fn follow(
+    State(app): State<App>,
+    Params(space): Params<String>,
+) -> Result<Redirect, PageError> {
+    ask::follow(&app.handle, space).await?;
+    Ok(Redirect::to("/"))
 }
 
 fn space_card(space: &SpaceStatus) -> Markup {
@@ -123,5 +164,31 @@ fn node_details(identity: &Identity, version: &str) -> Markup {
             }
             dt { "Version" } dd { (version) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use node_core::request::{Reach, Rule};
+    use node_model::{AgentId, DeviceId, SpaceId};
+
+    use super::*;
+
+    #[test]
+    fn an_offer_is_shown_as_text_with_a_way_to_follow_it() {
+        assert_eq!(offered(&[]).into_string(), "");
+        let space = SpaceId([7; 32]);
+        let offer = OfferInfo {
+            space,
+            name: "<b>orchard".into(),
+            reach: Reach::Local,
+            rule: Rule::WithinReach,
+            agent: AgentId([1; 32]),
+            of: "<i>Ada".into(),
+            device: DeviceId([2; 32]),
+        };
+        let page = offered(&[offer]).into_string();
+        assert!(page.contains("&lt;b&gt;orchard") && page.contains("&lt;i&gt;Ada"), "{page}");
+        assert!(page.contains(&format!("action=\"/offers/{space}\"")), "{page}");
     }
 }

@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod audit;
+mod circles;
 mod conflicts;
 mod description;
 mod devices;

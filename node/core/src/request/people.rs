@@ -5,6 +5,21 @@ use trust_core::{Description, Journalled, Layer, Nearness, Role, Terms, explain:
 
 use super::PeerSyncState;
 
+/// Who and where a node is.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// This device.
+    pub device: DeviceId,
+    /// Whose it is.
+    pub agent: AgentId,
+    /// What they want to be called.
+    pub name: String,
+    /// What the device is called.
+    pub device_name: String,
+    /// Multiaddrs that it listens on.
+    pub listen: Vec<String>,
+}
+
 /// A member of a space.
 #[derive(Clone, Debug)]
 pub struct MemberInfo {
@@ -145,4 +160,17 @@ pub struct PeerInfo {
     pub addresses: Vec<String>,
     /// Why the last dial failed.
     pub last_failure: Option<String>,
+}
+
+/// A pairing with one of our tickets.
+#[derive(Clone, Debug)]
+pub struct Pairing {
+    /// Who came.
+    pub device: DeviceId,
+    /// The code that they see too.
+    pub code: String,
+    /// Who they turned out to be, once done.
+    pub agent: Option<AgentId>,
+    /// What they want to be called.
+    pub name: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! What a node answers about spaces.
 
 use node_model::SpaceId;
-pub use sync_engine_core::rule::Rule;
+use sync_engine_core::rule::Rule;
 use trust_core::{Reach, Role};
 
 use super::SpaceState;
@@ -22,6 +22,8 @@ pub struct SpaceInfo {
     pub members: usize,
     /// Whether it is the person's own, for progress and notes.
     pub is_home: bool,
+    /// Whether it is a circle: people under a name rather than content.
+    pub is_circle: bool,
     /// What this node keeps of it; `None` is everything.
     pub part: Option<PartInfo>,
 }

@@ -2,6 +2,7 @@
 //! HTTP API.
 
 mod blob;
+mod circle;
 mod conflicts;
 mod demo;
 mod device;
@@ -60,6 +61,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         | Command::Pair(_)
         | Command::Space(_)
         | Command::Relation(_)
+        | Command::Circle(_)
         | Command::Device(_)
         | Command::Why(_)
         | Command::Search(_)
@@ -92,6 +94,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
         | Command::Ticket(_)
         | Command::Space(_)
         | Command::Relation(_)
+        | Command::Circle(_)
         | Command::Device(_)
         | Command::Why(_)
         | Command::Search(_)
@@ -126,6 +129,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
             Command::Pair(pair) => pair::pair(&asking, pair).await,
             Command::Space(space) => space::run(&asking, space).await,
             Command::Relation(relation) => people::relation(&asking, relation).await,
+            Command::Circle(circle) => circle::run(&asking, circle).await,
             Command::Device(device) => device::run(&asking, device).await,
             Command::Why(why) => people::why(&asking, why).await,
             Command::Search(search) => search::run(&asking, search).await,

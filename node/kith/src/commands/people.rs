@@ -17,12 +17,21 @@ pub(super) async fn relation(asking: &Asking<'_>, command: Relation) -> Result<(
             answer(asking.is_json, &relations, || {
                 let rows: Vec<_> = list(&relations, "relations").iter().map(row).collect();
                 table(
-                    &["NAME", "STATE", "LAYER", "PRIORITY", "KEEPS FOR THEM", "PLACES", "AGENT"],
+                    &[
+                        "NAME",
+                        "KIND",
+                        "STATE",
+                        "LAYER",
+                        "PRIORITY",
+                        "KEEPS FOR THEM",
+                        "PLACES",
+                        "AGENT",
+                    ],
                     &rows,
                 )
             });
         }
-        Relation::Add { agent, layer, keep, let_keep, quota_gb, emergency, expires } => {
+        Relation::Add { agent, layer, keep, let_keep, quota_gb, emergency, expires, kind } => {
             let body = json!({
                 "agent": agent,
                 "layer": layer,
@@ -31,6 +40,7 @@ pub(super) async fn relation(asking: &Asking<'_>, command: Relation) -> Result<(
                 "quota_bytes": quota_gb.map(|gb| gb.saturating_mul(1_000_000_000)),
                 "emergency": emergency.then_some(true),
                 "expires_in": expires.map(|time| time.as_secs()),
+                "kind": kind,
             });
             let said = asking.client.post("/api/v1/relations", body).await?;
             answer(asking.is_json, &said, || match text(&said, "state") {
@@ -65,6 +75,7 @@ fn row(relation: &Value) -> Vec<String> {
     };
     vec![
         text(relation, "name").to_owned(),
+        kind(relation),
         text(relation, "state").to_owned(),
         text(relation, "layer").to_owned(),
         text(relation, "priority").to_owned(),
@@ -72,6 +83,17 @@ fn row(relation: &Value) -> Vec<String> {
         places::places(list(relation, "described")),
         text(relation, "agent").to_owned(),
     ]
+}
+
+/// What they are to us, and we to them, as each side says.
+fn kind(relation: &Value) -> String {
+    let said = |pointer| relation.pointer(pointer).and_then(Value::as_str);
+    match (said("/mine/kind"), said("/theirs/kind")) {
+        (None, None) => "–".to_owned(),
+        (Some(mine), None) => mine.to_owned(),
+        (None, Some(theirs)) => format!("(you: {theirs})"),
+        (Some(mine), Some(theirs)) => format!("{mine} (you: {theirs})"),
+    }
 }
 
 pub(super) async fn why(asking: &Asking<'_>, Why { thing }: Why) -> Result<(), CliError> {
@@ -95,4 +117,20 @@ pub(super) async fn why(asking: &Asking<'_>, Why { thing }: Why) -> Result<(), C
         lines.join("\n")
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_side_has_its_own_word() {
+        let said = |mine: Value, theirs: Value| {
+            kind(&json!({"mine": {"kind": mine}, "theirs": {"kind": theirs}}))
+        };
+        assert_eq!(said("sister".into(), Value::Null), "sister");
+        assert_eq!(said(Value::Null, "brother".into()), "(you: brother)");
+        assert_eq!(said("sister".into(), "brother".into()), "sister (you: brother)");
+        assert_eq!(kind(&json!({"mine": null, "theirs": {"kind": null}})), "–");
+    }
 }

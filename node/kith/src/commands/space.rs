@@ -1,6 +1,9 @@
 //! `kith space`.
 
+use std::time::Duration;
+
 use axum::http::Method;
+use node_core::{Failure, FailureKind};
 use node_model::Timestamp;
 use serde_json::{Value, json};
 
@@ -9,8 +12,14 @@ use crate::{
     args::{KeptPart, Space},
     client::escape,
     error::CliError,
-    show::{answer, list, number, table, text},
+    show::{answer, list, number, printable, table, text},
 };
+
+/// How long the founder's node, which is connected, may take to let somebody in.
+const ANSWER_MAX: Duration = Duration::from_secs(20);
+
+/// How often to look whether it did.
+const ASK_EVERY: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(asking: &Asking<'_>, command: Space) -> Result<(), CliError> {
     match command {
@@ -28,6 +37,11 @@ pub(super) async fn run(asking: &Asking<'_>, command: Space) -> Result<(), CliEr
                 table(&["NAME", "REACH", "ROLE", "MEMBERS", "KEPT HERE", "SPACE"], &rows)
             });
         }
+        Space::Offers => {
+            let offers = asking.client.get("/api/v1/offers").await?;
+            answer(asking.is_json, &offers, || offered(asking, list(&offers, "offers")));
+        }
+        Space::Follow { space } => follow(asking, &space).await?,
         Space::Grant { space, agent, role } => {
             let path = format!("/api/v1/spaces/{}/members", escape(&space));
             let body = json!({"agent": agent, "role": role});
@@ -84,6 +98,49 @@ async fn keep(asking: &Asking<'_>, space: &str, chosen: KeptPart) -> Result<(), 
             Some(part) => format!("this device keeps {part} of {name}; what it had stays"),
             None => format!("this device keeps all of {name}"),
         }
+    });
+    Ok(())
+}
+
+fn offered(asking: &Asking<'_>, offers: &[Value]) -> String {
+    if !asking.client.is_running() {
+        return "Offers come from connected people, and no node runs here now: kith up".to_owned();
+    }
+    if offers.is_empty() {
+        return "Nobody who is connected offers you a space".to_owned();
+    }
+    let cells = |offer: &Value| {
+        ["name", "of", "reach", "rule", "space"].map(|key| printable(text(offer, key))).to_vec()
+    };
+    let rows: Vec<_> = offers.iter().map(cells).collect();
+    table(&["NAME", "OF", "REACH", "RULE", "SPACE"], &rows)
+}
+
+async fn follow(asking: &Asking<'_>, space: &str) -> Result<(), CliError> {
+    let offer = asking.client.post(&format!("/api/v1/offers/{}", escape(space)), json!({})).await?;
+    let path = format!("/api/v1/spaces/{}", text(&offer, "space"));
+    // A space that one was in before is there already, without a role.
+    let is_member = async || {
+        let space = asking.client.get(&path).await.unwrap_or_default();
+        !text(&space, "role").is_empty()
+    };
+    let admitted = async {
+        while !is_member().await {
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+    };
+    let is_admitted = tokio::time::timeout(ANSWER_MAX, admitted).await.is_ok();
+    if !is_admitted {
+        let of = printable(text(&offer, "of"));
+        let failure = Failure::new(
+            FailureKind::Unreachable,
+            format!("the node of {of} has not let you in yet"),
+            "look a little later: kith space list; or ask them",
+        );
+        return Err(failure.into());
+    }
+    answer(asking.is_json, &offer, || {
+        format!("you follow {} now: kith sync", printable(text(&offer, "name")))
     });
     Ok(())
 }

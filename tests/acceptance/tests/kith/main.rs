@@ -1,6 +1,7 @@
 //! The real `kith` as people and scripts use it; see the crate `acceptance` for the harness.
 
 mod alone;
+mod circles;
 mod conflicts;
 mod crash;
 mod devices;
@@ -15,6 +16,7 @@ mod keep;
 mod keyring;
 mod keys;
 mod log;
+mod offers;
 mod pack;
 mod past;
 mod places;

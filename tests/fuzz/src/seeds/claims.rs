@@ -19,6 +19,7 @@ pub(super) fn claims() -> Vec<Claim> {
     let wrapped = wrap(&mut entropy(), SPACE, Epoch(1), &epoch_keys, device, &keys.hpke_public());
     let other = WrappedKey { device, encapsulated: [9; 32], ciphertext: vec![1; 80] };
     let (ada, after) = (AgentId([1; 32]), vec![AttestationId([5; 32])]);
+    let sister = Terms { kind: "sister".parse().ok(), ..Terms::of(Layer::Reciprocal) };
     vec![
         Claim::DeviceLink { device, hpke: keys.hpke_public(), name: "laptop".into(), consent },
         Claim::DeviceRevocation {
@@ -31,6 +32,7 @@ pub(super) fn claims() -> Vec<Claim> {
         },
         Claim::Profile { name: "Ada".into() },
         Claim::Relationship { with: ada, terms: Some(Terms::of(Layer::Reciprocal)) },
+        Claim::Relationship { with: ada, terms: Some(sister) },
         Claim::Relationship { with: ada, terms: None },
         Claim::Vouch { subject: ada, text: "bakes bread".into() },
         Claim::SpaceFounding {

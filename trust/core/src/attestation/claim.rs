@@ -301,7 +301,7 @@ impl Claim {
             }
             Self::Profile { name } => (KIND_PROFILE, cbor::encode(&ProfileBody(name.clone()))),
             Self::Relationship { with, terms } => {
-                (KIND_RELATIONSHIP, cbor::encode(&RelationshipBody(*with, *terms)))
+                (KIND_RELATIONSHIP, cbor::encode(&RelationshipBody(*with, terms.clone())))
             }
             Self::Vouch { subject, text } => {
                 (KIND_VOUCH, cbor::encode(&VouchBody(*subject, text.clone())))

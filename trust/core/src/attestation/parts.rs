@@ -3,7 +3,7 @@
 use node_model::{AgentId, AttestationId, DeviceId, EntryId, SpaceId};
 use serde::{Deserialize, Serialize};
 
-use crate::words::Layer;
+use crate::{sites::Label, words::Layer};
 
 /// What one chain of statements is about; chains are hash-linked for each signer
 /// and scope, so whoever may see a scope sees all of it, and notices gaps.
@@ -82,7 +82,7 @@ pub struct DevicePin {
 }
 
 /// What a relationship consists of, as one side sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// How close.
     pub layer: Layer,
@@ -94,6 +94,9 @@ pub struct Terms {
     pub is_emergency_contact: bool,
     /// How much I keep for them, in bytes.
     pub quota_bytes: u64,
+    /// What they are to me, in my words. No right rests on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Label>,
 }
 
 impl Terms {
@@ -111,6 +114,7 @@ impl Terms {
             lets_them_keep: has_custody,
             is_emergency_contact: false,
             quota_bytes: layer.quota_bytes(),
+            kind: None,
         }
     }
 }

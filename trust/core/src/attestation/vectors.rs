@@ -71,13 +71,17 @@ fn key_wrap() -> WrappedKey {
     wrap(&mut entropy, SPACE, Epoch(2), &epoch_keys(), device, &hpke).expect("a key of ours")
 }
 
-fn label() -> Vec<u8> {
+const SPACE_LABEL: &[u8] = b"kith/space-label/1";
+const CIRCLE_LABEL: &[u8] = b"kith/circle-label/1";
+
+fn label(binding: &[u8]) -> Vec<u8> {
     let mut entropy = ChaCha8Rng::seed_from_u64(1);
-    epoch_keys().entries.seal(&mut entropy, b"kith/space-label/1", "garden".as_bytes())
+    epoch_keys().entries.seal(&mut entropy, binding, "garden".as_bytes())
 }
 
 fn claims() -> Vec<(&'static str, Claim)> {
-    [about_people(), about_spaces(), only_kept(), about_devices()].concat()
+    let first = [about_people(), about_spaces(), only_kept(), about_devices()];
+    [first.concat(), of_circles_and_kinds()].concat()
 }
 
 fn about_devices() -> Vec<(&'static str, Claim)> {
@@ -123,22 +127,30 @@ fn about_spaces() -> Vec<(&'static str, Claim)> {
     let group = Party::Group(SpaceId([12; 32]));
     let pin = EntryPin { device, sequence: 41, entry: Prefix([9; 16]) };
     let (key, wraps) = (epoch_keys().id(), vec![key_wrap()]);
-    let founding = Claim::SpaceFounding {
-        nonce: [13; 16],
-        reach: Reach::Invited,
-        label: label(),
-        has_open_history: true,
-    };
     let grant = |party, after| Claim::SpaceGrant { space, party, role: Role::Reader, after };
     let revocation = Claim::SpaceRevocation { space, party: agent, pins: vec![pin], after };
     let collection = String::new();
     vec![
-        ("space founding", founding),
+        ("space founding", founding(SPACE_LABEL)),
         ("space grant", grant(agent, vec![AttestationId([10; 32])])),
         ("space grant to a group", grant(group, vec![])),
         ("space revocation", revocation),
         ("space epoch", Claim::SpaceEpoch { space, epoch: Epoch(2), key, is_new: true, wraps }),
         ("location", Claim::Location { space, collection, device, bytes: 1_000_000 }),
+    ]
+}
+
+fn founding(binding: &[u8]) -> Claim {
+    let (label, has_open_history) = (label(binding), true);
+    Claim::SpaceFounding { nonce: [13; 16], reach: Reach::Invited, label, has_open_history }
+}
+
+/// What came later; it stands at the end, so that the bytes before it stay what they were.
+fn of_circles_and_kinds() -> Vec<(&'static str, Claim)> {
+    let sister = Terms { kind: "sister".parse().ok(), ..Terms::of(Layer::Reciprocal) };
+    vec![
+        ("relationship of a kind", Claim::Relationship { with: OTHER, terms: Some(sister) }),
+        ("space founding of a circle", founding(CIRCLE_LABEL)),
     ]
 }
 
@@ -281,6 +293,16 @@ fn odd() -> Vec<Odd> {
     let nothing: Option<u8> = None;
     let body = (keys.device.device(), nothing, "\u{202e}esuoh", nothing);
     (turned.3, turned.5) = (15, ByteBuf::from(cbor::encode(&body)));
+    let of_kind = |kind: String| {
+        let terms = json!({"layer": 1, "quota_bytes": 0, "keeps_for_them": true,
+            "lets_them_keep": true, "is_emergency_contact": false, "kind": kind});
+        let read: Result<Envelope, _> = cbor::decode(&envelope, ATTESTATION_BYTES_MAX);
+        let mut envelope = read.expect("it is ours");
+        (envelope.3, envelope.4) = (4, Scope(OTHER.0));
+        envelope.5 = ByteBuf::from(cbor::encode(&(OTHER, terms)));
+        signed(&cbor::encode(&envelope), Domain::Attestation)
+    };
+    Attestation::read(&of_kind("x".repeat(64))).expect("this long it may be");
     let unknown = Claim::Unknown { kind: 999, scope: Scope([9; 32]), body: vec![1, 2, 3] };
     let flipped = cbor::encode(&Wire(flipped, signature));
     let odd = |name: &str, expect: &str, bytes: &[u8]| Odd {
@@ -302,6 +324,7 @@ fn odd() -> Vec<Odd> {
             "refused",
             &signed(&cbor::encode(&turned), Domain::Attestation),
         ),
+        odd("a kind of relationship of 65 bytes", "refused", &of_kind("x".repeat(65))),
         odd("kind 999", "kept", issue(0, unknown).bytes()),
     ]
 }
@@ -344,8 +367,12 @@ fn every_vector_is_made_and_read_as_it_says() {
 fn what_is_sealed_in_the_vectors_opens() {
     let opened = keys().unwrap(SPACE, Epoch(2), &key_wrap()).expect("it is for this device");
     assert_eq!(opened, epoch_keys());
-    let name = epoch_keys().entries.open(b"kith/space-label/1", &label());
-    assert_eq!(name.as_deref(), Ok("garden".as_bytes()));
+    for binding in [SPACE_LABEL, CIRCLE_LABEL] {
+        let name = epoch_keys().entries.open(binding, &label(binding));
+        assert_eq!(name.as_deref(), Ok("garden".as_bytes()));
+    }
+    let other = epoch_keys().entries.open(SPACE_LABEL, &label(CIRCLE_LABEL));
+    other.expect_err("a circle is no other space");
 }
 
 fn hex(bytes: &[u8]) -> String {

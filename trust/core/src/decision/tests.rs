@@ -68,7 +68,7 @@ fn one_side_is_no_relationship_and_an_expired_one_neither() {
     let [mut ada, mut bo] = [1, 2].map(Person::new);
     let links = [ada.link(), bo.link()];
     let terms = Some(Terms::of(Layer::Reciprocal));
-    let mine = ada.say(Claim::Relationship { with: bo.agent(), terms });
+    let mine = ada.say(Claim::Relationship { with: bo.agent(), terms: terms.clone() });
     let theirs =
         bo.say_as(false, Claim::Relationship { with: ada.agent(), terms }, Some(Timestamp(50)));
     let question = Question { device: bo.id(), action: Action::Connect };

@@ -47,7 +47,7 @@ impl Story {
 
 fn relate(one: &mut Trust, other: &mut Trust, layer: Layer) {
     let terms = (Terms::of(layer), None);
-    one.relate(NOW, other.agent(), terms, &[]).expect("memory does not fail");
+    one.relate(NOW, other.agent(), terms.clone(), &[]).expect("memory does not fail");
     other.relate(NOW, one.agent(), terms, &[]).expect("memory does not fail");
 }
 

@@ -143,7 +143,7 @@ impl<'a> People<'a> {
                 && self.stands(said)
         };
         let last = self.known.iter().filter(is_about).max_by_key(|said| (said.height, said.id))?;
-        let Claim::Relationship { terms, .. } = last.claim else { return None };
-        Some(terms?.layer)
+        let Claim::Relationship { terms, .. } = &last.claim else { return None };
+        Some(terms.as_ref()?.layer)
     }
 }

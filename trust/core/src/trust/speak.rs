@@ -8,7 +8,7 @@ use node_model::{
     sign::{Domain, Signature, Signer},
 };
 
-use super::{LABEL_BINDING, Trust, TrustError};
+use super::{Trust, TrustError};
 use crate::{
     attestation::{
         AFTER_MAX, Attestation, Claim, DevicePin, EntryPin, PINS_MAX, Party, Prefix, Scope,
@@ -147,33 +147,16 @@ impl Trust {
         (self.keys.hpke_public(), self.keys.device.sign(Domain::DeviceLink, &agent.0))
     }
 
-    /// Founds a space with its first epoch.
-    ///
-    /// # Errors
-    /// [`TrustError::Ledger`].
-    pub fn found_space(
-        &mut self,
-        entropy: &mut Entropy,
-        now: Timestamp,
-        name: &str,
-        reach: Reach,
-        has_open_history: bool,
-    ) -> Result<SpaceId, TrustError> {
-        let (space, drafts) = self.draft_space(entropy, now, name, reach, has_open_history);
-        self.commit(drafts, &[], now)?;
-        Ok(space)
-    }
-
     pub(super) fn draft_space(
         &self,
         entropy: &mut Entropy,
         now: Timestamp,
-        name: &str,
+        (binding, name): (&[u8], &str),
         reach: Reach,
         has_open_history: bool,
     ) -> (SpaceId, Vec<Attestation>) {
         let keys = EpochKeys::random(entropy);
-        let label = keys.entries.seal(entropy, LABEL_BINDING, name.as_bytes());
+        let label = keys.entries.seal(entropy, binding, name.as_bytes());
         let nonce = random_bytes(entropy);
         let mut drafts = self.drafts(now);
         let founding = Claim::SpaceFounding { nonce, reach, label, has_open_history };

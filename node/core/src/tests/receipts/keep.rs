@@ -1,10 +1,12 @@
 //! A node that keeps a part of a space: what it gets, what goes out, and what nobody may
 //! believe of it.
 
+use sync_engine_core::rule::Rule;
+
 use super::*;
 use crate::{
     doctor::DoctorOf,
-    request::{KeptBy, PartInfo, Rule, SpaceState, SpaceStatus},
+    request::{KeptBy, PartInfo, SpaceState, SpaceStatus},
 };
 
 impl Company {

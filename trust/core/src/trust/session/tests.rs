@@ -20,7 +20,7 @@ fn household() -> [Trust; 3] {
     let [rack, _, bo] = &mut all;
     let (ada, other) = (rack.agent(), bo.agent());
     let terms = crate::Terms::of(Layer::Sovereign);
-    rack.relate(NOW, other, (terms, None), &[]).expect("memory does not fail");
+    rack.relate(NOW, other, (terms.clone(), None), &[]).expect("memory does not fail");
     bo.relate(NOW, ada, (terms, None), &[]).expect("memory does not fail");
     meet(&mut all.each_mut());
     assert!(

@@ -19,15 +19,31 @@ pub enum Space {
     },
     /// List the spaces that you are a member of
     List,
+    /// List the spaces of connected people that you may read without having been let in
+    #[command(
+        after_help = "Examples:\n  kith space offers\n  kith space follow orchard\n\nA space reaches people by how close they are to whoever founded it: kith space new --reach."
+    )]
+    Offers,
+    /// Become a reader of a space that is offered, for as long as it reaches you
+    #[command(
+        after_help = "Examples:\n  kith space follow orchard\n  kith space leave orchard      ends it\n\nWhoever is in the space sees that you are. When you and its founder are not as close any\nmore as it needs, nothing new comes; what you have stays readable."
+    )]
+    Follow {
+        /// The space: name, id or the beginning of the id, as `kith space offers` shows it
+        space: String,
+    },
     /// Let somebody in, or change what they may do
+    #[command(
+        after_help = "Examples:\n  kith space grant album Bo writer\n  kith space grant album family reader     all who are in the circle, now and later"
+    )]
     Grant {
         /// The space: name, id or the beginning of the id
         space: String,
         /// Whom: the agent's id (did:key:…), a node's id, or a name that only one has;
-        /// or another space, for all who may read it
+        /// or a circle or another space, for all who may read it
         agent: String,
         /// What they may do: custodian, reader, writer or admin; custodian or reader
-        /// for another space
+        /// for a circle or another space
         role: String,
     },
     /// Remove somebody, and change the space's keys
