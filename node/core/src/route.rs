@@ -84,12 +84,14 @@ impl Node {
             Event::Connected { device } => {
                 self.pairing_connected(now, device);
                 self.bid_farewell(device);
+                self.ask_who(device);
                 self.greet(now, device);
             }
             Event::Disconnected { device } => {
                 self.sync.disconnect(device);
                 self.doctor.forget_connection(device);
                 self.acquaintances.remove(&device);
+                self.pairings.introductions.forget(device);
                 self.pairing_lost(device, "the connection was lost");
             }
             Event::Unreachable { device, reason } => {
@@ -217,6 +219,7 @@ impl Node {
             let have = Message::have(&self.trust.visible_to(agent));
             self.send(device, Lane::Trust, have.encode());
         }
+        self.introduce_if_asked(device);
         self.pass_on(device, agent);
         self.tell_whereabouts(device, agent);
         self.log_store_error(|node| node.sync.share(device, &share.spaces));

@@ -28,6 +28,7 @@ mod conflicts;
 mod denied;
 mod doctor;
 mod farewell;
+mod introduce;
 mod receipts;
 mod sites;
 mod unknown;

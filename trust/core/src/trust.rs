@@ -3,6 +3,7 @@
 mod carry;
 mod clock;
 mod describe;
+mod introduce;
 mod journal;
 mod records;
 mod session;
@@ -18,6 +19,7 @@ use node_model::{
 
 pub use self::{
     clock::CLOCK_SKEW_MAX,
+    introduce::Introduction,
     journal::{JOURNAL_MAX, Journalled, ReplayError},
     share::{Received, SIGNER_ATTESTATIONS_MAX, STRANGER_ATTESTATIONS_MAX},
     speak::Admission,
