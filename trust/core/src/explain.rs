@@ -129,11 +129,13 @@ impl Trust {
     fn device_in_words(&self, device: DeviceId) -> String {
         let id = device.to_string();
         let end = &id[id.len() - 6..];
-        match self.graph().devices.get(&device) {
-            Some(facts) => {
-                format!("{}’s device “{}” (…{end})", self.name_of(facts.agent), facts.name)
-            }
-            None => format!("device …{end}"),
+        let links = self.graph().links(device);
+        let named = links.map(|it| format!("{}’s device “{}”", self.name_of(it.agent), it.name));
+        let named: Vec<String> = named.collect();
+        if named.is_empty() {
+            format!("device …{end}")
+        } else {
+            format!("{} (…{end})", named.join(", also "))
         }
     }
 }

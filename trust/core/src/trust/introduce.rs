@@ -32,7 +32,7 @@ impl Trust {
     #[must_use]
     pub fn introduction_to(&self, device: DeviceId) -> Vec<&Attestation> {
         let question = Question { device, action: Action::Connect };
-        let Some(them) = self.graph.agent_of(device).filter(|_| self.decide(question).is_allowed())
+        let Some(them) = self.agent_of(device).filter(|_| self.decide(question).is_allowed())
         else {
             return vec![];
         };
@@ -59,7 +59,7 @@ impl Trust {
     /// share those with the shortest proof come first: one is enough.
     fn wanted_of_us(&self, them: AgentId) -> Vec<AttestationId> {
         let me = self.agent();
-        let link = self.graph.devices.get(&self.device()).map(|own| own.evidence);
+        let link = self.graph.link(self.device(), me).map(|own| own.evidence);
         let is_name =
             |said: &&Attestation| said.issuer == me && matches!(said.claim, Claim::Profile { .. });
         let names = self.attestations.values().filter(is_name);
@@ -93,7 +93,7 @@ impl Trust {
                 continue;
             };
             found.push(id);
-            let link = self.graph.devices.get(&said.signer).map(|device| device.evidence);
+            let link = self.graph.link(said.signer, said.issuer).map(|device| device.evidence);
             found.extend(link.filter(|link| seen.insert(*link)));
             if let Claim::SpaceGrant { after, .. } | Claim::SpaceRevocation { after, .. } =
                 &said.claim

@@ -113,8 +113,30 @@ impl Trust {
         let is_known = issuer == me
             || self.graph.sides.contains_key(&(me, issuer))
             || self.graph.spaces_of(issuer).next().is_some();
-        let device = self.graph.devices.get(&attestation.signer);
-        is_known && (attestation.is_rooted() || device.is_some_and(|it| it.agent == issuer))
+        let link = self.graph.link(attestation.signer, issuer);
+        is_known && (attestation.is_rooted() || link.is_some())
+    }
+
+    /// Whose device it is, for whoever talks to it: of several agents ourselves, then who is
+    /// related to us, then who shares a space with us.
+    #[must_use]
+    pub fn agent_of(&self, device: DeviceId) -> Option<AgentId> {
+        let me = self.agent();
+        let shares = |agent: AgentId| {
+            let members = |space| self.graph.spaces.get(&space).map(|space| &space.members);
+            let mut spaces = self.graph.spaces_of(agent).filter_map(members);
+            spaces.any(|members| members.contains_key(&me))
+        };
+        let distance = |agent: &AgentId| {
+            let is_related = self.graph.relationship(me, *agent).is_some();
+            (*agent != me, !is_related, !shares(*agent))
+        };
+        let mut agents = self.graph.agents_of(device);
+        let (first, second) = (agents.next()?, agents.next());
+        if second.is_none() {
+            return Some(first);
+        }
+        self.graph.agents_of(device).min_by_key(distance)
     }
 
     /// The attestations that concern `agent`: what is said to everybody by us, by
@@ -239,10 +261,10 @@ impl Trust {
         loop {
             let before = found.len();
             let said = found.iter().filter_map(|id| self.attestations.get(id));
-            let chains: BTreeSet<(DeviceId, Scope)> =
-                said.map(|said| (said.signer, said.scope)).collect();
-            for (signer, scope) in chains {
-                let Some(device) = self.graph.devices.get(&signer) else { continue };
+            let chains: BTreeSet<(DeviceId, AgentId, Scope)> =
+                said.map(|said| (said.signer, said.issuer, said.scope)).collect();
+            for (signer, issuer, scope) in chains {
+                let Some(device) = self.graph.link(signer, issuer) else { continue };
                 found.insert(device.evidence);
                 let Some(revoked) = &device.revoked else { continue };
                 found.extend(revoked.because.iter().copied());

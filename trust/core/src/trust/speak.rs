@@ -356,19 +356,19 @@ impl Trust {
         for (epoch, key, keys) in self.keyring.epochs(space) {
             let Some(handed_out) = facts.epochs.get(&(epoch, key)) else { continue };
             let agents_with: BTreeSet<AgentId> =
-                handed_out.wraps.keys().filter_map(|device| graph.agent_of(*device)).collect();
+                handed_out.wraps.keys().flat_map(|device| graph.agents_of(*device)).collect();
             let lacking: Vec<_> = readers
                 .iter()
-                .filter(|(device, _)| !handed_out.wraps.contains_key(*device))
+                .filter(|(device, _)| !handed_out.wraps.contains_key(device))
                 .filter(|(device, _)| {
-                    let agent = graph.agent_of(**device);
+                    let mut agents = graph.agents_of(*device);
+                    let is_ours = graph.is_device_of(*device, me);
                     let may_have =
-                        facts.has_open_history || agent.is_some_and(|a| agents_with.contains(&a));
-                    let is_on_us =
-                        agent == Some(me) || is_admin || handed_out.issuers.contains(&me);
+                        facts.has_open_history || agents.any(|agent| agents_with.contains(&agent));
+                    let is_on_us = is_ours || is_admin || handed_out.issuers.contains(&me);
                     may_have && is_on_us
                 })
-                .map(|(device, hpke)| (*device, *hpke))
+                .copied()
                 .collect();
             self.hand_out(entropy, drafts, (space, epoch, keys, false), &lacking);
         }
@@ -550,7 +550,7 @@ impl Trust {
         if device == self.device() {
             return Err(TrustError::ThisDevice);
         }
-        if self.graph.agent_of(device) != Some(self.agent()) {
+        if !self.graph.is_device_of(device, self.agent()) {
             return Err(TrustError::NotOwnDevice(device));
         }
         let pins = self.pins_of(device, entries);
