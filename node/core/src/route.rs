@@ -209,7 +209,7 @@ impl Node {
     /// told, and shares its spaces.
     pub(crate) fn greet(&mut self, now: Now, device: DeviceId) {
         let share = self.shares.get(&device).cloned().unwrap_or_default();
-        let Some(agent) = self.trust.graph().agent_of(device).filter(|_| share.is_admitted) else {
+        let Some(agent) = self.trust.agent_of(device).filter(|_| share.is_admitted) else {
             return;
         };
         if !self.acquaintances.entry(device).or_default().was_told {
@@ -269,7 +269,7 @@ impl Node {
                 acquaintance.lacking = lacking;
                 // What it could not keep is not among them: it gets that again.
                 acquaintance.knows = ids;
-                if let Some(agent) = self.trust.graph().agent_of(device) {
+                if let Some(agent) = self.trust.agent_of(device) {
                     self.pass_on(device, agent);
                 }
             }

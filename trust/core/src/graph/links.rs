@@ -9,7 +9,8 @@ use node_model::{AgentId, AttestationId, DeviceId, SpaceId};
 
 use super::{Device, Graph, WriteLimit};
 use crate::{
-    attestation::{Attestation, Claim},
+    attestation::{Attestation, Claim, Scope},
+    history::{Anomaly, AnomalyKind},
     sites::Description,
 };
 
@@ -34,6 +35,16 @@ impl Graph {
             } else {
                 self.devices.insert(*device, facts);
             }
+        }
+        for (device, others) in &self.contested {
+            let first = self.devices.get(device).map(|link| link.evidence);
+            let evidence = first.into_iter().chain(others.iter().map(|link| link.evidence));
+            self.anomalies.push(Anomaly {
+                kind: AnomalyKind::TwoOwners,
+                signer: *device,
+                scope: Scope(device.0),
+                evidence: evidence.collect(),
+            });
         }
     }
 

@@ -12,6 +12,7 @@ use super::{Evidence, Reading, View, village::entry};
 use crate::{
     attestation::{Attestation, Claim, DevicePin, EntryPin, Party, Prefix, Scope, Statement},
     decision::{Action, Decision, Question, Rule, Verdict, decide},
+    history::AnomalyKind,
     keyring::{DeviceKeys, EpochKeys, KeyId, wrap},
     tests_people::Person,
     trust::{
@@ -122,6 +123,10 @@ fn a_link_by_another_agent_takes_a_device_from_nobody() {
         assert!(!is_allowed(&all, eve.id(), action), "{action:?}");
     }
     assert!(ask(&all, bo.id(), laptop, Action::Connect).is_allowed());
+    let graph = crate::graph::Graph::derive(all.iter().copied(), LATER);
+    let mut alarms = graph.anomalies.iter().filter(|it| it.kind == AnomalyKind::TwoOwners);
+    let alarm = alarms.next().expect("is named");
+    assert_eq!((alarm.signer, alarm.evidence.len(), alarms.next()), (laptop, 2, None));
     // But nobody's node is ruled with it any more: its key is in two hands.
     for (own, device) in [(laptop, eve.id()), (eve.id(), laptop)] {
         assert_eq!(ask(&all, own, device, Action::Connect).rule, Rule::Stranger);
