@@ -95,6 +95,9 @@ impl Trust {
                     format!("{by}: {} {is} not in this space any more", party(of))
                 }
             }
+            Claim::SpaceEpoch { epoch, wraps, is_new: false, .. } if wraps.is_empty() => {
+                format!("{by}: what I was given of key {} of this space does not open", epoch.0)
+            }
             Claim::SpaceEpoch { epoch, wraps, .. } => {
                 format!("{by}: key {} of this space, for {} devices", epoch.0, wraps.len())
             }

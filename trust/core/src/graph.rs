@@ -91,6 +91,10 @@ pub struct EpochFacts {
     /// The key, by the device that can open it. A bad one must not keep out a good
     /// one, so all are kept.
     pub wraps: BTreeMap<DeviceId, Vec<WrappedKey>>,
+    /// Who handed it to whom.
+    pub given: BTreeSet<(AgentId, DeviceId)>,
+    /// Devices that say that they can open nothing that they were handed.
+    pub asking: BTreeSet<DeviceId>,
     /// Who handed it out.
     pub issuers: BTreeSet<AgentId>,
     /// Who says to have made it: not everybody who hands it on.
@@ -466,11 +470,16 @@ impl Graph {
                         issued_at: attestation.issued_at,
                         ..EpochFacts::default()
                     });
+                    if wraps.is_empty() && !is_new {
+                        facts.asking.insert(attestation.signer);
+                        return;
+                    }
                     facts.issuers.insert(attestation.issuer);
                     if *is_new {
                         facts.makers.insert(attestation.issuer);
                     }
                     for wrap in wraps {
+                        facts.given.insert((attestation.issuer, wrap.device));
                         facts.wraps.entry(wrap.device).or_default().push(wrap.clone());
                     }
                 }

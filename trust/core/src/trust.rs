@@ -9,6 +9,7 @@ mod records;
 mod session;
 mod share;
 mod speak;
+mod wraps;
 
 use std::{
     cell::OnceCell,
