@@ -58,15 +58,19 @@ impl World {
         self.stage.agenda.after(PATIENCE, Event::Removal(removal));
     }
 
-    /// Whether everybody else still reaches everybody.
+    /// Whether everybody else still reaches everybody. Nothing is taken to come by who joins
+    /// later: they introduce themselves, but may not know where to dial those who were away.
     fn hold_together_without(&self, left_out: usize) -> bool {
         let mut reached = std::collections::BTreeSet::from([0]);
         let mut is_growing = true;
         while std::mem::take(&mut is_growing) {
             for (one, other) in self.network.links() {
                 let is_left_out = one == left_out || other == left_out;
-                if !is_left_out && reached.contains(&one) != reached.contains(&other) {
-                    reached.extend([one, other]);
+                let is_reached = |machine| reached.contains(&machine);
+                let (from, to) = if is_reached(one) { (one, other) } else { (other, one) };
+                let leads_on = is_reached(from) && self.joiner != Some(from);
+                if !is_left_out && leads_on && !is_reached(to) {
+                    reached.insert(to);
                     is_growing = true;
                 }
             }
