@@ -104,9 +104,14 @@ impl Node {
             let signed = others.map(|device| self.signed_up_to(space, device));
             Some(signed.min().unwrap_or(own.arrivals))
         };
+        // Of a device whose key is in two hands nobody knows who will cut off what.
+        let sole_agent = |author| {
+            let mut links = graph.links(author);
+            let first = links.next().filter(|link| link.revoked.is_none())?;
+            links.next().is_none().then_some(first.agent)
+        };
         let authors = self.sync.tips(space).unwrap_or_default().into_keys();
-        let agreed =
-            authors.filter_map(|author| Some((author, by_agent(graph.agent_of(author)?)?)));
+        let agreed = authors.filter_map(|author| Some((author, by_agent(sole_agent(author)?)?)));
         agreed.collect()
     }
 }

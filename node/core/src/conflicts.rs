@@ -184,9 +184,8 @@ impl Node {
 
     /// Whose devices these are, or were when they were not yet taken back.
     fn people_behind(&self, devices: impl Iterator<Item = DeviceId>) -> Vec<Author> {
-        let known = &self.trust.graph().devices;
-        let agents: BTreeSet<AgentId> =
-            devices.filter_map(|device| known.get(&device).map(|facts| facts.agent)).collect();
+        let agents = devices.filter_map(|device| self.trust.link_of(device));
+        let agents: BTreeSet<AgentId> = agents.map(|link| link.agent).collect();
         agents.into_iter().map(|agent| Author { agent, name: self.trust.name_of(agent) }).collect()
     }
 

@@ -60,7 +60,7 @@ impl Node {
         why: &'static str,
         times: u32,
     ) {
-        let agent = self.trust.graph().agent_of(device);
+        let agent = self.trust.agent_of(device);
         let denied = Denied { device, agent, what, space, why, times };
         self.effects.push_back(Effect::Denied(denied));
     }

@@ -24,8 +24,7 @@ impl Node {
         if node_model::planted::active(node_model::planted::Bug::SilentLeave) {
             return;
         }
-        let graph = self.trust.graph();
-        let Some(facts) = graph.devices.get(&device) else { return };
+        let Some(facts) = self.trust.link_of(device) else { return };
         if self.may(device, Action::Connect) {
             return;
         }

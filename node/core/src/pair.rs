@@ -3,6 +3,7 @@
 
 mod invite;
 mod refused;
+mod said;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,14 +14,18 @@ use data_plane_core::{
 use node_model::{AttestationId, DeviceId, Now, random_bytes, ticket::Ticket};
 use serde_bytes::ByteBuf;
 use trust_core::{
-    Attestation, Claim, Layer, Terms,
+    Claim, Layer, Terms,
     pairing::{Message, Refusal, TicketKey, Transcript, commitment, ticket_key},
 };
 
-use self::refused::{CODES_DIFFER, refused};
+use self::{
+    refused::{CODES_DIFFER, refused},
+    said::{introduced, links_of},
+};
 
 use crate::{
     failure::{Failure, FailureKind},
+    introduce::Introductions,
     node::{Effect, Node, RequestId},
     request::{Pairing, Response},
 };
@@ -37,6 +42,9 @@ const INVITED_MAX: usize = 16;
 /// Most finished pairings that are shown.
 const SHOWN_MAX: usize = 32;
 
+/// Most attestations in an introduction: with 1 KiB each it fits into a frame.
+pub(crate) const INTRODUCTION_MAX: usize = 14;
+
 /// The part of a ticket's key in the name of its note.
 fn ticket_note(key: TicketKey) -> String {
     format!("ticket/{}", AttestationId(key.0))
@@ -50,6 +58,8 @@ pub(crate) struct Pairings {
     /// With tickets of others, by who made them.
     accepting: BTreeMap<DeviceId, Accepting>,
     shown: Vec<Pairing>,
+    /// Without a ticket.
+    pub(crate) introductions: Introductions,
 }
 
 #[derive(Debug)]
@@ -199,6 +209,10 @@ impl Node {
                 self.on_link(now, device, (hpke, name, consent));
             }
             Message::Complete { attestations } => self.on_complete(now, device, &attestations),
+            Message::Who => self.on_who(device),
+            Message::Introduction { attestations } => {
+                self.on_introduction(now, device, &attestations);
+            }
             Message::Farewell { attestations } => self.on_farewell(now, device, &attestations),
             Message::Refused { reason } => {
                 self.take_back(now, device);
@@ -377,41 +391,4 @@ impl Node {
             self.reply(request, Ok(Response::Paired { device, agent, name, layer }));
         }
     }
-}
-
-/// The links of devices to `agent` among attestations, by device.
-fn links_of(agent: node_model::AgentId, attestations: &[ByteBuf]) -> Vec<(DeviceId, Vec<u8>)> {
-    let read = attestations.iter().filter_map(|bytes| Attestation::read(bytes).ok());
-    let own = read.filter(|it| it.issuer == agent && it.is_rooted());
-    let mut links = Vec::new();
-    for attestation in own {
-        if let Claim::DeviceLink { device, .. } = attestation.claim {
-            links.push((device, attestation.bytes().to_vec()));
-        }
-    }
-    links
-}
-
-/// Most attestations in an introduction: with 1 KiB each it fits into a frame.
-pub(crate) const INTRODUCTION_MAX: usize = 14;
-
-/// The agent that introduces itself as the owner of `device` and as related to
-/// `us`, if the attestations say both.
-fn introduced(
-    device: DeviceId,
-    us: node_model::AgentId,
-    attestations: &[ByteBuf],
-) -> Option<node_model::AgentId> {
-    let read: Vec<Attestation> =
-        attestations.iter().filter_map(|bytes| Attestation::read(bytes).ok()).collect();
-    let is_link = |it: &&Attestation| matches!(it.claim, Claim::DeviceLink { device: linked, .. } if linked == device);
-    let owner = read.iter().filter(|it| it.is_rooted()).find(is_link)?.issuer;
-    let is_related = read.iter().any(|attestation| {
-        attestation.issuer == owner
-            && matches!(
-                attestation.claim,
-                Claim::Relationship { with, terms: Some(_) } if with == us
-            )
-    });
-    is_related.then_some(owner)
 }

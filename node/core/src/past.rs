@@ -99,10 +99,9 @@ impl Node {
         let page = self.sync.history(space, document, before, limit.clamp(1, HISTORY_MAX))?;
         let writers = self.sync.writers(space, &page)?;
         let own = self.trust.device();
-        let known = &self.trust.graph().devices;
         let changes = page.items.into_iter().map(|item| {
             let device = writers.get(&item.entry).copied().unwrap_or(own);
-            let facts = known.get(&device);
+            let facts = self.trust.link_of(device);
             let author = facts.map(|facts| facts.agent);
             ChangeInfo {
                 item,

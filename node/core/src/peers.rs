@@ -11,8 +11,8 @@ impl Node {
     }
 
     fn peer_info(&self, device: DeviceId) -> PeerInfo {
-        let agent = self.trust.graph().agent_of(device);
-        let known = self.trust.graph().devices.get(&device);
+        let agent = self.trust.agent_of(device);
+        let known = self.trust.link_of(device);
         let facts = self.data.peer(device).cloned().unwrap_or_default();
         let relationship =
             agent.and_then(|agent| self.trust.graph().relationship(self.trust.agent(), agent));

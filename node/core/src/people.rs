@@ -86,11 +86,9 @@ impl Node {
     /// The last entries of an agent's devices that are here. Groups write nothing.
     fn pins_of(&self, space: SpaceId, party: Party) -> Result<Vec<EntryPin>, Failure> {
         let Party::Agent(agent) = party else { return Ok(vec![]) };
-        let devices = &self.trust.graph().devices;
+        let graph = self.trust.graph();
         let tips = self.sync.tips(space)?;
-        let own = tips
-            .into_iter()
-            .filter(|(device, _)| devices.get(device).is_some_and(|facts| facts.agent == agent));
+        let own = tips.into_iter().filter(|(device, _)| graph.link(*device, agent).is_some());
         let pins = own.map(|(device, tip)| EntryPin {
             device,
             sequence: tip.sequence,
@@ -135,7 +133,7 @@ impl Node {
         }
         let graph = self.trust.graph();
         if let Ok(device) = text.parse::<DeviceId>()
-            && let Some(agent) = graph.agent_of(device)
+            && let Some(agent) = self.trust.agent_of(device)
         {
             return Ok(agent);
         }
@@ -219,7 +217,7 @@ impl Node {
         // They hear of it before the door closes.
         self.trust.part(now.wall, agent)?;
         for device in self.data.connected().collect::<Vec<_>>() {
-            if self.trust.graph().agent_of(device) == Some(agent) {
+            if self.trust.graph().is_device_of(device, agent) {
                 self.pass_on(device, agent);
             }
         }
@@ -245,7 +243,8 @@ impl Node {
 
     pub(crate) fn devices(&self) -> Vec<DeviceInfo> {
         let own = self.trust.agent();
-        let devices = self.trust.graph().devices.iter().filter(|(_, facts)| facts.agent == own);
+        let graph = self.trust.graph();
+        let devices = graph.devices.keys().filter_map(|id| Some((id, graph.link(*id, own)?)));
         devices
             .map(|(device, facts)| DeviceInfo {
                 device: *device,
@@ -347,14 +346,12 @@ impl Node {
     /// tells nothing.
     fn write_limits(&self, space: SpaceId) -> BTreeMap<DeviceId, WriteLimit> {
         let graph = self.trust.graph();
-        let Some(facts) = graph.spaces.get(&space) else { return BTreeMap::new() };
+        if !graph.spaces.contains_key(&space) {
+            return BTreeMap::new();
+        }
         let tips = self.sync.tips(space).unwrap_or_default();
         let others = tips.into_keys().filter(|device| *device != self.trust.device());
-        let limits = others.map(|author| {
-            let device = graph.devices.get(&author);
-            let limit = device.map(|device| facts.write_limit(space, author, device));
-            (author, limit.unwrap_or(WriteLimit::Nothing))
-        });
+        let limits = others.map(|author| (author, graph.write_limit(space, author)));
         limits.filter(|(_, limit)| *limit != WriteLimit::Everything).collect()
     }
 }

@@ -89,12 +89,14 @@ impl Node {
             Event::Connected { device } => {
                 self.pairing_connected(now, device);
                 self.bid_farewell(device);
+                self.ask_who(device);
                 self.greet(now, device);
             }
             Event::Disconnected { device } => {
                 self.sync.disconnect(device);
                 self.doctor.forget_connection(device);
                 self.acquaintances.remove(&device);
+                self.pairings.introductions.forget(device);
                 self.pairing_lost(device, "the connection was lost");
             }
             Event::Unreachable { device, reason } => {
@@ -212,7 +214,7 @@ impl Node {
     /// told, and shares its spaces.
     pub(crate) fn greet(&mut self, now: Now, device: DeviceId) {
         let share = self.shares.get(&device).cloned().unwrap_or_default();
-        let Some(agent) = self.trust.graph().agent_of(device).filter(|_| share.is_admitted) else {
+        let Some(agent) = self.trust.agent_of(device).filter(|_| share.is_admitted) else {
             return;
         };
         if !self.acquaintances.entry(device).or_default().was_told {
@@ -222,6 +224,7 @@ impl Node {
             let have = Message::have(&self.trust.visible_to(agent));
             self.send(device, Lane::Trust, have.encode());
         }
+        self.introduce_if_asked(device);
         self.pass_on(device, agent);
         self.tell_whereabouts(device, agent);
         self.tell_offers(device, agent);
@@ -273,7 +276,7 @@ impl Node {
                 acquaintance.lacking = lacking;
                 // What it could not keep is not among them: it gets that again.
                 acquaintance.knows = ids;
-                if let Some(agent) = self.trust.graph().agent_of(device) {
+                if let Some(agent) = self.trust.agent_of(device) {
                     self.pass_on(device, agent);
                 }
             }

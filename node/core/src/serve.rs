@@ -152,7 +152,8 @@ impl Node {
 
     pub(crate) fn identity(&self) -> Identity {
         let device = self.trust.device();
-        let device_name = self.trust.graph().devices.get(&device).map(|own| own.name.clone());
+        let device_name =
+            self.trust.graph().link(device, self.trust.agent()).map(|own| own.name.clone());
         Identity {
             device,
             agent: self.trust.agent(),

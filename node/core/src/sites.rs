@@ -17,7 +17,7 @@ impl Node {
         change: &DescriptionChange,
     ) -> Result<Response, Failure> {
         let DescriptionChange { class, site, region } = change;
-        let known = self.trust.graph().devices.get(&device);
+        let known = self.trust.graph().link(device, self.trust.agent());
         let mut said = known.ok_or(TrustError::NotOwnDevice(device))?.description.clone();
         if let Some(class) = class {
             said.class = one_or_none(class, class_of)?.map(DeviceClass::into);
@@ -39,7 +39,7 @@ impl Node {
             let nearness = cluster.devices.iter().map(|device| graph.nearness(own, *device));
             let nearness = nearness.min();
             let devices = cluster.devices.iter().filter_map(|device| {
-                let facts = graph.devices.get(device)?;
+                let facts = self.trust.link_of(*device)?;
                 let is_connected = self.data.peer(*device).is_some_and(|peer| peer.is_connected);
                 Some(ClusterDevice {
                     device: *device,

@@ -29,6 +29,7 @@ mod conflicts;
 mod denied;
 mod doctor;
 mod farewell;
+mod introduce;
 mod offers;
 mod parked;
 mod receipts;

@@ -79,7 +79,7 @@ impl Node {
         }
         self.data.command(now.monotonic, Command::Know { device, addresses });
         for other in self.data.connected().collect::<Vec<_>>() {
-            if let Some(agent) = self.trust.graph().agent_of(other)
+            if let Some(agent) = self.trust.agent_of(other)
                 && self.may(other, Action::Connect)
             {
                 self.tell_whereabouts(other, agent);
@@ -125,7 +125,7 @@ impl Node {
         device: DeviceId,
         whereabouts: Vec<Whereabouts>,
     ) {
-        let Some(agent) = self.trust.graph().agent_of(device) else { return };
+        let Some(agent) = self.trust.agent_of(device) else { return };
         let fellows = self.fellows(agent);
         for Whereabouts { device, addresses } in whereabouts {
             if fellows.contains(&device) {

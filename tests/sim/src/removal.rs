@@ -58,8 +58,8 @@ impl World {
         self.stage.agenda.after(PATIENCE, Event::Removal(removal));
     }
 
-    /// Whether everybody else still reaches everybody. Nothing comes by who joins later: those
-    /// who were away meanwhile take them for a stranger until somebody else tells.
+    /// Whether everybody else still reaches everybody. Nothing is taken to come by who joins
+    /// later: they introduce themselves, but may not know where to dial those who were away.
     fn hold_together_without(&self, left_out: usize) -> bool {
         let mut reached = std::collections::BTreeSet::from([0]);
         let mut is_growing = true;

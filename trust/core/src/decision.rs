@@ -9,7 +9,7 @@ use node_model::{AgentId, AttestationId, DeviceId, EntryId, SpaceId};
 
 use crate::{
     attestation::{Party, Prefix},
-    graph::{Graph, Side, Space, WriteLimit},
+    graph::{Device, Graph, Member, Side, Space, WriteLimit},
     words::{Layer, Reach, Role},
 };
 
@@ -175,8 +175,9 @@ pub fn decide(graph: &Graph, own: DeviceId, question: Question) -> Decision {
         Action::Write(space, entry) => write(graph, space, question.device, entry),
         Action::Administer(space) => administer(graph, space, question.device),
     };
-    let devices = [question.device, own].map(|device| graph.devices.get(&device));
-    decision.because.extend(devices.into_iter().flatten().map(|device| device.evidence));
+    for device in [question.device, own] {
+        decision.because.extend(graph.links_in_evidence(device));
+    }
     // That there is such a space is part of the answer.
     let space = question.action.space().filter(|space| graph.spaces.contains_key(space));
     decision.because.extend(space.map(|space| AttestationId(space.0)));
@@ -185,34 +186,37 @@ pub fn decide(graph: &Graph, own: DeviceId, question: Question) -> Decision {
     decision
 }
 
-/// The agent of a device that may ask at all.
-fn asker(graph: &Graph, device: DeviceId) -> Result<AgentId, Decision> {
-    match graph.devices.get(&device) {
-        None => Err(Decision::new(Verdict::Deny, Rule::UnknownDevice, vec![])),
-        Some(facts) => match &facts.revoked {
-            None => Ok(facts.agent),
-            Some(revoked) => {
-                Err(Decision::new(Verdict::Deny, Rule::RevokedDevice, revoked.because.clone()))
-            }
-        },
+/// The agents in whose name a device may ask at all.
+fn askers(graph: &Graph, device: DeviceId) -> Result<Vec<AgentId>, Decision> {
+    let agents: Vec<AgentId> = graph.agents_of(device).collect();
+    if !agents.is_empty() {
+        return Ok(agents);
     }
+    let revoked = graph.links(device).filter_map(|link| link.revoked.as_ref());
+    let because: Vec<_> = revoked.flat_map(|revoked| revoked.because.iter().copied()).collect();
+    let rule = if because.is_empty() { Rule::UnknownDevice } else { Rule::RevokedDevice };
+    Err(Decision::new(Verdict::Deny, rule, because))
 }
 
 fn connect(graph: &Graph, own: DeviceId, device: DeviceId) -> Decision {
-    let (me, them) = match (asker(graph, own), asker(graph, device)) {
-        (Ok(me), Ok(them)) => (me, them),
+    let (mine, theirs) = match (askers(graph, own), askers(graph, device)) {
+        (Ok(mine), Ok(theirs)) => (mine, theirs),
         (_, Err(denied)) | (Err(denied), Ok(_)) => return denied,
     };
-    if me == them {
+    // What two agents call theirs has its key in two hands, and rules nobody's nodes.
+    if mine == theirs && mine.len() == 1 {
         return Decision::new(Verdict::Full, Rule::OwnDevice, vec![]);
     }
-    if let Some((mine, theirs)) = graph.relationship(me, them) {
+    let pairs = || mine.iter().flat_map(|me| theirs.iter().map(move |them| (*me, *them)));
+    if let Some((mine, theirs)) = pairs().find_map(|(me, them)| graph.relationship(me, them)) {
         let because = vec![mine.evidence, theirs.evidence];
         return Decision::new(Verdict::Full, Rule::Related, because);
     }
-    let shared = graph.spaces_of(them).find_map(|space| {
-        let members = &graph.spaces.get(&space)?.members;
-        Some([members.get(&me)?.because.clone(), members.get(&them)?.because.clone()].concat())
+    let shared = pairs().find_map(|(me, them)| {
+        graph.spaces_of(them).find_map(|space| {
+            let members = &graph.spaces.get(&space)?.members;
+            Some([members.get(&me)?.because.clone(), members.get(&them)?.because.clone()].concat())
+        })
     });
     match shared {
         Some(because) => Decision::new(Verdict::Full, Rule::SharesSpace, because),
@@ -225,8 +229,8 @@ fn hold(graph: &Graph, own: DeviceId, id: SpaceId, device: DeviceId) -> Decision
         return Decision::new(Verdict::Deny, Rule::NotAMember, vec![]);
     };
     let founding = AttestationId(id.0);
-    let agent = match asker(graph, device) {
-        Ok(agent) => agent,
+    let agents = match askers(graph, device) {
+        Ok(agents) => agents,
         // What is for everybody is for devices that nobody knows; one that was
         // taken back stays out.
         Err(denied) if denied.rule == Rule::UnknownDevice && space.reach == Reach::Commons => {
@@ -234,20 +238,26 @@ fn hold(graph: &Graph, own: DeviceId, id: SpaceId, device: DeviceId) -> Decision
         }
         Err(denied) => return denied,
     };
-    if let Some(member) = space.members.get(&agent) {
+    if let Some(member) = largest(space, &agents) {
         let verdict = if member.role.holds_keys() { Verdict::Full } else { Verdict::Sealed };
         return Decision::new(verdict, Rule::RoleSuffices, member.because.clone());
     }
     if space.reach == Reach::Commons {
         return Decision::new(Verdict::Full, Rule::Commons, vec![founding]);
     }
-    if graph.agent_of(own) == Some(space.founder)
-        && let Some((mine, theirs)) = reached(graph, space, agent)
-    {
+    let is_founders = graph.is_device_of(own, space.founder);
+    let mut agents_reached = agents.iter().filter(|_| is_founders);
+    if let Some((mine, theirs)) = agents_reached.find_map(|agent| reached(graph, space, *agent)) {
         let because = vec![founding, mine.evidence, theirs.evidence];
         return Decision::new(Verdict::Full, Rule::WithinReach, because);
     }
-    outside(space, agent)
+    outside(space, &agents)
+}
+
+/// The member with the largest role among some agents.
+fn largest<'a>(space: &'a Space, agents: &[AgentId]) -> Option<&'a Member> {
+    let members = agents.iter().filter_map(|agent| space.members.get(agent));
+    members.max_by_key(|member| u8::from(member.role))
 }
 
 /// The relationship by which a space reaches somebody.
@@ -274,23 +284,28 @@ pub fn reaches(reach: Reach, layer: Layer) -> bool {
 }
 
 fn write(graph: &Graph, id: SpaceId, device: DeviceId, entry: Option<(u64, EntryId)>) -> Decision {
-    let (Some(space), Some(facts)) = (graph.spaces.get(&id), graph.devices.get(&device)) else {
-        let known = graph.devices.contains_key(&device);
-        let rule = if known { Rule::NotAMember } else { Rule::UnknownDevice };
+    let links: Vec<&Device> = graph.links(device).collect();
+    let Some(space) = graph.spaces.get(&id).filter(|_| !links.is_empty()) else {
+        let rule = if links.is_empty() { Rule::UnknownDevice } else { Rule::NotAMember };
         return Decision::new(Verdict::Deny, rule, vec![]);
     };
-    let limit = space.write_limit(id, device, facts);
-    let revoked = facts.revoked.iter().flat_map(|revoked| revoked.because.iter().copied());
-    let past = space.membership.former.get(&Party::Agent(facts.agent));
-    let removed = past.into_iter().flat_map(|past| past.because.iter().copied());
+    let agents: Vec<AgentId> = links.iter().map(|link| link.agent).collect();
+    let limit = graph.write_limit(id, device);
+    let revoked = links.iter().filter_map(|link| link.revoked.as_ref());
+    let revoked = revoked.flat_map(|revoked| revoked.because.iter().copied());
     match (limit, entry) {
         (WriteLimit::Everything, _) => {
-            let because = space.members.get(&facts.agent).map(|member| member.because.clone());
+            let live: Vec<AgentId> = graph.agents_of(device).collect();
+            let because = largest(space, &live).map(|member| member.because.clone());
             Decision::new(Verdict::Full, Rule::RoleSuffices, because.unwrap_or_default())
         }
         (limit @ (WriteLimit::UpTo(..) | WriteLimit::Before(_)), Some((sequence, entry))) => {
-            let standing = space.members.get(&facts.agent).map(|member| member.because.clone());
-            let because = removed.chain(revoked).chain(standing.into_iter().flatten()).collect();
+            let former = |agent| space.membership.former.get(&Party::Agent(agent));
+            let removed = agents.iter().filter_map(|agent| former(*agent));
+            let removed = removed.flat_map(|past| past.because.iter().copied());
+            let standing = agents.iter().filter_map(|agent| space.members.get(agent));
+            let standing = standing.flat_map(|member| member.because.iter().copied());
+            let because = removed.chain(revoked).chain(standing).collect();
             let is_included = limit.includes(sequence, Prefix::from(entry));
             #[cfg(feature = "planted-bugs")]
             let is_included = is_included
@@ -302,43 +317,42 @@ fn write(graph: &Graph, id: SpaceId, device: DeviceId, entry: Option<(u64, Entry
             }
         }
         (WriteLimit::UpTo(..) | WriteLimit::Before(_) | WriteLimit::Nothing, _) => {
-            if facts.revoked.is_some() {
-                return Decision::new(Verdict::Deny, Rule::RevokedDevice, revoked.collect());
-            }
-            match space.members.get(&facts.agent) {
-                Some(member) => {
-                    Decision::new(Verdict::Deny, Rule::RoleTooSmall, member.because.clone())
-                }
-                None => outside(space, facts.agent),
+            match askers(graph, device) {
+                Ok(agents) => too_little(space, &agents),
+                Err(denied) => denied,
             }
         }
     }
 }
 
 fn administer(graph: &Graph, id: SpaceId, device: DeviceId) -> Decision {
-    let agent = match asker(graph, device) {
-        Ok(agent) => agent,
+    let agents = match askers(graph, device) {
+        Ok(agents) => agents,
         Err(denied) => return denied,
     };
     let Some(space) = graph.spaces.get(&id) else {
         return Decision::new(Verdict::Deny, Rule::NotAMember, vec![]);
     };
-    match space.members.get(&agent) {
-        Some(member) => {
-            let is_admin = member.role.includes(Role::Admin);
-            let (verdict, rule) = if is_admin {
-                (Verdict::Full, Rule::RoleSuffices)
-            } else {
-                (Verdict::Deny, Rule::RoleTooSmall)
-            };
-            Decision::new(verdict, rule, member.because.clone())
+    match largest(space, &agents) {
+        Some(member) if member.role.includes(Role::Admin) => {
+            Decision::new(Verdict::Full, Rule::RoleSuffices, member.because.clone())
         }
-        None => outside(space, agent),
+        Some(_) | None => too_little(space, &agents),
     }
 }
 
-fn outside(space: &Space, agent: AgentId) -> Decision {
-    match space.membership.former.get(&Party::Agent(agent)) {
+/// The answer to somebody whose role does not suffice, or who has none.
+fn too_little(space: &Space, agents: &[AgentId]) -> Decision {
+    match largest(space, agents) {
+        Some(member) => Decision::new(Verdict::Deny, Rule::RoleTooSmall, member.because.clone()),
+        None => outside(space, agents),
+    }
+}
+
+fn outside(space: &Space, agents: &[AgentId]) -> Decision {
+    let mut former =
+        agents.iter().filter_map(|agent| space.membership.former.get(&Party::Agent(*agent)));
+    match former.next() {
         Some(past) => Decision::new(Verdict::Deny, Rule::Removed, past.because.clone()),
         None => Decision::new(Verdict::Deny, Rule::NotAMember, vec![]),
     }

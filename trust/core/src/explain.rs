@@ -95,6 +95,9 @@ impl Trust {
                     format!("{by}: {} {is} not in this space any more", party(of))
                 }
             }
+            Claim::SpaceEpoch { epoch, wraps, is_new: false, .. } if wraps.is_empty() => {
+                format!("{by}: what I was given of key {} of this space does not open", epoch.0)
+            }
             Claim::SpaceEpoch { epoch, wraps, .. } => {
                 format!("{by}: key {} of this space, for {} devices", epoch.0, wraps.len())
             }
@@ -129,11 +132,13 @@ impl Trust {
     fn device_in_words(&self, device: DeviceId) -> String {
         let id = device.to_string();
         let end = &id[id.len() - 6..];
-        match self.graph().devices.get(&device) {
-            Some(facts) => {
-                format!("{}’s device “{}” (…{end})", self.name_of(facts.agent), facts.name)
-            }
-            None => format!("device …{end}"),
+        let links = self.graph().links(device);
+        let named = links.map(|it| format!("{}’s device “{}”", self.name_of(it.agent), it.name));
+        let named: Vec<String> = named.collect();
+        if named.is_empty() {
+            format!("device …{end}")
+        } else {
+            format!("{} (…{end})", named.join(", also "))
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: the graph is a function of the set and of the moment that expiry is
 //! measured at; [`Graph::derive`] gives the same answer for every order of arrival.
 
+mod links;
 mod pinners;
 mod write_limit;
 
@@ -90,6 +91,10 @@ pub struct EpochFacts {
     /// The key, by the device that can open it. A bad one must not keep out a good
     /// one, so all are kept.
     pub wraps: BTreeMap<DeviceId, Vec<WrappedKey>>,
+    /// Who handed it to whom.
+    pub given: BTreeSet<(AgentId, DeviceId)>,
+    /// Devices that say that they can open nothing that they were handed.
+    pub asking: BTreeSet<DeviceId>,
     /// Who handed it out.
     pub issuers: BTreeSet<AgentId>,
     /// Who says to have made it: not everybody who hands it on.
@@ -142,7 +147,8 @@ struct Within {
 /// Agents, devices, relationships and spaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Graph {
-    /// Devices by their key, those that were taken back too.
+    /// Devices by their key, those that were taken back too; of those that several agents
+    /// linked, the link with the smallest height. Rights are asked of [`Graph::links`].
     pub devices: BTreeMap<DeviceId, Device>,
     /// What agents want to be called.
     pub names: BTreeMap<AgentId, String>,
@@ -154,6 +160,8 @@ pub struct Graph {
     pub spaces: BTreeMap<SpaceId, Space>,
     /// Histories that contradict themselves.
     pub anomalies: Vec<Anomaly>,
+    /// Links by further agents, of devices that consented to several.
+    contested: BTreeMap<DeviceId, Vec<Device>>,
     devices_of: BTreeMap<AgentId, BTreeSet<DeviceId>>,
     spaces_of: BTreeMap<AgentId, BTreeSet<SpaceId>>,
 }
@@ -169,6 +177,7 @@ impl Graph {
         // holds; ids break ties (the sort is stable), so that every node agrees.
         all.sort_by_cached_key(|attestation| attestation.height);
         graph.link_devices(&all);
+        graph.revoke_devices(&all);
         // Chains are followed over everything, whatever ended since.
         let after_revocation = graph.after_revocation(&all);
         let said: Vec<Said<'a>> = all
@@ -192,19 +201,6 @@ impl Graph {
         graph
     }
 
-    /// Whose device it is, unless it was taken back.
-    #[must_use]
-    pub fn agent_of(&self, device: DeviceId) -> Option<AgentId> {
-        self.devices.get(&device).filter(|device| device.revoked.is_none()).map(|it| it.agent)
-    }
-
-    /// The devices of an agent that were not taken back.
-    pub fn devices_of(&self, agent: AgentId) -> impl Iterator<Item = (DeviceId, &Device)> {
-        let own = self.devices_of.get(&agent).into_iter().flatten();
-        own.filter_map(|id| Some((*id, self.devices.get(id)?)))
-            .filter(|(_, device)| device.revoked.is_none())
-    }
-
     /// Both sides of the relationship between two agents, if both consented.
     #[must_use]
     pub fn relationship(&self, one: AgentId, other: AgentId) -> Option<(&Side, &Side)> {
@@ -225,8 +221,9 @@ impl Graph {
         self.spaces_of.get(&agent).into_iter().flatten().copied()
     }
 
-    /// The devices that may read a space's entries.
-    pub fn readers(&self, space: SpaceId) -> BTreeMap<DeviceId, [u8; 32]> {
+    /// The devices that may read a space's entries, each with its HPKE key; with several
+    /// if several readers linked it.
+    pub fn readers(&self, space: SpaceId) -> BTreeSet<(DeviceId, [u8; 32])> {
         let members = self.spaces.get(&space).into_iter().flat_map(|space| &space.members);
         members
             .filter(|(_, member)| member.role.holds_keys())
@@ -257,24 +254,6 @@ impl Graph {
         holders
     }
 
-    fn link_devices(&mut self, all: &[&Attestation]) {
-        for attestation in all.iter().filter(|attestation| attestation.is_rooted()) {
-            if let Claim::DeviceLink { device, hpke, name, .. } = &attestation.claim {
-                // The device agreed (`Attestation::read`); should it have agreed
-                // twice, the first one holds.
-                self.devices.entry(*device).or_insert(Device {
-                    agent: attestation.issuer,
-                    hpke: *hpke,
-                    name: name.clone(),
-                    description: Description::default(),
-                    evidence: attestation.id,
-                    revoked: None,
-                });
-            }
-        }
-        self.revoke_devices(all);
-    }
-
     /// A device is taken back by the root or by any other device of the agent,
     /// whether that one was taken back too or not: between two devices that take back
     /// each other only the root can tell who is right, and until then neither counts.
@@ -285,9 +264,7 @@ impl Graph {
         let mut revocations: Vec<(&Attestation, DeviceId, &[DevicePin])> = Vec::new();
         for attestation in all {
             let Claim::DeviceRevocation { device, pins } = &attestation.claim else { continue };
-            let is_own = |device: &DeviceId| {
-                self.devices.get(device).is_some_and(|it| it.agent == attestation.issuer)
-            };
+            let is_own = |device: &DeviceId| self.link(*device, attestation.issuer).is_some();
             let is_by_other = attestation.is_rooted()
                 || (is_own(&attestation.signer) && attestation.signer != *device);
             if is_own(device) && is_by_other {
@@ -295,7 +272,7 @@ impl Graph {
             }
         }
         for (attestation, device, _) in &revocations {
-            if let Some(facts) = self.devices.get_mut(device) {
+            if let Some(facts) = self.link_mut(*device, attestation.issuer) {
                 let revoked = facts.revoked.get_or_insert_with(RevokedDevice::default);
                 revoked.because.push(attestation.id);
             }
@@ -308,15 +285,15 @@ impl Graph {
             if good.is_empty() {
                 return;
             }
-            for (_, device, pins) in good {
-                self.let_stand(device, pins);
+            for (said, device, pins) in good {
+                self.let_stand((device, said.issuer), pins);
             }
             waiting = rest;
         }
     }
 
-    fn let_stand(&mut self, device: DeviceId, pins: &[DevicePin]) {
-        let facts = self.devices.get_mut(&device).and_then(|facts| facts.revoked.as_mut());
+    fn let_stand(&mut self, (device, agent): (DeviceId, AgentId), pins: &[DevicePin]) {
+        let facts = self.link_mut(device, agent).and_then(|facts| facts.revoked.as_mut());
         let Some(revoked) = facts else { return };
         for DevicePin { scope, tip, entry } in pins {
             revoked.tips.extend(tip.map(|tip| (*scope, tip)));
@@ -329,26 +306,22 @@ impl Graph {
 
     /// Whether the signer speaks for the issuer, or did.
     fn counts(&self, attestation: &Attestation) -> bool {
-        attestation.is_rooted()
-            || self
-                .devices
-                .get(&attestation.signer)
-                .is_some_and(|device| device.agent == attestation.issuer)
+        attestation.is_rooted() || self.link(attestation.signer, attestation.issuer).is_some()
     }
 
     /// What devices said after they were taken back: all but what is in the chains
     /// that end in the pins. Not foundings: they give nobody a right but their issuer.
     fn after_revocation(&self, all: &[&Attestation]) -> BTreeSet<AttestationId> {
         let mut after = BTreeSet::new();
-        if !self.devices.values().any(|device| device.revoked.is_some()) {
+        if !self.all_links().any(|(_, device)| device.revoked.is_some()) {
             return after;
         }
         let by_id: BTreeMap<AttestationId, &Attestation> =
             all.iter().map(|attestation| (attestation.id, *attestation)).collect();
         let mut kept: BTreeSet<AttestationId> = BTreeSet::new();
         for attestation in all {
-            let revoked = self.devices.get(&attestation.signer).and_then(|it| it.revoked.as_ref());
-            let Some(revoked) = revoked else { continue };
+            let link = self.link(attestation.signer, attestation.issuer);
+            let Some(revoked) = link.and_then(|it| it.revoked.as_ref()) else { continue };
             after.insert(attestation.id);
             if revoked.tips.contains(&(attestation.scope, Prefix::from(attestation.id))) {
                 let is_same_chain = |it: &&Attestation| {
@@ -385,7 +358,7 @@ impl Graph {
                 self.vouches.entry(*subject).or_default().push(vouch);
             }
             Claim::DeviceDescription { device, description } => {
-                if let Some(facts) = self.devices.get_mut(device).filter(|it| it.agent == issuer) {
+                if let Some(facts) = self.link_mut(*device, issuer) {
                     facts.description = description.clone();
                 }
             }
@@ -497,18 +470,23 @@ impl Graph {
                         issued_at: attestation.issued_at,
                         ..EpochFacts::default()
                     });
+                    if wraps.is_empty() && !is_new {
+                        facts.asking.insert(attestation.signer);
+                        return;
+                    }
                     facts.issuers.insert(attestation.issuer);
                     if *is_new {
                         facts.makers.insert(attestation.issuer);
                     }
                     for wrap in wraps {
+                        facts.given.insert((attestation.issuer, wrap.device));
                         facts.wraps.entry(wrap.device).or_default().push(wrap.clone());
                     }
                 }
             }
             Claim::Location { space, collection, device, bytes } => {
                 let agent = attestation.issuer;
-                let is_own = self.agent_of(*device) == Some(agent);
+                let is_own = self.is_device_of(*device, agent);
                 let is_bounded = attestation.expires_at.is_some();
                 if let (Some(space), true) = (self.spaces.get_mut(space), is_own && is_bounded) {
                     let holding = Holding {
@@ -538,8 +516,9 @@ impl Graph {
     }
 
     fn index(&mut self) {
-        for (id, device) in &self.devices {
-            self.devices_of.entry(device.agent).or_default().insert(*id);
+        let links: Vec<_> = self.all_links().map(|(id, device)| (device.agent, id)).collect();
+        for (agent, id) in links {
+            self.devices_of.entry(agent).or_default().insert(id);
         }
         for (id, space) in &self.spaces {
             for agent in space.members.keys() {

@@ -25,6 +25,8 @@ pub enum AnomalyKind {
     /// A statement is dated a day or more before the one that it follows, or is
     /// not higher than it.
     Backdated,
+    /// A device consented to two agents: its key is in two hands.
+    TwoOwners,
 }
 
 impl AnomalyKind {
@@ -35,6 +37,7 @@ impl AnomalyKind {
             Self::Fork => "fork",
             Self::Gap => "gap",
             Self::Backdated => "backdated",
+            Self::TwoOwners => "two-owners",
         }
     }
 
@@ -49,6 +52,9 @@ impl AnomalyKind {
                 "a statement follows one that is not here: it was withheld, or is still on its way"
             }
             Self::Backdated => "a statement is dated before the one that it follows",
+            Self::TwoOwners => {
+                "a device says that it belongs to two people: somebody else has its key; take it back"
+            }
         }
     }
 }
@@ -60,7 +66,7 @@ pub struct Anomaly {
     pub kind: AnomalyKind,
     /// Whose key signed.
     pub signer: DeviceId,
-    /// In which of its chains.
+    /// In which of its chains; of a device with two owners, its own id.
     pub scope: Scope,
     /// The statements that show it.
     pub evidence: Vec<AttestationId>,

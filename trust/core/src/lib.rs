@@ -33,7 +33,7 @@ pub use graph::Graph;
 pub use ledger::{Ledger, LedgerError};
 pub use sites::{Description, Label, Nearness};
 pub use trust::{
-    ATTESTATIONS_MAX, Admission, CLOCK_SKEW_MAX, JOURNAL_MAX, Journalled, Received, ReplayError,
-    SIGNER_ATTESTATIONS_MAX, STRANGER_ATTESTATIONS_MAX, Trust, TrustError,
+    ATTESTATIONS_MAX, Admission, CLOCK_SKEW_MAX, Introduction, JOURNAL_MAX, Journalled, Received,
+    ReplayError, SIGNER_ATTESTATIONS_MAX, STRANGER_ATTESTATIONS_MAX, Trust, TrustError,
 };
 pub use words::{DeviceClass, Layer, Reach, Role};

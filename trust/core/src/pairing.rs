@@ -34,6 +34,13 @@ use crate::words::Role;
 /// Largest message of a pairing.
 pub const MESSAGE_BYTES_MAX: usize = 16 * 1024;
 
+/// Most statements in an introduction: grants and links have some 300 bytes, so about fifty
+/// fit into a message.
+pub const INTRODUCTION_STATEMENTS_MAX: usize = 64;
+
+/// Most bytes of all of them: each takes up to three more, and the message itself some.
+pub const INTRODUCTION_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 3 * INTRODUCTION_STATEMENTS_MAX - 64;
+
 /// What the two sides say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
@@ -84,6 +91,15 @@ pub enum Message {
     /// anywhere else.
     Farewell {
         /// What took back the device, ended the relationship or the membership.
+        attestations: Vec<ByteBuf>,
+    },
+    /// To somebody whom we do not know or do not let in: say who you are.
+    Who,
+    /// The answer, to somebody whom we know: the link of our device, and why it belongs to a
+    /// space of theirs.
+    Introduction {
+        /// Links, grants and what these rest on.
+        #[serde(deserialize_with = "cbor::at_most::<INTRODUCTION_STATEMENTS_MAX, _, _>")]
         attestations: Vec<ByteBuf>,
     },
     /// Inviter: no.

@@ -3,6 +3,7 @@
 mod carry;
 mod clock;
 mod describe;
+mod introduce;
 mod journal;
 mod label;
 mod reach;
@@ -10,8 +11,12 @@ mod records;
 mod session;
 mod share;
 mod speak;
+mod wraps;
 
-use std::{cell::OnceCell, collections::BTreeMap};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use node_model::{
     AgentId, AttestationId, DeviceId, Entropy, Epoch, SpaceId, Timestamp, cbor, seal::SealKey,
@@ -20,6 +25,7 @@ use node_model::{
 
 pub use self::{
     clock::CLOCK_SKEW_MAX,
+    introduce::Introduction,
     journal::{JOURNAL_MAX, Journalled, ReplayError},
     share::{Received, SIGNER_ATTESTATIONS_MAX, STRANGER_ATTESTATIONS_MAX},
     speak::Admission,
@@ -282,10 +288,11 @@ impl Trust {
     #[must_use]
     pub fn writing_epoch(&self, space: SpaceId) -> Option<(Epoch, KeyId, &EpochKeys)> {
         let facts = self.graph.spaces.get(&space)?;
-        let mut readers = self.graph.readers(space);
+        let mut readers: BTreeSet<DeviceId> =
+            self.graph.readers(space).into_iter().map(|(device, _)| device).collect();
         if facts.reach == Reach::Commons {
             let public = commons_device(space);
-            readers.insert(public.device.device(), public.hpke_public());
+            readers.insert(public.device.device());
         }
         let is_clean = |epoch: Epoch, key: KeyId| {
             #[cfg(feature = "planted-bugs")]
@@ -293,7 +300,7 @@ impl Trust {
                 return true;
             }
             facts.epochs.get(&(epoch, key)).is_some_and(|handed_out| {
-                handed_out.wraps.keys().all(|device| readers.contains_key(device))
+                handed_out.wraps.keys().all(|device| readers.contains(device))
                     && handed_out.makers.iter().any(|maker| {
                         facts.members.get(maker).is_some_and(|member| member.role.holds_keys())
                     })
@@ -313,7 +320,7 @@ impl Trust {
     ) -> Result<(), TrustError> {
         // Says who this is, where that was not said yet: the power may have gone
         // between the two commits of an earlier start.
-        if !self.graph.devices.contains_key(&self.device()) {
+        if self.graph.link(self.device(), self.agent()).is_none() {
             let said = match &self.keys.standing {
                 Standing::Root { .. } => self.draft_introduction(now, agent_name, device_name),
                 Standing::Linked { links, .. } => links
@@ -324,8 +331,7 @@ impl Trust {
             };
             self.commit(said, &[], now)?;
         }
-        let facts = self.graph.devices.get(&self.device());
-        if facts.is_none_or(|facts| facts.agent != self.agent()) {
+        if self.graph.link(self.device(), self.agent()).is_none() {
             return Err(TrustError::BadLink);
         }
         if self.keys.root().is_some() && self.home_space().is_none() {
@@ -345,7 +351,7 @@ impl Trust {
         let own = self.device();
         let me = self.agent();
         let ours = |said: &&Attestation| {
-            said.issuer == me && (said.is_rooted() || self.graph.agent_of(said.signer) == Some(me))
+            said.issuer == me && (said.is_rooted() || self.graph.is_device_of(said.signer, me))
         };
         let heights = self.attestations.values().filter(ours).map(|said| said.height);
         self.height = heights.max().unwrap_or_default();

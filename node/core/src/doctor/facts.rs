@@ -101,7 +101,7 @@ impl Node {
     /// How others put us out of a space, if they did.
     fn out_of(&self, space: SpaceId) -> Option<Out> {
         let graph = self.trust.graph();
-        let own = graph.devices.get(&self.trust.device());
+        let own = graph.link(self.trust.device(), self.trust.agent());
         if own.is_some_and(|own| own.revoked.is_some()) {
             return Some(Out::DeviceRevoked);
         }

@@ -23,10 +23,10 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn of(node: &Node, subject: &Subject) -> Self {
-        let peer = subject.peer.map(|peer| match node.trust.graph().agent_of(peer) {
+        let peer = subject.peer.map(|peer| match node.trust.agent_of(peer) {
             Some(agent) if agent == node.trust.agent() => {
-                let devices = &node.trust.graph().devices;
-                devices.get(&peer).map(|facts| facts.name.clone()).unwrap_or_default()
+                let own = node.trust.graph().link(peer, agent);
+                own.map(|facts| facts.name.clone()).unwrap_or_default()
             }
             Some(agent) => node.trust.name_of(agent),
             None => peer.to_string(),

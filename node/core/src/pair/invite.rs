@@ -14,7 +14,9 @@ use trust_core::{
     pairing::{IssuedTicket, Message, Refusal, TicketKey, Transcript, commitment, ticket_key},
 };
 
-use super::{Accepting, INVITED_MAX, Invited, PAIRING_MAX, Pairings, introduced, ticket_note};
+use super::{
+    Accepting, INVITED_MAX, Invited, PAIRING_MAX, Pairings, said::introduced, ticket_note,
+};
 use crate::{
     failure::Failure,
     node::{Effect, Node},

@@ -33,6 +33,28 @@ impl WriteLimit {
         }
     }
 
+    /// What one of two lets count. Of two entries of one number one is let count, so that
+    /// it is one limit.
+    pub(super) fn larger(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Everything, _) | (_, Self::Everything) => Self::Everything,
+            (Self::Nothing, limit) | (limit, Self::Nothing) => limit,
+            (Self::UpTo(one, entry), Self::UpTo(other, another)) => {
+                let (last, entry) = (one, entry).max((other, another));
+                Self::UpTo(last, entry)
+            }
+            (Self::Before(one), Self::Before(other)) => Self::Before(one.max(other)),
+            (Self::Before(end), Self::UpTo(last, entry))
+            | (Self::UpTo(last, entry), Self::Before(end)) => {
+                if last >= end {
+                    Self::UpTo(last, entry)
+                } else {
+                    Self::Before(end)
+                }
+            }
+        }
+    }
+
     fn smaller(self, other: Self) -> Self {
         match (self, other) {
             (Self::Everything, limit) | (limit, Self::Everything) => limit,

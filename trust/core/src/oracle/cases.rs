@@ -12,6 +12,7 @@ use super::{Evidence, Reading, View, village::entry};
 use crate::{
     attestation::{Attestation, Claim, DevicePin, EntryPin, Party, Prefix, Scope, Statement},
     decision::{Action, Decision, Question, Rule, Verdict, decide},
+    history::AnomalyKind,
     keyring::{DeviceKeys, EpochKeys, KeyId, wrap},
     tests_people::Person,
     trust::{
@@ -95,6 +96,54 @@ fn two_stolen_devices_do_not_choose_for_each_other() {
     let by_root = ada.say_as(true, taken_back(phone.device(), vec![own]), None);
     all.push(&by_root);
     assert!(is_allowed(&all, eve.id(), administer));
+}
+
+/// Whoever has the key of Ada's laptop lets it consent to Eve, as low as can be.
+#[test]
+fn a_link_by_another_agent_takes_a_device_from_nobody() {
+    let [mut ada, mut bo, mut eve] = [1, 2, 3].map(Person::new);
+    let stolen = Signer::from_secret(ada.device.secret());
+    let takeover = link(&mut eve, &stolen);
+    ada.link();
+    let links = [ada.link(), bo.link(), eve.link()];
+    assert!(takeover.height < links[0].height);
+    let (space, founding) = ada.found(Reach::Private);
+    let to_bo = ada.grant(space, bo.agent(), Role::Writer, &[]);
+    let laptop = ada.id();
+    let known = [&links[0], &links[1], &links[2], &founding, &to_bo];
+    let mut all = known.to_vec();
+    all.push(&takeover);
+    let later = Action::Write(space, Some((9, entry(laptop, 9, false))));
+    let questions = [later, Action::Hold(space), Action::Administer(space)];
+    for action in questions {
+        assert!(ask(&known, laptop, laptop, action).is_allowed());
+        assert!(ask(&all, laptop, laptop, action).is_allowed(), "{action:?}");
+        // What it says in Ada's name goes on counting, and Eve got nothing by it.
+        assert_eq!(is_allowed(&all, bo.id(), action), is_allowed(&known, bo.id(), action));
+        assert!(!is_allowed(&all, eve.id(), action), "{action:?}");
+    }
+    assert!(ask(&all, bo.id(), laptop, Action::Connect).is_allowed());
+    let graph = crate::graph::Graph::derive(all.iter().copied(), LATER);
+    let mut alarms = graph.anomalies.iter().filter(|it| it.kind == AnomalyKind::TwoOwners);
+    let alarm = alarms.next().expect("is named");
+    assert_eq!((alarm.signer, alarm.evidence.len(), alarms.next()), (laptop, 2, None));
+    // But nobody's node is ruled with it any more: its key is in two hands.
+    for (own, device) in [(laptop, eve.id()), (eve.id(), laptop)] {
+        assert_eq!(ask(&all, own, device, Action::Connect).rule, Rule::Stranger);
+    }
+    // Eve takes back what is hers only.
+    let by_eve = eve.say_as(true, taken_back(laptop, vec![]), None);
+    all.push(&by_eve);
+    assert!(ask(&all, bo.id(), laptop, later).is_allowed());
+    assert_eq!(ask(&all, laptop, laptop, Action::Connect).rule, Rule::OwnDevice);
+    // And Ada what is hers, though Eve holds on to it.
+    let pins = vec![pin(space, Some(&to_bo), None)];
+    let by_ada = ada.say_as(true, taken_back(laptop, pins), None);
+    all.retain(|said| said.id != by_eve.id);
+    all.push(&by_ada);
+    assert_eq!(ask(&all, bo.id(), laptop, later).rule, Rule::NotAMember);
+    assert_eq!(ask(&all, bo.id(), laptop, Action::Connect).rule, Rule::Stranger);
+    assert!(is_allowed(&all, bo.id(), Action::Hold(space)), "what is pinned counts");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use node_model::{AttestationId, DeviceId, SpaceId};
+use node_model::{AgentId, AttestationId, DeviceId, SpaceId};
 
 use super::{Case, View, rules::Oracle};
 use crate::{
@@ -44,13 +44,12 @@ impl<'a> Evidence<'a> {
             self.add_with_past(self.oracle.removals(space), &mut found);
         }
         loop {
-            let chains: BTreeSet<(DeviceId, Scope)> = found
-                .iter()
-                .map(|id| (self.view.known[id].signer, self.view.known[id].scope))
-                .collect();
+            let said = found.iter().map(|id| self.view.known[id]);
+            let chains: BTreeSet<(DeviceId, AgentId, Scope)> =
+                said.map(|said| (said.signer, said.issuer, said.scope)).collect();
             let before = found.len();
-            for (signer, scope) in chains {
-                found.extend(self.about_device(signer, scope).map(|said| said.id));
+            for (signer, issuer, scope) in chains {
+                found.extend(self.about_device(signer, issuer, scope).map(|said| said.id));
             }
             if found.len() == before {
                 return found;
@@ -84,16 +83,18 @@ impl<'a> Evidence<'a> {
     fn about_device(
         &self,
         device: DeviceId,
+        agent: AgentId,
         scope: Scope,
     ) -> impl Iterator<Item = &'a Attestation> {
         let people = &self.oracle.people;
-        let is_taken_back = people.is_taken_back(device);
+        let is_taken_back = people.is_taken_back(device, agent);
         let in_scope = move |said: &Attestation| {
             said.signer == device && said.scope == scope && scope != Scope::FOUNDING
         };
         let about = people.known.iter().copied().filter(move |said| {
-            people.takes_back(said) == Some(device) || (is_taken_back && in_scope(said))
+            let takes_back = said.issuer == agent && people.takes_back(said) == Some(device);
+            takes_back || (is_taken_back && in_scope(said))
         });
-        people.link(device).into_iter().chain(about)
+        people.link(device, agent).into_iter().chain(about)
     }
 }

@@ -51,6 +51,8 @@ enum Twist {
     NobodyJustLeaves,
     TheSmallestRoleHolds,
     RemovalsPinNothing,
+    /// Of two agents that linked a device the lower one has it, and the other one nothing.
+    TheFirstLinkTakesAll,
     /// A device may take itself back.
     DevicesTakeThemselvesBack,
     /// Pins count whoever says them: of two stolen devices each chooses what stays of
@@ -84,6 +86,7 @@ const RULES_LEFT_OUT: &[Twist] = &[
     Twist::NobodyJustLeaves,
     Twist::TheSmallestRoleHolds,
     Twist::RemovalsPinNothing,
+    Twist::TheFirstLinkTakesAll,
     Twist::DevicesTakeThemselvesBack,
     Twist::TheTakenBackStillPin,
     Twist::OneTipForAScope,

@@ -1,6 +1,8 @@
 //! Whose device is which, which statements count, and who is related to whom: read
 //! off the whole set for every question.
 
+use std::collections::BTreeSet;
+
 use node_model::{AgentId, DeviceId, Timestamp};
 
 use super::{Reading, Twist};
@@ -35,7 +37,7 @@ impl<'a> People<'a> {
             }
             // Each tip may let another revocation count, and none makes one not count.
             people.pinning = pinning;
-            let pins = |said: &Attestation| people.pins(said.signer, said.scope);
+            let pins = |said: &Attestation| people.pins(said.signer, said.issuer, said.scope);
             let is_tip = |said: &&Attestation| {
                 pins(said).iter().any(|pin| pin.tip == Some(Prefix::from(said.id)))
             };
@@ -43,15 +45,34 @@ impl<'a> People<'a> {
         }
     }
 
-    /// The agent whose root linked a device first.
-    pub(super) fn owner(&self, device: DeviceId) -> Option<AgentId> {
-        self.link(device).map(|link| link.issuer)
-    }
-
-    pub(super) fn link(&self, device: DeviceId) -> Option<&'a Attestation> {
+    /// The agents whose roots linked a device; with the twist the one that did so first.
+    pub(super) fn owners(&self, device: DeviceId) -> Vec<AgentId> {
         let links = self.known.iter().filter(|said| {
             matches!(&said.claim, Claim::DeviceLink { device: linked, .. } if *linked == device)
                 && said.signer.0 == said.issuer.0
+        });
+        if self.reading.has(Twist::TheFirstLinkTakesAll) {
+            let first = links.min_by_key(|said| (said.height, said.id));
+            return first.map(|link| link.issuer).into_iter().collect();
+        }
+        links.map(|link| link.issuer).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    fn owns(&self, agent: AgentId, device: DeviceId) -> bool {
+        self.owners(device).contains(&agent)
+    }
+
+    /// The owners that did not take it back.
+    pub(super) fn holders(&self, device: DeviceId) -> Vec<AgentId> {
+        let owners = self.owners(device).into_iter();
+        owners.filter(|owner| !self.is_taken_back(device, *owner)).collect()
+    }
+
+    pub(super) fn link(&self, device: DeviceId, agent: AgentId) -> Option<&'a Attestation> {
+        let links = self.known.iter().filter(|said| {
+            matches!(&said.claim, Claim::DeviceLink { device: linked, .. } if *linked == device)
+                && said.signer.0 == said.issuer.0
+                && said.issuer == agent
         });
         links.min_by_key(|said| (said.height, said.id)).copied()
     }
@@ -60,22 +81,23 @@ impl<'a> People<'a> {
     /// another device, one that was taken back too.
     pub(super) fn takes_back(&self, said: &Attestation) -> Option<DeviceId> {
         let Claim::DeviceRevocation { device, .. } = said.claim else { return None };
-        let owner = self.owner(device)?;
         let is_other = said.signer != device || self.reading.has(Twist::DevicesTakeThemselvesBack);
-        let is_device = self.owner(said.signer) == Some(owner) && is_other;
-        let may = said.issuer == owner && (said.signer.0 == owner.0 || is_device);
-        may.then_some(device)
+        let is_device = self.owns(said.issuer, said.signer) && is_other;
+        let may = said.signer.0 == said.issuer.0 || is_device;
+        (may && self.owns(said.issuer, device)).then_some(device)
     }
 
-    pub(super) fn is_taken_back(&self, device: DeviceId) -> bool {
+    pub(super) fn is_taken_back(&self, device: DeviceId, by: AgentId) -> bool {
+        let takes = |said: &&Attestation| self.takes_back(said) == Some(device);
         !self.reading.has(Twist::NothingIsTakenBack)
-            && self.known.iter().any(|said| self.takes_back(said) == Some(device))
+            && self.known.iter().any(|said| said.issuer == by && takes(said))
     }
 
-    /// What is pinned of a device in a scope.
-    fn pins(&self, device: DeviceId, scope: Scope) -> Vec<DevicePin> {
+    /// What an agent pins of a device in a scope.
+    fn pins(&self, device: DeviceId, by: AgentId, scope: Scope) -> Vec<DevicePin> {
         let mut found = vec![];
-        for said in self.pinning.iter().filter(|said| self.takes_back(said) == Some(device)) {
+        let own = self.pinning.iter().filter(|said| said.issuer == by);
+        for said in own.filter(|said| self.takes_back(said) == Some(device)) {
             if let Claim::DeviceRevocation { pins, .. } = &said.claim {
                 found.extend(pins.iter().filter(|pin| pin.scope == scope).copied());
             }
@@ -87,8 +109,13 @@ impl<'a> People<'a> {
     }
 
     /// The last entry of a device that counts, if it was taken back.
-    pub(super) fn last_entry(&self, device: DeviceId, scope: Scope) -> Option<(u64, Prefix)> {
-        self.pins(device, scope).iter().filter_map(|pin| pin.entry).max()
+    pub(super) fn last_entry(
+        &self,
+        device: DeviceId,
+        by: AgentId,
+        scope: Scope,
+    ) -> Option<(u64, Prefix)> {
+        self.pins(device, by, scope).iter().filter_map(|pin| pin.entry).max()
     }
 
     /// Whether a statement says anything now.
@@ -99,7 +126,8 @@ impl<'a> People<'a> {
 
     /// Whether its signer was not taken back, or it is in a chain that counts.
     fn is_kept(&self, said: &Attestation) -> bool {
-        !self.is_taken_back(said.signer) || self.tips.iter().any(|tip| self.leads_to(tip, said))
+        !self.is_taken_back(said.signer, said.issuer)
+            || self.tips.iter().any(|tip| self.leads_to(tip, said))
     }
 
     fn is_over(&self, said: &Attestation) -> bool {
@@ -108,7 +136,7 @@ impl<'a> People<'a> {
     }
 
     fn speaks(&self, said: &Attestation) -> bool {
-        said.signer.0 == said.issuer.0 || self.owner(said.signer) == Some(said.issuer)
+        said.signer.0 == said.issuer.0 || self.owns(said.issuer, said.signer)
     }
 
     /// Whether a chain that ends in one statement holds the other: a chain is what one

@@ -76,21 +76,39 @@ impl<'a> Oracle<'a> {
         self.spaces.get(&id).map(|space| space.removals.clone()).unwrap_or_default()
     }
 
-    fn connect(&self, own: DeviceId, device: DeviceId) -> Answer {
-        let Some(them) = self.people.owner(device) else { return deny(Rule::UnknownDevice) };
-        if self.people.is_taken_back(device) || self.people.is_taken_back(own) {
-            return deny(Rule::RevokedDevice);
+    /// In whose name a device may ask, or why it may not.
+    fn askers(&self, device: DeviceId) -> Result<Vec<AgentId>, Answer> {
+        let holders = self.people.holders(device);
+        match (holders.is_empty(), self.people.owners(device).is_empty()) {
+            (false, _) => Ok(holders),
+            (true, true) => Err(deny(Rule::UnknownDevice)),
+            (true, false) => Err(deny(Rule::RevokedDevice)),
         }
-        let Some(me) = self.people.owner(own) else { return deny(Rule::UnknownDevice) };
-        let shares = |space: &SpaceId| {
-            let members = self.members(*space);
-            members.contains_key(&me) && members.contains_key(&them)
+    }
+
+    fn connect(&self, own: DeviceId, device: DeviceId) -> Answer {
+        let theirs = match self.askers(device) {
+            Ok(theirs) => theirs,
+            Err(denied) => return denied,
         };
-        if me == them {
+        let mine = match self.askers(own) {
+            Ok(mine) => mine,
+            Err(denied) => return denied,
+        };
+        let any = |holds: &dyn Fn(AgentId, AgentId) -> bool| {
+            mine.iter().any(|me| theirs.iter().any(|them| holds(*me, *them)))
+        };
+        let shares = |me: AgentId, them: AgentId| {
+            self.spaces.keys().any(|space| {
+                let members = self.members(*space);
+                members.contains_key(&me) && members.contains_key(&them)
+            })
+        };
+        if mine.len() == 1 && mine == theirs {
             full(Rule::OwnDevice)
-        } else if self.people.closeness(me, them).is_some() {
+        } else if any(&|me, them| self.people.closeness(me, them).is_some()) {
             full(Rule::Related)
-        } else if self.spaces.keys().any(shares) {
+        } else if any(&shares) {
             full(Rule::SharesSpace)
         } else {
             deny(Rule::Stranger)
@@ -100,51 +118,78 @@ impl<'a> Oracle<'a> {
     fn hold(&self, own: DeviceId, id: SpaceId, device: DeviceId) -> Answer {
         let Some(space) = self.spaces.get(&id) else { return deny(Rule::NotAMember) };
         let is_for_everybody = space.reach == Reach::Commons;
-        let Some(agent) = self.people.owner(device) else {
-            return if is_for_everybody { full(Rule::Commons) } else { deny(Rule::UnknownDevice) };
+        let agents = match self.askers(device) {
+            Ok(agents) => agents,
+            Err((_, rules)) if is_for_everybody && rules == [Rule::UnknownDevice] => {
+                return full(Rule::Commons);
+            }
+            Err(denied) => return denied,
         };
-        if self.people.is_taken_back(device) {
-            return deny(Rule::RevokedDevice);
-        }
-        match self.members(id).get(&agent) {
+        match self.role(id, &agents) {
             Some(Role::Custodian) => return (Verdict::Sealed, vec![Rule::RoleSuffices]),
             Some(Role::Reader | Role::Writer | Role::Admin) => return full(Rule::RoleSuffices),
             None => {}
         }
-        let is_ours =
-            self.people.owner(own) == Some(space.founder) && !self.people.is_taken_back(own);
-        let closeness = self.people.closeness(space.founder, agent);
+        let is_ours = self.people.holders(own).contains(&space.founder);
+        let is_close = |agent: &AgentId| {
+            let closeness = self.people.closeness(space.founder, *agent);
+            closeness.is_some_and(|layer| includes(space.reach, layer))
+        };
         if is_for_everybody {
             full(Rule::Commons)
         } else if (is_ours || self.reading.has(Twist::ReachCountsEverywhere))
-            && closeness.is_some_and(|layer| includes(space.reach, layer))
+            && agents.iter().any(is_close)
         {
             full(Rule::WithinReach)
         } else {
-            deny(space.outside(agent))
+            deny(space.outside(&agents))
         }
     }
 
     fn write(&self, id: SpaceId, device: DeviceId, entry: Option<(u64, EntryId)>) -> Answer {
-        let Some(agent) = self.people.owner(device) else { return deny(Rule::UnknownDevice) };
-        let Some(space) = self.spaces.get(&id) else { return deny(Rule::NotAMember) };
-        let role = self.members(id).get(&agent).copied();
-        let is_writer = matches!(role, Some(Role::Writer | Role::Admin));
-        let is_taken_back = self.people.is_taken_back(device);
+        let owners = self.people.owners(device);
+        if owners.is_empty() {
+            return deny(Rule::UnknownDevice);
+        }
+        if !self.spaces.contains_key(&id) {
+            return deny(Rule::NotAMember);
+        }
+        // By one of its agents is enough; what counts most of theirs answers.
+        let answers = owners.iter().map(|owner| self.write_by(id, *owner, device, entry));
+        let answers: Vec<Answer> = answers.collect();
+        let has = |verdict: Verdict, rule: Rule| {
+            answers.iter().find(|(it, rules)| *it == verdict && rules.contains(&rule)).cloned()
+        };
+        if let Some(yes) = has(Verdict::Full, Rule::RoleSuffices)
+            .or_else(|| has(Verdict::Full, Rule::BeforeRemoval))
+            .or_else(|| has(Verdict::Deny, Rule::AfterRemoval))
+        {
+            return yes;
+        }
+        deny(self.too_little(id, device))
+    }
+
+    /// As if the device were that agent's only.
+    fn write_by(
+        &self,
+        id: SpaceId,
+        agent: AgentId,
+        device: DeviceId,
+        entry: Option<(u64, EntryId)>,
+    ) -> Answer {
+        let space = &self.spaces[&id];
+        let is_writer = matches!(self.role(id, &[agent]), Some(Role::Writer | Role::Admin));
+        let is_taken_back = self.people.is_taken_back(device, agent);
         if is_writer && !is_taken_back {
             return full(Rule::RoleSuffices);
         }
-        let last_row = match role {
-            _ if is_taken_back => Rule::RevokedDevice,
-            Some(_) => Rule::RoleTooSmall,
-            None => space.outside(agent),
-        };
+        let last_row = self.too_little(id, device);
         let Some((sequence, entry)) = entry else { return deny(last_row) };
         let is_up_to = |(last, pinned): (u64, Prefix)| {
             sequence < last || (sequence == last && Prefix::from(entry) == pinned)
         };
         let by_removals = space.last_entry(agent, device, &self.reading);
-        let by_revocations = self.people.last_entry(device, Scope(id.0));
+        let by_revocations = self.people.last_entry(device, agent, Scope(id.0));
         if (is_writer || by_removals.is_some_and(is_up_to))
             && (!is_taken_back || by_revocations.is_some_and(is_up_to))
         {
@@ -161,16 +206,38 @@ impl<'a> Oracle<'a> {
     }
 
     fn administer(&self, id: SpaceId, device: DeviceId) -> Answer {
-        let Some(agent) = self.people.owner(device) else { return deny(Rule::UnknownDevice) };
-        if self.people.is_taken_back(device) {
-            return deny(Rule::RevokedDevice);
+        let agents = match self.askers(device) {
+            Ok(agents) => agents,
+            Err(denied) => return denied,
+        };
+        if !self.spaces.contains_key(&id) {
+            return deny(Rule::NotAMember);
         }
-        let Some(space) = self.spaces.get(&id) else { return deny(Rule::NotAMember) };
-        match self.members(id).get(&agent) {
+        match self.role(id, &agents) {
             Some(Role::Admin) => full(Rule::RoleSuffices),
-            Some(Role::Custodian | Role::Reader | Role::Writer) => deny(Rule::RoleTooSmall),
-            None => deny(space.outside(agent)),
+            Some(Role::Custodian | Role::Reader | Role::Writer) | None => {
+                deny(self.too_little(id, device))
+            }
         }
+    }
+
+    /// Why a device may not write or administer.
+    fn too_little(&self, id: SpaceId, device: DeviceId) -> Rule {
+        let agents = self.people.holders(device);
+        if agents.is_empty() {
+            Rule::RevokedDevice
+        } else if self.role(id, &agents).is_some() {
+            Rule::RoleTooSmall
+        } else {
+            self.spaces[&id].outside(&agents)
+        }
+    }
+
+    /// The largest role that one of them has.
+    fn role(&self, id: SpaceId, agents: &[AgentId]) -> Option<Role> {
+        let members = self.members(id);
+        let roles = agents.iter().filter_map(|agent| members.get(agent).copied());
+        roles.max_by_key(|role| u8::from(*role))
     }
 
     /// Everybody in a space, those of groups too, with the largest role.
@@ -216,8 +283,9 @@ impl<'a> Oracle<'a> {
 }
 
 impl<'a> Space<'a> {
-    fn outside(&self, agent: AgentId) -> Rule {
-        let was_in = self.seats.iter().any(|seat| seat.party == Party::Agent(agent));
+    fn outside(&self, agents: &[AgentId]) -> Rule {
+        let is_one = |seat: &Seat<'_>| agents.iter().any(|it| seat.party == Party::Agent(*it));
+        let was_in = self.seats.iter().any(is_one);
         if was_in { Rule::Removed } else { Rule::NotAMember }
     }
 

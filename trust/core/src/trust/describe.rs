@@ -17,8 +17,7 @@ impl Trust {
         device: DeviceId,
         description: Description,
     ) -> Result<(), TrustError> {
-        let own = self.graph.agent_of(device).filter(|agent| *agent == self.agent());
-        let known = own.and_then(|_| self.graph.devices.get(&device));
+        let known = self.graph.link(device, self.agent()).filter(|own| own.revoked.is_none());
         let known = known.ok_or(TrustError::NotOwnDevice(device))?;
         if known.description == description {
             return Ok(());

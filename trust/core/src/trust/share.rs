@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use node_model::{AgentId, AttestationId, DeviceId, SpaceId, Timestamp};
 
 use super::{Trust, TrustError};
-use crate::attestation::{Attestation, Claim, Party, Scope};
+use crate::{
+    attestation::{Attestation, Claim, Party, Scope},
+    graph::Device,
+};
 
 /// Most attestations that a node keeps by one key of somebody whom it knows, and by all
 /// strangers together: a flood by one does not push out the others.
@@ -113,8 +116,35 @@ impl Trust {
         let is_known = issuer == me
             || self.graph.sides.contains_key(&(me, issuer))
             || self.graph.spaces_of(issuer).next().is_some();
-        let device = self.graph.devices.get(&attestation.signer);
-        is_known && (attestation.is_rooted() || device.is_some_and(|it| it.agent == issuer))
+        let link = self.graph.link(attestation.signer, issuer);
+        is_known && (attestation.is_rooted() || link.is_some())
+    }
+
+    /// Whose device it is, for whoever talks to it, unless they took it back.
+    #[must_use]
+    pub fn agent_of(&self, device: DeviceId) -> Option<AgentId> {
+        self.link_of(device).filter(|link| link.revoked.is_none()).map(|link| link.agent)
+    }
+
+    /// A device as we see it: of several agents ourselves, then who is related to us, then
+    /// who shares a space with us; first who did not take it back.
+    #[must_use]
+    pub fn link_of(&self, device: DeviceId) -> Option<&Device> {
+        let me = self.agent();
+        let shares = |agent: AgentId| {
+            let members = |space| self.graph.spaces.get(&space).map(|space| &space.members);
+            let mut spaces = self.graph.spaces_of(agent).filter_map(members);
+            spaces.any(|members| members.contains_key(&me))
+        };
+        let distance = |link: &&Device| {
+            let is_related = self.graph.relationship(me, link.agent).is_some();
+            let is_near = [link.agent == me, is_related, shares(link.agent)];
+            (link.revoked.is_some(), is_near.map(|is_near| !is_near))
+        };
+        let mut links = self.graph.links(device);
+        // As good as always there is one: nothing to compare.
+        let (first, second) = (links.next()?, links.next());
+        if second.is_none() { Some(first) } else { self.graph.links(device).min_by_key(distance) }
     }
 
     /// The attestations that concern `agent`: what is said to everybody by us, by
@@ -239,10 +269,10 @@ impl Trust {
         loop {
             let before = found.len();
             let said = found.iter().filter_map(|id| self.attestations.get(id));
-            let chains: BTreeSet<(DeviceId, Scope)> =
-                said.map(|said| (said.signer, said.scope)).collect();
-            for (signer, scope) in chains {
-                let Some(device) = self.graph.devices.get(&signer) else { continue };
+            let chains: BTreeSet<(DeviceId, AgentId, Scope)> =
+                said.map(|said| (said.signer, said.issuer, said.scope)).collect();
+            for (signer, issuer, scope) in chains {
+                let Some(device) = self.graph.link(signer, issuer) else { continue };
                 found.insert(device.evidence);
                 let Some(revoked) = &device.revoked else { continue };
                 found.extend(revoked.because.iter().copied());

@@ -1,7 +1,7 @@
 //! What this node says: statements in the name of its agent, signed by this
 //! device, and by the root where only the root may.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use node_model::{
     AgentId, AttestationId, DeviceId, Entropy, Epoch, SpaceId, Timestamp, random_bytes,
@@ -83,7 +83,7 @@ impl Trust {
         Drafts { now, height: self.height, tips: self.tips.clone(), list: Vec::new() }
     }
 
-    fn say(&self, drafts: &mut Drafts, claim: Claim) -> AttestationId {
+    pub(super) fn say(&self, drafts: &mut Drafts, claim: Claim) -> AttestationId {
         drafts.say(&self.keys.device, self.agent(), claim)
     }
 
@@ -299,7 +299,7 @@ impl Trust {
     }
 
     /// Gives a space a new epoch, if this device has keys of an older one.
-    fn draft_rotation(
+    pub(super) fn draft_rotation(
         &self,
         entropy: &mut Entropy,
         drafts: &mut Drafts,
@@ -320,44 +320,7 @@ impl Trust {
         self.hand_out(entropy, drafts, (space, next, &keys, true), &readers);
     }
 
-    /// Hands keys that we hold to readers' devices that lack them, where it is on
-    /// us: our own devices, whoever got that epoch from us, and all if we admit people.
-    fn draft_wraps(
-        &self,
-        entropy: &mut Entropy,
-        drafts: &mut Drafts,
-        graph: &Graph,
-        space: SpaceId,
-    ) {
-        let Some(facts) = graph.spaces.get(&space) else { return };
-        let me = self.agent();
-        let is_admin = facts.members.get(&me).is_some_and(|own| own.role.includes(Role::Admin));
-        if !facts.members.get(&me).is_some_and(|own| own.role.holds_keys()) {
-            return;
-        }
-        let readers = graph.readers(space);
-        for (epoch, key, keys) in self.keyring.epochs(space) {
-            let Some(handed_out) = facts.epochs.get(&(epoch, key)) else { continue };
-            let agents_with: BTreeSet<AgentId> =
-                handed_out.wraps.keys().filter_map(|device| graph.agent_of(*device)).collect();
-            let lacking: Vec<_> = readers
-                .iter()
-                .filter(|(device, _)| !handed_out.wraps.contains_key(*device))
-                .filter(|(device, _)| {
-                    let agent = graph.agent_of(**device);
-                    let may_have =
-                        facts.has_open_history || agent.is_some_and(|a| agents_with.contains(&a));
-                    let is_on_us =
-                        agent == Some(me) || is_admin || handed_out.issuers.contains(&me);
-                    may_have && is_on_us
-                })
-                .map(|(device, hpke)| (*device, *hpke))
-                .collect();
-            self.hand_out(entropy, drafts, (space, epoch, keys, false), &lacking);
-        }
-    }
-
-    fn hand_out(
+    pub(super) fn hand_out(
         &self,
         entropy: &mut Entropy,
         drafts: &mut Drafts,
@@ -383,6 +346,7 @@ impl Trust {
     pub fn keep_keys(&mut self, entropy: &mut Entropy, now: Timestamp) -> Result<bool, TrustError> {
         let mut drafts = self.drafts(now);
         for space in self.spaces() {
+            self.draft_asks(&mut drafts, space);
             self.draft_wraps(entropy, &mut drafts, &self.graph, space);
             if self.role_in(space).is_some_and(|role| role.includes(Role::Admin))
                 && self.is_rotation_due(space, now)
@@ -533,7 +497,7 @@ impl Trust {
         if device == self.device() {
             return Err(TrustError::ThisDevice);
         }
-        if self.graph.agent_of(device) != Some(self.agent()) {
+        if !self.graph.is_device_of(device, self.agent()) {
             return Err(TrustError::NotOwnDevice(device));
         }
         let pins = self.pins_of(device, entries);
