@@ -18,7 +18,7 @@ use crate::{
     access::Audience,
     api::{
         blobs, conflicts, devices, doctor, documents, doorway, events, folder, keys, log, node,
-        packs, pairing, past, people, search, spaces, transfer, visit,
+        packs, pairing, past, people, purge, search, spaces, transfer, visit,
     },
     pages,
     problem::SentProblem,
@@ -91,6 +91,7 @@ use crate::{
         conflicts::of_space,
         conflicts::settle_space,
         conflicts::settle_document,
+        purge::purge,
         blobs::list,
         blobs::put,
         blobs::put_again,

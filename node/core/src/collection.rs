@@ -8,7 +8,10 @@
 //! Invariant: a little at a time; nobody waits for it.
 //! Non-goal: what is in a bundle; the sync engine looks.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use node_model::{DeviceId, DocumentId, EntryId, Now, SpaceId};
 use sync_engine_core::EngineError;
@@ -46,6 +49,8 @@ pub(crate) struct Collection {
     spaces: BTreeMap<SpaceId, Progress>,
     pub(crate) due: Option<Duration>,
     pub(crate) counts: CollectionCounts,
+    /// The purged documents of each space that are deleted here.
+    pub(crate) purged: BTreeMap<SpaceId, BTreeSet<DocumentId>>,
 }
 
 impl Node {

@@ -22,6 +22,7 @@ mod pair;
 pub mod past;
 mod peers;
 mod people;
+mod purge;
 pub mod receipts;
 pub mod request;
 mod route;

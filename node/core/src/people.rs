@@ -15,6 +15,7 @@ use crate::{
     failure::{Failure, FailureKind},
     mend::Mend,
     node::Node,
+    purge::is_purged,
     request::{DeviceInfo, MemberInfo, RelationInfo, Response, VouchInfo},
     route::Share,
 };
@@ -294,6 +295,7 @@ impl Node {
     /// a flush, when nothing is staged.
     pub(crate) fn sort_out(&mut self, now: Now) {
         for space in std::mem::take(&mut self.unsorted) {
+            self.purge_what_is_due(space);
             let limits = self.write_limits(space);
             let is_sorted = self.sorted.get(&space) == Some(&limits);
             let has_aside = self.sync.aside_count(space).is_ok_and(|count| count > 0);
@@ -342,6 +344,9 @@ fn counts(trust: &mut trust_core::Trust, now: Timestamp, entry: &VerifiedEntry) 
     let header = entry.header();
     let action = Action::Write(header.space, Some((header.sequence, entry.id())));
     let question = Question { device: header.author, action };
+    if is_purged(trust, now, entry) {
+        return false;
+    }
     if header.author == trust.device() {
         return true;
     }

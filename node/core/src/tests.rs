@@ -28,6 +28,7 @@ mod conflicts;
 mod denied;
 mod doctor;
 mod farewell;
+mod purge;
 mod receipts;
 mod sites;
 mod unknown;
@@ -53,6 +54,8 @@ struct Company {
     parked: Vec<(usize, DeviceId, Input)>,
     /// Whom nobody reaches.
     apart: Option<usize>,
+    /// Who hears no statements.
+    deaf: Option<usize>,
     next_request: u64,
     wall: u64,
 }
@@ -75,6 +78,7 @@ impl Company {
             admitted: BTreeSet::new(),
             parked: vec![],
             apart: None,
+            deaf: None,
             next_request: 0,
             wall: 1_000,
         }
@@ -123,7 +127,8 @@ impl Company {
                 }
             },
             Effect::Net(NetCommand::Send { device, lane, frame }) => {
-                if let Some(other) = self.find(device) {
+                let hears = |other: &usize| lane != Lane::Trust || self.deaf != Some(*other);
+                if let Some(other) = self.find(device).filter(hears) {
                     let device = self.devices[at];
                     let input = Input::Net(NetEvent::Frame { device, lane, frame });
                     if lane.is_public() || self.admitted.contains(&(other, device)) {

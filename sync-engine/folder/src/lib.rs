@@ -14,6 +14,7 @@ mod error;
 mod file;
 mod merge;
 mod place;
+mod purge;
 mod store;
 mod view;
 

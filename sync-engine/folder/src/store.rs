@@ -19,7 +19,8 @@ use sync_engine_core::{
     entry::{ENTRY_BYTES_MAX, EntryKind, VerifiedEntry},
     sketch::{ShortId, Sketch},
     store::{
-        Arrival, Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip, raise_tip,
+        Arrival, Batch, Cursor, EntryStore, Purged, StoreEpoch, StoreError, StoreHead, Tip,
+        raise_tip,
     },
 };
 
@@ -51,7 +52,7 @@ pub struct FolderStore {
     /// Of our own log.
     pub(crate) epoch: StoreEpoch,
     pub(crate) files: Vec<StoredFile>,
-    view: View,
+    pub(crate) view: View,
     passed_over: Vec<PassedOver>,
     /// Whether files of entries were passed over.
     has_gaps: bool,
@@ -377,6 +378,14 @@ impl EntryStore for FolderStore {
     /// Files stay: somebody who shares the folder may not have read the bundle yet.
     fn forget_superseded(&mut self, _: &[EntryId]) -> Result<u64, StoreError> {
         Ok(0)
+    }
+
+    fn purge(
+        &mut self,
+        documents: &BTreeSet<DocumentId>,
+        epoch: StoreEpoch,
+    ) -> Result<Purged, StoreError> {
+        Ok(self.purge_all(documents, epoch)?)
     }
 
     fn documents(&self) -> Result<Vec<DocumentId>, StoreError> {

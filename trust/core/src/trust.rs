@@ -4,6 +4,7 @@ mod carry;
 mod clock;
 mod describe;
 mod journal;
+mod purge;
 mod records;
 mod session;
 mod share;

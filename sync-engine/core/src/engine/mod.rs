@@ -9,7 +9,9 @@ pub(crate) mod conflict;
 mod edit;
 mod exchange;
 mod findings;
+mod names;
 mod past;
+mod purge;
 mod space;
 #[cfg(test)]
 mod testing;
@@ -27,6 +29,7 @@ pub use self::{
     carried::Carried,
     exchange::FrameError,
     findings::{CopyFacts, DocumentTrouble, RefusedEntries},
+    names::{content_document, path_document},
     space::{Collected, Compacted},
     views::Changes,
 };
@@ -57,6 +60,9 @@ pub enum EngineError {
         "too large: a change may have 10 MB and refer to 1,024 blobs; put large content into blobs"
     )]
     TooLarge,
+    /// An admin had the document purged.
+    #[error("this document was purged from the space for good: it may not come back")]
+    Purged,
     /// The document refused.
     #[error(transparent)]
     Document(#[from] DocumentError),
@@ -120,6 +126,13 @@ pub enum Output {
         peer: DeviceId,
         /// What it sent.
         receipt: Receipt,
+    },
+    /// Nothing of a space refers to these blobs any more.
+    Unreferenced {
+        /// The space.
+        space: SpaceId,
+        /// The blobs.
+        blobs: BTreeSet<BlobId>,
     },
     /// Entries that refer to blobs became durable.
     Referenced {
@@ -491,24 +504,4 @@ impl SyncEngine {
     fn space_mut(&mut self, space: SpaceId) -> Result<&mut Space, EngineError> {
         self.spaces.get_mut(&space).ok_or(EngineError::NoSuchSpace)
     }
-}
-
-/// The document for a content item with this `id`, the same on every node.
-#[must_use]
-pub fn content_document(space: SpaceId, content_id: &str) -> DocumentId {
-    derived_document("kith 2026-11 document of a content id", space, content_id)
-}
-
-/// The document for an imported file at this path.
-#[must_use]
-pub fn path_document(space: SpaceId, path: &str) -> DocumentId {
-    derived_document("kith 2026-11 document of a path", space, path)
-}
-
-fn derived_document(context: &str, space: SpaceId, name: &str) -> DocumentId {
-    let mut hasher = blake3::Hasher::new_derive_key(context);
-    hasher.update(&space.0).update(name.as_bytes());
-    let mut id = [0; 16];
-    hasher.finalize_xof().fill(&mut id);
-    DocumentId(id)
 }

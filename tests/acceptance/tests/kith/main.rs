@@ -19,6 +19,7 @@ mod past;
 mod places;
 mod ports;
 mod privacy;
+mod purge;
 mod removal;
 mod search;
 mod sharing;

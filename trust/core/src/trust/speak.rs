@@ -83,7 +83,7 @@ impl Trust {
         Drafts { now, height: self.height, tips: self.tips.clone(), list: Vec::new() }
     }
 
-    fn say(&self, drafts: &mut Drafts, claim: Claim) -> AttestationId {
+    pub(super) fn say(&self, drafts: &mut Drafts, claim: Claim) -> AttestationId {
         drafts.say(&self.keys.device, self.agent(), claim)
     }
 
@@ -272,7 +272,7 @@ impl Trust {
 
     /// What the next statement about a space is to name: above all what our own right
     /// rests on.
-    fn known_heads(&self, facts: &Space) -> Vec<AttestationId> {
+    pub(super) fn known_heads(&self, facts: &Space) -> Vec<AttestationId> {
         let mut heads = facts.membership.heads.clone();
         let own = facts.membership.members.get(&Party::Agent(self.agent()));
         let grant = own.and_then(|standing| match standing.because.as_slice() {
@@ -598,7 +598,7 @@ impl Trust {
         pins.into_values().collect()
     }
 
-    fn need_admin(&self, space: SpaceId) -> Result<(), TrustError> {
+    pub(super) fn need_admin(&self, space: SpaceId) -> Result<(), TrustError> {
         match self.role_in(space) {
             None => Err(TrustError::NoSuchSpace),
             Some(own) if !own.includes(Role::Admin) => Err(TrustError::NotAdmin(space)),
