@@ -10,8 +10,8 @@ use serde_bytes::ByteBuf;
 use trust_core::{Action, Attestation, Claim, Party, pairing::Message};
 
 use crate::{
+    introduction::INTRODUCTION_MAX,
     node::{Effect, Node},
-    pair::INTRODUCTION_MAX,
 };
 
 /// Beginning of the notes that remember which device heard of our leaving a space.

@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod doorway;
 pub mod failure;
 mod farewell;
+mod introduction;
 mod journal;
 pub mod mend;
 mod node;

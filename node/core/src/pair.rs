@@ -200,6 +200,9 @@ impl Node {
             }
             Message::Complete { attestations } => self.on_complete(now, device, &attestations),
             Message::Farewell { attestations } => self.on_farewell(now, device, &attestations),
+            Message::Introduce { attestations } => {
+                self.on_introduction(now, device, &attestations);
+            }
             Message::Refused { reason } => {
                 self.take_back(now, device);
                 let message = format!("{reason}; whoever made the ticket can make a new one");
@@ -305,14 +308,6 @@ impl Node {
         self.pairings.invited.contains_key(&device) || self.pairings.accepting.contains_key(&device)
     }
 
-    pub(crate) fn introduction(&self, ids: Vec<AttestationId>) -> Vec<ByteBuf> {
-        ids.into_iter()
-            .filter_map(|id| self.trust.attestation(id))
-            .map(|attestation| ByteBuf::from(attestation.bytes()))
-            .take(INTRODUCTION_MAX)
-            .collect()
-    }
-
     /// What fits into one frame: who we are; the rest follows on the trust lane.
     fn essentials(&self, agent: node_model::AgentId) -> Vec<AttestationId> {
         let own = self.trust.agent();
@@ -391,9 +386,6 @@ fn links_of(agent: node_model::AgentId, attestations: &[ByteBuf]) -> Vec<(Device
     }
     links
 }
-
-/// Most attestations in an introduction: with 1 KiB each it fits into a frame.
-pub(crate) const INTRODUCTION_MAX: usize = 14;
 
 /// The agent that introduces itself as the owner of `device` and as related to
 /// `us`, if the attestations say both.

@@ -248,6 +248,14 @@ impl Node {
         Ok(Response::Done)
     }
 
+    /// Takes back the device that this one was before it took new keys.
+    pub(crate) fn retire_previous(&mut self, now: Now) {
+        let Some(previous) = self.trust.previous_device() else { return };
+        if let Err(failure) = self.revoke_device(now, previous) {
+            tracing::error!(device = %previous, %failure, "could not take back the device before");
+        }
+    }
+
     /// Says what is due without being asked: keys for new devices and after
     /// somebody left, and what this node holds. Says whether there was anything.
     pub(crate) fn keep_trust(&mut self, now: Now) -> bool {

@@ -90,6 +90,7 @@ impl Node {
             Event::Connected { device } => {
                 self.pairing_connected(now, device);
                 self.bid_farewell(device);
+                self.introduce_anew(device);
                 self.greet(now, device);
             }
             Event::Disconnected { device } => {

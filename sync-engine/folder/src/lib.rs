@@ -11,6 +11,7 @@
 //! are sealed before they come here, and what a custodian sees of them is what a finder sees.
 
 mod error;
+mod examine;
 mod file;
 mod merge;
 mod place;

@@ -34,6 +34,6 @@ pub use ledger::{Ledger, LedgerError};
 pub use sites::{Description, Nearness};
 pub use trust::{
     ATTESTATIONS_MAX, Admission, CLOCK_SKEW_MAX, JOURNAL_MAX, Journalled, Received, ReplayError,
-    SIGNER_ATTESTATIONS_MAX, STRANGER_ATTESTATIONS_MAX, Trust, TrustError,
+    SIGNER_ATTESTATIONS_MAX, STRANGER_ATTESTATIONS_MAX, Trust, TrustError, is_sealed_to,
 };
 pub use words::{DeviceClass, Layer, Reach, Role};

@@ -86,6 +86,12 @@ pub enum Message {
         /// What took back the device, ended the relationship or the membership.
         attestations: Vec<ByteBuf>,
     },
+    /// To somebody who does not know this device yet, since it took new keys: what says whose
+    /// it is. They may have no other way to hear it.
+    Introduce {
+        /// The device's link by its agent's root, and what took back the one before it.
+        attestations: Vec<ByteBuf>,
+    },
     /// Inviter: no.
     Refused {
         /// Why.

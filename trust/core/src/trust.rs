@@ -4,8 +4,10 @@ mod carry;
 mod clock;
 mod describe;
 mod journal;
+mod others;
 mod purge;
 mod records;
+mod renew;
 mod session;
 mod share;
 mod speak;
@@ -20,6 +22,7 @@ use node_model::{
 pub use self::{
     clock::CLOCK_SKEW_MAX,
     journal::{JOURNAL_MAX, Journalled, ReplayError},
+    renew::is_sealed_to,
     share::{Received, SIGNER_ATTESTATIONS_MAX, STRANGER_ATTESTATIONS_MAX},
     speak::Admission,
 };

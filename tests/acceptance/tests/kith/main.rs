@@ -21,6 +21,7 @@ mod ports;
 mod privacy;
 mod purge;
 mod removal;
+mod renewal;
 mod search;
 mod sharing;
 mod tickets;

@@ -70,7 +70,7 @@ async fn a_purged_document_leaves_no_trace_at_anybody_and_does_not_come_back() {
     assert_eq!(files_with(&ada, &diary), [] as [String; 0]);
     for home in [&ada, &ben] {
         let findings = home.kith(&["doctor"]).json().await;
-        assert_eq!(list(&findings, "findings"), [] as [Value; 0], "{findings}");
+        assert_eq!(list(&findings, "causes"), [] as [Value; 0], "{findings}");
         let why = home.kith(&["why", &format!("album/{diary}")]).json().await;
         let rules: Vec<&str> =
             list(&why, "decisions").iter().map(|decision| text(decision, "rule")).collect();

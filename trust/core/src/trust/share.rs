@@ -109,10 +109,8 @@ impl Trust {
 
     /// Whether it is by a key that belongs to its issuer, and we know the issuer.
     pub(super) fn is_of_known(&self, attestation: &Attestation) -> bool {
-        let (me, issuer) = (self.agent(), attestation.issuer);
-        let is_known = issuer == me
-            || self.graph.sides.contains_key(&(me, issuer))
-            || self.graph.spaces_of(issuer).next().is_some();
+        let issuer = attestation.issuer;
+        let is_known = self.knows(issuer);
         let device = self.graph.devices.get(&attestation.signer);
         is_known && (attestation.is_rooted() || device.is_some_and(|it| it.agent == issuer))
     }
