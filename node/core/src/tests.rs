@@ -28,6 +28,7 @@ mod conflicts;
 mod denied;
 mod doctor;
 mod farewell;
+mod introduction;
 mod purge;
 mod receipts;
 mod sites;

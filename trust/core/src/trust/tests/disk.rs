@@ -7,7 +7,7 @@ use crate::ledger::{Ledger, LedgerError, Record};
 
 /// A ledger that outlives the trust plane, to open again, copy and damage.
 #[derive(Clone, Default)]
-pub(crate) struct Disk(Arc<Mutex<BTreeMap<Vec<u8>, Vec<u8>>>>);
+pub(crate) struct Disk(pub(super) Arc<Mutex<BTreeMap<Vec<u8>, Vec<u8>>>>);
 
 impl Ledger for Disk {
     fn put(&mut self, records: &[Record]) -> Result<(), LedgerError> {
