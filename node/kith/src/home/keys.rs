@@ -88,19 +88,20 @@ impl Secrets {
     }
 
     fn keys(&self) -> Option<DeviceKeys> {
-        let keys = self.with_standing((&self.device, &self.hpke))?;
-        let previous = self.previous.as_deref().map(str::parse).transpose().ok()?;
-        Some(DeviceKeys { previous, ..keys })
+        let mut keys = self.with_standing(&self.device, &self.hpke)?;
+        keys.previous = self.previous.as_deref().map(str::parse).transpose().ok()?;
+        Some(keys)
     }
 
     /// The keys that this device is about to take, as if it had them.
     fn next(&self) -> Option<DeviceKeys> {
         let (device, hpke) = self.next.as_ref()?;
-        let keys = self.with_standing((device, hpke))?;
-        Some(DeviceKeys { previous: Some(self.keys()?.device.device()), ..keys })
+        let mut keys = self.with_standing(device, hpke)?;
+        keys.previous = Some(self.keys()?.device.device());
+        Some(keys)
     }
 
-    fn with_standing(&self, (device, hpke): (&str, &str)) -> Option<DeviceKeys> {
+    fn with_standing(&self, device: &str, hpke: &str) -> Option<DeviceKeys> {
         let standing = match (&self.root, &self.agent) {
             (Some(root), None) => {
                 let root = Signer::from_secret(&*secret(root)?);
