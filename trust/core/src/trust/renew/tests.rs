@@ -32,7 +32,9 @@ fn a_renewed_device_has_all_that_it_had_and_is_known_by_its_link() {
     assert!(on(&disk, keys(1, 0)).is_err(), "nothing opens with the old keys");
     assert_eq!(is_sealed_to(&disk, &keys(1, 0)), Ok(false));
     assert_eq!(is_sealed_to(&disk, &next()), Ok(true));
-    let mut ada = on(&disk, DeviceKeys { previous: Some(old), ..next() }).expect("opens");
+    let mut renewed = next();
+    renewed.previous = Some(old);
+    let mut ada = on(&disk, renewed).expect("opens");
     assert_eq!((ada.device(), ada.previous_device()), (next().device.device(), Some(old)));
     assert!(ada.attestation_count() > said);
     assert_eq!((ada.note("a note"), ada.journal().count()), (Some(7_u64), lines));
