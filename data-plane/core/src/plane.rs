@@ -97,6 +97,7 @@ impl DataPlane {
                 self.fetch(device);
             }
             Command::Refer { space, blobs } => self.refer(space, blobs),
+            Command::Release { space, blobs } => self.release(space, &blobs),
             Command::Hold { blobs } => {
                 for blob in blobs {
                     self.wanted.remove(&blob);

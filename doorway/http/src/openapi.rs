@@ -18,7 +18,7 @@ use crate::{
     access::Audience,
     api::{
         blobs, circles, conflicts, devices, doctor, documents, doorway, events, folder, keep, keys,
-        log, node, offers, packs, pairing, past, people, search, spaces, transfer, visit,
+        log, node, offers, packs, pairing, past, people, purge, search, spaces, transfer, visit,
     },
     pages,
     problem::SentProblem,
@@ -98,6 +98,7 @@ use crate::{
         conflicts::of_space,
         conflicts::settle_space,
         conflicts::settle_document,
+        purge::purge,
         blobs::list,
         blobs::put,
         blobs::put_again,

@@ -21,7 +21,7 @@ use crate::{
     },
     api::{
         blobs, circles, conflicts, devices, doctor, documents, doorway, events, folder, keep, keys,
-        log, node, offers, packs, pairing, past, people, search, spaces, transfer, visit,
+        log, node, offers, packs, pairing, past, people, purge, search, spaces, transfer, visit,
     },
     audit::{self, Watch},
     config::{Access, App, DoorwayConfig},
@@ -137,6 +137,7 @@ fn of_spaces() -> Vec<Route> {
         route(POST,   "/api/v1/spaces/{space}/docs/{doc}/conflicts/{conflict}", Programs, conflicts::settle),
         route(GET,    "/api/v1/spaces/{space}/conflicts",       Programs, conflicts::of_space),
         route(POST,   "/api/v1/spaces/{space}/conflicts",       Programs, conflicts::settle_space),
+        route(POST,   "/api/v1/spaces/{space}/purge",           Programs, purge::purge),
         route(GET,    "/api/v1/spaces/{space}/blobs",           Programs, blobs::list),
         route(POST,   "/api/v1/spaces/{space}/blobs",           Programs, blobs::put),
         route(PUT,    "/api/v1/spaces/{space}/blobs",           Programs, blobs::put_again),

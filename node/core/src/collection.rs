@@ -8,7 +8,10 @@
 //! Invariant: a little at a time; nobody waits for it.
 //! Non-goal: what is in a bundle; the sync engine looks.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use node_model::{DeviceId, DocumentId, EntryId, Now, SpaceId};
 use sync_engine_core::EngineError;
@@ -46,6 +49,8 @@ pub(crate) struct Collection {
     spaces: BTreeMap<SpaceId, Progress>,
     pub(crate) due: Option<Duration>,
     pub(crate) counts: CollectionCounts,
+    /// The purged documents of each space that are deleted here.
+    pub(crate) purged: BTreeMap<SpaceId, BTreeSet<DocumentId>>,
 }
 
 impl Node {
@@ -53,6 +58,13 @@ impl Node {
     pub(crate) fn collect_soon(&mut self, now: Now, space: SpaceId) {
         self.collection.spaces.insert(space, Progress::default());
         self.collection.due.get_or_insert(now.monotonic + DELAY);
+    }
+
+    /// Looks through all spaces, since nobody knows how far an earlier run came.
+    pub(crate) fn collect_all_soon(&mut self, now: Now) {
+        for space in self.trust.spaces().collect::<Vec<_>>() {
+            self.collect_soon(now, space);
+        }
     }
 
     /// Does a step, if it is time.

@@ -27,6 +27,7 @@ mod parked;
 pub mod past;
 mod peers;
 mod people;
+mod purge;
 pub mod receipts;
 pub mod request;
 mod route;

@@ -247,9 +247,8 @@ impl Node {
         node.recall_synced();
         node.recall_receipts();
         node.trust_changed(now);
-        for space in node.trust.spaces().collect::<Vec<_>>() {
-            node.collect_soon(now, space);
-        }
+        node.retire_previous(now);
+        node.collect_all_soon(now);
         node.route(now);
         Ok(node)
     }

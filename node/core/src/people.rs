@@ -15,6 +15,7 @@ use crate::{
     failure::{Failure, FailureKind},
     mend::Mend,
     node::Node,
+    purge::is_purged,
     request::{DeviceInfo, MemberInfo, RelationInfo, Response, VouchInfo},
     route::Share,
 };
@@ -274,6 +275,14 @@ impl Node {
         Ok(Response::Done)
     }
 
+    /// Takes back the device that this one was before it took new keys.
+    pub(crate) fn retire_previous(&mut self, now: Now) {
+        let Some(previous) = self.trust.previous_device() else { return };
+        if let Err(failure) = self.revoke_device(now, previous) {
+            tracing::error!(device = %previous, %failure, "could not take back the device before");
+        }
+    }
+
     /// Says what is due without being asked: keys for new devices and after
     /// somebody left, and what this node holds. Says whether there was anything.
     pub(crate) fn keep_trust(&mut self, now: Now) -> bool {
@@ -323,6 +332,7 @@ impl Node {
     /// a flush, when nothing is staged.
     pub(crate) fn sort_out(&mut self, now: Now) {
         for space in std::mem::take(&mut self.unsorted) {
+            self.purge_what_is_due(space);
             let limits = self.write_limits(space);
             let is_sorted = self.sorted.get(&space) == Some(&limits);
             let has_aside = self.sync.aside_count(space).is_ok_and(|count| count > 0);
@@ -369,6 +379,9 @@ fn counts(trust: &mut trust_core::Trust, now: Timestamp, entry: &VerifiedEntry) 
     let header = entry.header();
     let action = Action::Write(header.space, Some((header.sequence, entry.id())));
     let question = Question { device: header.author, action };
+    if is_purged(trust, now, entry) {
+        return false;
+    }
     if header.author == trust.device() {
         return true;
     }

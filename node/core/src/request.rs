@@ -37,9 +37,11 @@ pub use crate::conflicts::{
 };
 pub use crate::offers::{OfferInfo, OfferRequest};
 pub use crate::past::{ChangeInfo, HISTORY_MAX, HistoryView, PastOf, PastRequest};
+pub use crate::purge::PurgeRequest;
 pub use crate::receipts::Durability;
 pub use crate::state::{PeerSyncState, SpaceState};
 pub use crate::sync_now::SyncReport;
+pub use crate::write::WriteDocument;
 pub use crate::{collection::CollectionCounts, compaction::CompactionCounts};
 pub use sync_engine_core::rule::Rule as PartRule;
 
@@ -219,6 +221,8 @@ pub enum Request {
         /// The document.
         document: DocumentId,
     },
+    /// About purging documents.
+    Purge(PurgeRequest),
     /// Reads a document. → [`Response::Document`]
     ReadDocument {
         /// The space.
@@ -306,17 +310,6 @@ pub enum Request {
     Pack(PackRequest),
     /// About devices at the doorway. → [`Response::Doorway`]
     Doorway(DoorwayRequest),
-}
-
-/// A document to write.
-#[derive(Clone, Debug)]
-pub struct WriteDocument {
-    /// Its id; the same id again updates it.
-    pub document: DocumentId,
-    /// What Kith notes about it.
-    pub meta: Meta,
-    /// What it holds: a JSON object.
-    pub value: Value,
 }
 
 /// An answer.

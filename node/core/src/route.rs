@@ -20,7 +20,10 @@ use trust_core::{
     exchange::{self, ATTESTATIONS_PER_MESSAGE_MAX, Message, Offer},
 };
 
-use crate::node::{Effect, Node};
+use crate::{
+    node::{Effect, Node},
+    purge::is_purged,
+};
 
 /// What a connected peer was told and told us.
 #[derive(Debug, Default)]
@@ -78,6 +81,9 @@ impl Node {
             Output::Chosen { space } => self.note_chosen(space),
             Output::Equal { peer, space } => self.owe_receipt(now, peer, space),
             Output::Receipt { peer, receipt } => self.take_receipt(now, peer, &receipt),
+            Output::Unreferenced { space, blobs } => {
+                self.data.command(now.monotonic, Command::Release { space, blobs });
+            }
             Output::Referenced { space, blobs } => {
                 self.data.command(now.monotonic, Command::Refer { space, blobs });
             }
@@ -337,6 +343,9 @@ impl Node {
 /// The trust plane's word on the author of an entry that came from outside, noted.
 pub(crate) fn may_write(trust: &mut Trust, now: Now, entry: &VerifiedEntry) -> bool {
     let header = entry.header();
+    if is_purged(trust, now.wall, entry) {
+        return false;
+    }
     let action = Action::Write(header.space, Some((header.sequence, entry.id())));
     let decision = trust.decide(Question { device: header.author, action });
     // Whoever may write may write all: one line for it.

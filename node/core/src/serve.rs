@@ -96,6 +96,7 @@ impl Node {
             Request::FindDocument { space, text, includes_removed } => {
                 self.find_any_document(space, &text, includes_removed).map(Response::Found)
             }
+            Request::Purge(request) => self.serve_purge(now, request),
             Request::Documents { space } => self.documents(space),
             Request::Changes { space, since } => self.changes(space, since.as_deref()),
             Request::LookAt { space, document } => self.look_at(space, document),
@@ -280,6 +281,20 @@ impl Node {
             meta: loaded.meta(),
             value: loaded.value(),
         }))
+    }
+
+    fn found_document(
+        &mut self,
+        space: SpaceId,
+        text: &str,
+        includes_removed: bool,
+    ) -> Result<Response, Failure> {
+        let found = if includes_removed {
+            self.find_document_or_removed(space, text)
+        } else {
+            self.find_document(space, text)
+        };
+        found.map(Response::Found)
     }
 
     pub(crate) fn find_document(

@@ -32,6 +32,7 @@ mod farewell;
 mod introduce;
 mod offers;
 mod parked;
+mod purge;
 mod receipts;
 mod sites;
 mod unknown;
@@ -57,6 +58,8 @@ struct Company {
     parked: Vec<(usize, DeviceId, Input)>,
     /// Whom nobody reaches.
     apart: Option<usize>,
+    /// Who hears no statements.
+    deaf: Option<usize>,
     next_request: u64,
     wall: u64,
 }
@@ -79,6 +82,7 @@ impl Company {
             admitted: BTreeSet::new(),
             parked: vec![],
             apart: None,
+            deaf: None,
             next_request: 0,
             wall: 1_000,
         }
@@ -129,7 +133,8 @@ impl Company {
                 }
             },
             Effect::Net(NetCommand::Send { device, lane, frame }) => {
-                if let Some(other) = self.find(device) {
+                let hears = |other: &usize| lane != Lane::Trust || self.deaf != Some(*other);
+                if let Some(other) = self.find(device).filter(hears) {
                     let device = self.devices[at];
                     let input = Input::Net(NetEvent::Frame { device, lane, frame });
                     if lane.is_public() || self.admitted.contains(&(other, device)) {

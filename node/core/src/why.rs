@@ -51,6 +51,10 @@ impl Node {
             }
             Thing::Document(space, document) => {
                 let mut questions = self.authors(space, document)?;
+                if self.is_gone(space, document) {
+                    let (device, action) = (self.trust.device(), Action::Keep(space, document));
+                    questions.push(Question { device, action });
+                }
                 questions.extend(self.who_may_hold(space));
                 (self.lines(|line| line.question.action.space() == Some(space)), questions)
             }
@@ -115,6 +119,12 @@ impl Node {
         Ok(devices.into_iter().map(|device| Question { device, action }).collect())
     }
 
+    /// Whether a document was purged.
+    fn is_gone(&self, space: SpaceId, document: DocumentId) -> bool {
+        let facts = self.trust.graph().spaces.get(&space);
+        facts.is_some_and(|facts| facts.membership.purged.contains_key(&document))
+    }
+
     fn find_thing(&mut self, text: &str) -> Result<Thing, Failure> {
         if let Ok(device) = text.parse() {
             return Ok(Thing::Device(device));
@@ -122,7 +132,10 @@ impl Node {
         if let Some((space, document)) = text.split_once('/')
             && let Ok(space) = self.find_space(space)
         {
-            let document = self.find_document(space.space, document)?;
+            let document = match document.parse() {
+                Ok(document) if self.is_gone(space.space, document) => document,
+                Ok(_) | Err(_) => self.find_document(space.space, document)?,
+            };
             return Ok(Thing::Document(space.space, document));
         }
         match self.find_space(text) {
@@ -135,6 +148,11 @@ impl Node {
                 && self.data.blob_of(space, blob).is_some()
             {
                 return Ok(Thing::Blob(space));
+            }
+            if let Ok(document) = text.parse()
+                && self.is_gone(space, document)
+            {
+                return Ok(Thing::Document(space, document));
             }
             if let Ok(document) = self.find_document(space, text) {
                 return Ok(Thing::Document(space, document));

@@ -1,18 +1,30 @@
 //! Writes of people and programs: staged at once, answered when they are durable.
 
 use node_model::{DocumentId, Now, SpaceId};
-use sync_engine_core::{EngineError, Flushed, SyncEngine, Writer};
+use serde_json::Value;
+use sync_engine_core::{EngineError, Flushed, SyncEngine, Writer, document::Meta};
 use trust_core::Role;
 
 use crate::{
     conflicts::{ConflictResponse, SettleReport},
     failure::Failure,
     node::{Node, RequestId},
-    request::{Response, WriteDocument},
+    request::Response,
 };
 
 /// Most documents in one write.
 const WRITE_DOCUMENTS_MAX: usize = 10_000;
+
+/// A document to write.
+#[derive(Clone, Debug)]
+pub struct WriteDocument {
+    /// Its id; the same id again updates it.
+    pub document: DocumentId,
+    /// What Kith notes about it.
+    pub meta: Meta,
+    /// What it holds: a JSON object.
+    pub value: Value,
+}
 
 /// What a write staged.
 #[derive(Debug)]

@@ -30,10 +30,10 @@ use node_model::{DeviceId, SpaceId};
 use sync_engine_folder::{FolderError, PassedOver, SpacePlace, begin, is_ours, spaces};
 use tokio::sync::OwnedMutexGuard;
 
-pub(crate) use self::kept::Folders;
 pub use self::kept::KeptFolder;
 #[cfg(test)]
 pub(crate) use self::kept::carrier_of;
+pub(crate) use self::kept::{Folders, seal_list_anew};
 use crate::{
     handle::{Handle, Progress, ProgressSender, unexpected},
     seal_file::{read_failure, stopped},

@@ -10,7 +10,7 @@
 pub mod conformance;
 mod memory;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{BlobId, DeviceId, DocumentId, EntryId};
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,20 @@ pub struct Batch {
     pub source: Option<DeviceId>,
     /// Our place in that peer's store afterwards.
     pub cursor: Option<Cursor>,
+}
+
+/// What became of purged documents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// How many entries are gone.
+    pub entries: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Blobs that only they referred to.
+    pub blobs: BTreeSet<BlobId>,
+    /// Whether some of their bytes are still in files, where nothing refers to them; the next
+    /// opening wipes them.
+    pub has_traces: bool,
 }
 
 /// Why a store could not do it. What was asked for did not happen; what was
@@ -245,6 +259,22 @@ pub trait EntryStore: Send {
     /// # Errors
     /// [`StoreError`]; all are still there.
     fn forget_superseded(&mut self, ids: &[EntryId]) -> Result<u64, StoreError>;
+
+    /// Deletes all entries of documents for good, in one transaction: in the set, superseded
+    /// and set aside, and then what files still hold of their bytes. What peers know of the
+    /// set is worth nothing afterwards, so the store gets a new epoch, unless there was
+    /// nothing to delete. Authors do not use their numbers again: tips stay.
+    ///
+    /// Entries of these documents that are appended later are like any others; whoever
+    /// appends refuses them.
+    ///
+    /// # Errors
+    /// [`StoreError`]; all are still there.
+    fn purge(
+        &mut self,
+        documents: &BTreeSet<DocumentId>,
+        epoch: StoreEpoch,
+    ) -> Result<Purged, StoreError>;
 
     /// All documents that have entries, by id.
     ///

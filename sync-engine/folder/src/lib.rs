@@ -11,9 +11,11 @@
 //! are sealed before they come here, and what a custodian sees of them is what a finder sees.
 
 mod error;
+mod examine;
 mod file;
 mod merge;
 mod place;
+mod purge;
 mod store;
 mod view;
 

@@ -19,7 +19,8 @@ use sync_engine_core::{
     entry::{ENTRY_BYTES_MAX, EntryKind, VerifiedEntry},
     sketch::{ShortId, Sketch},
     store::{
-        Arrival, Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip, raise_tip,
+        Arrival, Batch, Cursor, EntryStore, Purged, StoreEpoch, StoreError, StoreHead, Tip,
+        raise_tip,
     },
 };
 
@@ -51,7 +52,7 @@ pub struct FolderStore {
     /// Of our own log.
     pub(crate) epoch: StoreEpoch,
     pub(crate) files: Vec<StoredFile>,
-    view: View,
+    pub(crate) view: View,
     passed_over: Vec<PassedOver>,
     /// Whether files of entries were passed over.
     has_gaps: bool,
@@ -108,7 +109,7 @@ impl FolderStore {
         }
     }
 
-    fn leave_out(&mut self, path: &Path, why: impl std::fmt::Display) {
+    pub(crate) fn leave_out(&mut self, path: &Path, why: impl std::fmt::Display) {
         self.has_gaps = true;
         self.place.pass_over(&mut self.passed_over, path, why);
     }
@@ -154,28 +155,6 @@ impl FolderStore {
     #[must_use]
     pub fn passed_over(&self) -> &[PassedOver] {
         &self.passed_over
-    }
-
-    /// Reads each file to its end that holds an entry which is wanted, and passes it over from
-    /// now on if it is not as it was written.
-    pub fn examine(&mut self, is_wanted: &dyn Fn(EntryId) -> bool) {
-        let mut bad = Vec::new();
-        self.files.retain(|file| {
-            if !file.read.head.entries().any(|(id, _)| is_wanted(id)) {
-                return true;
-            }
-            match file::check(&file.path, &file.read) {
-                Ok(()) => true,
-                Err(error) => {
-                    bad.push((file.path.clone(), error));
-                    false
-                }
-            }
-        });
-        if !bad.is_empty() {
-            bad.iter().for_each(|(path, error)| self.leave_out(path, error));
-            self.look_anew();
-        }
     }
 
     /// Appends batches, in one file; durable when it returns. Returns the ids that were new, in
@@ -377,6 +356,14 @@ impl EntryStore for FolderStore {
     /// Files stay: somebody who shares the folder may not have read the bundle yet.
     fn forget_superseded(&mut self, _: &[EntryId]) -> Result<u64, StoreError> {
         Ok(0)
+    }
+
+    fn purge(
+        &mut self,
+        documents: &BTreeSet<DocumentId>,
+        epoch: StoreEpoch,
+    ) -> Result<Purged, StoreError> {
+        Ok(self.purge_all(documents, epoch)?)
     }
 
     fn documents(&self) -> Result<Vec<DocumentId>, StoreError> {

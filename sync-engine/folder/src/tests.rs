@@ -1,4 +1,5 @@
 mod hostile;
+mod purge;
 mod vectors;
 
 use std::{

@@ -1,6 +1,11 @@
+mod purge;
 mod write;
 
-use std::{cell::RefCell, collections::BTreeMap, path::Path};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use node_model::{BlobId, DeviceId, DocumentId, EntryId};
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -8,7 +13,7 @@ use sync_engine_core::{
     digest::SetDigest,
     entry::{EntryKind, VerifiedEntry},
     sketch::{ShortId, Sketch},
-    store::{Arrival, Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip},
+    store::{Arrival, Batch, Cursor, EntryStore, Purged, StoreEpoch, StoreError, StoreHead, Tip},
 };
 
 use self::write::Tally;
@@ -70,7 +75,10 @@ impl SqliteStore {
             sketched: sketched.unwrap_or_default().unsigned_abs(),
         };
         let epoch = StoreEpoch(epoch);
-        Ok(Self { connection, epoch, tally, has_aside, sketch: RefCell::default() })
+        let store = Self { connection, epoch, tally, has_aside, sketch: RefCell::default() };
+        // Without room it stays for the next time.
+        let _ = store.wipe_traces();
+        Ok(store)
     }
 
     /// Asks SQLite to check the whole file.
@@ -321,6 +329,24 @@ impl EntryStore for SqliteStore {
         let bytes = self.forget_in(ids).map_err(failure)?;
         self.tally.stored_bytes -= bytes;
         Ok(bytes)
+    }
+
+    fn purge(
+        &mut self,
+        documents: &BTreeSet<DocumentId>,
+        epoch: StoreEpoch,
+    ) -> Result<Purged, StoreError> {
+        let purged = match self.purge_in(documents, epoch).map_err(failure)? {
+            None => Purged::default(),
+            Some((tally, purged)) => {
+                self.tally = tally;
+                *self.sketch.get_mut() = None;
+                self.epoch = epoch;
+                purged
+            }
+        };
+        let has_traces = self.wipe_traces().is_err();
+        Ok(Purged { has_traces, ..purged })
     }
 
     fn documents(&self) -> Result<Vec<DocumentId>, StoreError> {

@@ -49,6 +49,12 @@ impl SpaceStorage for InMemory {
 struct Shared(Arc<Mutex<BTreeMap<Vec<u8>, Vec<u8>>>>);
 
 impl Ledger for Shared {
+    fn replace(&mut self, records: &[Record]) -> Result<(), LedgerError> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = records.iter().cloned().collect();
+        Ok(())
+    }
+
     fn put(&mut self, records: &[Record]) -> Result<(), LedgerError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(records.iter().cloned());
         Ok(())

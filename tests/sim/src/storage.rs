@@ -12,7 +12,7 @@ use node_model::{BlobId, DeviceId, DocumentId, EntryId, SpaceId};
 use sync_engine_core::{
     entry::VerifiedEntry,
     sketch::{ShortId, Sketch},
-    store::{Arrival, Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip},
+    store::{Arrival, Batch, Cursor, EntryStore, Purged, StoreEpoch, StoreError, StoreHead, Tip},
 };
 use sync_engine_sqlite::{OpenOptions, SqliteStore};
 
@@ -147,6 +147,17 @@ impl EntryStore for Window {
 
     fn forget_superseded(&mut self, ids: &[EntryId]) -> Result<u64, StoreError> {
         lock(&self.0).store.forget_superseded(ids)
+    }
+
+    fn purge(
+        &mut self,
+        documents: &BTreeSet<DocumentId>,
+        epoch: StoreEpoch,
+    ) -> Result<Purged, StoreError> {
+        let mut watched = lock(&self.0);
+        let purged = watched.store.purge(documents, epoch)?;
+        watched.head = watched.store.head();
+        Ok(purged)
     }
 
     fn documents(&self) -> Result<Vec<DocumentId>, StoreError> {

@@ -5,7 +5,7 @@
 //! nobody else's business, and a reader's family is not the founder's. `commons`
 //! is open at every node.
 
-use node_model::{AgentId, AttestationId, DeviceId, EntryId, SpaceId};
+use node_model::{AgentId, AttestationId, DeviceId, DocumentId, EntryId, SpaceId};
 
 use crate::{
     attestation::{Party, Prefix},
@@ -24,6 +24,8 @@ pub enum Action {
     Write(SpaceId, Option<(u64, EntryId)>),
     /// Admit others to a space and remove them.
     Administer(SpaceId),
+    /// Have anything in a document of a space.
+    Keep(SpaceId, DocumentId),
 }
 
 impl Action {
@@ -32,7 +34,10 @@ impl Action {
     pub fn space(self) -> Option<SpaceId> {
         match self {
             Self::Connect => None,
-            Self::Hold(space) | Self::Write(space, _) | Self::Administer(space) => Some(space),
+            Self::Hold(space)
+            | Self::Write(space, _)
+            | Self::Administer(space)
+            | Self::Keep(space, _) => Some(space),
         }
     }
 
@@ -44,6 +49,7 @@ impl Action {
             Self::Hold(_) => "hold",
             Self::Write(..) => "write",
             Self::Administer(_) => "administer",
+            Self::Keep(..) => "keep",
         }
     }
 }
@@ -137,6 +143,8 @@ rules! {
     BeforeRemoval = "before-removal" "it was written before its author was removed",
     /// The entry is not among those that the removal lets stand.
     AfterRemoval = "after-removal" "its author was removed, and the removal does not name it",
+    /// An admin purged the document.
+    Purged = "purged" "an admin purged it: what it held is gone for good and may not come back",
     /// The space's reach includes the agent.
     WithinReach = "within-reach" "the space reaches them: its founder is as close to them as that needs",
     /// The space is for everybody.
@@ -174,6 +182,7 @@ pub fn decide(graph: &Graph, own: DeviceId, question: Question) -> Decision {
         Action::Hold(space) => hold(graph, own, space, question.device),
         Action::Write(space, entry) => write(graph, space, question.device, entry),
         Action::Administer(space) => administer(graph, space, question.device),
+        Action::Keep(space, document) => keep(graph, (space, document), question.device),
     };
     for device in [question.device, own] {
         decision.because.extend(graph.links_in_evidence(device));
@@ -338,6 +347,15 @@ fn administer(graph: &Graph, id: SpaceId, device: DeviceId) -> Decision {
             Decision::new(Verdict::Full, Rule::RoleSuffices, member.because.clone())
         }
         Some(_) | None => too_little(space, &agents),
+    }
+}
+
+/// Whoever writes in it: what was purged stays out.
+fn keep(graph: &Graph, (id, document): (SpaceId, DocumentId), device: DeviceId) -> Decision {
+    let facts = graph.spaces.get(&id);
+    match facts.and_then(|space| space.membership.purged.get(&document)) {
+        Some(because) => Decision::new(Verdict::Deny, Rule::Purged, because.clone()),
+        None => write(graph, id, device, None),
     }
 }
 

@@ -41,6 +41,7 @@ impl Trust {
                 format!("add entry {sequence} of theirs to {space}")
             }
             (Action::Administer(_), _) => format!("admit and remove people in {space}"),
+            (Action::Keep(_, document), _) => format!("have document {document} in {space}"),
         };
         let rule = line.decision.rule.in_words();
         let evidence = line.decision.because.iter().map(|id| (*id, self.in_words(*id))).collect();
@@ -118,6 +119,10 @@ impl Trust {
             }
             Claim::DeviceDescription { device, description } => {
                 format!("{by}: {} {}", self.device_in_words(*device), description.in_words())
+            }
+            Claim::DocumentPurge { documents, .. } => {
+                let documents: Vec<String> = documents.iter().map(ToString::to_string).collect();
+                format!("{by}: purged for good from this space: {}", documents.join(", "))
             }
             Claim::Unknown { kind, .. } => {
                 format!("{by}: a statement of kind {kind}, which this version does not know")

@@ -3,6 +3,7 @@
 //! Invariant: the graph is a function of the set and of the moment that expiry is
 //! measured at; [`Graph::derive`] gives the same answer for every order of arrival.
 
+mod groups;
 mod links;
 mod pinners;
 mod write_limit;
@@ -20,9 +21,6 @@ use crate::{
     sites::Description,
     words::{Layer, Reach, Role},
 };
-
-/// How deep groups are looked into.
-const GROUP_DEPTH_MAX: usize = 8;
 
 /// A device and the attestation that links it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,13 +133,6 @@ pub struct Space {
     pub epochs: BTreeMap<(Epoch, KeyId), EpochFacts>,
     /// Who holds what, by collection and device; the whole space is `""`.
     pub holdings: BTreeMap<(String, DeviceId), Holding>,
-}
-
-/// What membership of a group brings in the outermost space.
-struct Within {
-    role: Role,
-    via: SpaceId,
-    because: Vec<AttestationId>,
 }
 
 /// Agents, devices, relationships and spaces.
@@ -373,6 +364,7 @@ impl Graph {
             | Claim::EconomicEvent { .. }
             | Claim::RecoveryShare { .. }
             | Claim::WitnessReceipt { .. }
+            | Claim::DocumentPurge { .. }
             | Claim::Unknown { .. } => {}
         }
     }
@@ -380,8 +372,9 @@ impl Graph {
     fn note_spaces(&mut self, all: &[&Attestation], said: &[Said<'_>]) {
         let mut statements: BTreeMap<SpaceId, Vec<Said<'_>>> = BTreeMap::new();
         for said in said {
-            if let Claim::SpaceGrant { space, .. } | Claim::SpaceRevocation { space, .. } =
-                &said.statement.claim
+            if let Claim::SpaceGrant { space, .. }
+            | Claim::SpaceRevocation { space, .. }
+            | Claim::DocumentPurge { space, .. } = &said.statement.claim
             {
                 statements.entry(*space).or_default().push(*said);
             }
@@ -405,59 +398,6 @@ impl Graph {
             };
             self.spaces.insert(id, space);
         }
-    }
-
-    fn expand_groups(&mut self) {
-        let ids: Vec<SpaceId> = self.spaces.keys().copied().collect();
-        for id in ids {
-            let mut members = BTreeMap::new();
-            self.collect_members(id, None, &mut BTreeSet::new(), &mut members);
-            if let Some(space) = self.spaces.get_mut(&id) {
-                space.members = members;
-            }
-        }
-    }
-
-    /// Members of a space and of the groups in it; a group that contains itself
-    /// adds nobody.
-    fn collect_members(
-        &self,
-        id: SpaceId,
-        within: Option<&Within>,
-        seen: &mut BTreeSet<SpaceId>,
-        members: &mut BTreeMap<AgentId, Member>,
-    ) {
-        if seen.len() >= GROUP_DEPTH_MAX || !seen.insert(id) {
-            return;
-        }
-        let space = self.spaces.get(&id);
-        for (party, standing) in space.into_iter().flat_map(|it| &it.membership.members) {
-            // In a group, whoever may read the group is meant.
-            if within.is_some() && !standing.role.holds_keys() {
-                continue;
-            }
-            let mut because = standing.because.clone();
-            because.extend(within.into_iter().flat_map(|outer| outer.because.iter().copied()));
-            match party {
-                Party::Group(group) => {
-                    let (role, via) =
-                        within.map_or((standing.role, *group), |outer| (outer.role, outer.via));
-                    let inner = Within { role, via, because };
-                    self.collect_members(*group, Some(&inner), seen, members);
-                }
-                Party::Agent(agent) => {
-                    let role = within.map_or(standing.role, |outer| outer.role);
-                    let via = within.map(|outer| outer.via);
-                    let member = Member { role, via, because };
-                    let known = members.entry(*agent).or_insert_with(|| member.clone());
-                    if role.includes(known.role) && role != known.role {
-                        *known = member;
-                    }
-                }
-            }
-        }
-        // Only on the way to itself a group counts once.
-        seen.remove(&id);
     }
 
     fn note_in_space(&mut self, attestation: &Attestation) {
@@ -511,6 +451,7 @@ impl Graph {
             | Claim::RecoveryShare { .. }
             | Claim::WitnessReceipt { .. }
             | Claim::DeviceDescription { .. }
+            | Claim::DocumentPurge { .. }
             | Claim::Unknown { .. } => {}
         }
     }

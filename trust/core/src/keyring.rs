@@ -83,6 +83,8 @@ pub struct DeviceKeys {
     pub device: Signer,
     /// Whose device it is.
     pub standing: Standing,
+    /// The device that this one was, before it took new keys.
+    pub previous: Option<DeviceId>,
     hpke_seed: Zeroizing<[u8; 32]>,
 }
 
@@ -111,6 +113,7 @@ impl DeviceKeys {
         Self {
             device: Signer::random(entropy),
             standing: Standing::Root { root: Signer::random(entropy), is_restored: false },
+            previous: None,
             hpke_seed: Zeroizing::new(random_bytes(entropy)),
         }
     }
@@ -126,7 +129,7 @@ impl DeviceKeys {
     #[must_use]
     pub fn new(device: &[u8; 32], hpke_seed: &[u8; 32], standing: Standing) -> Self {
         let hpke_seed = Zeroizing::new(*hpke_seed);
-        Self { device: Signer::from_secret(device), standing, hpke_seed }
+        Self { device: Signer::from_secret(device), standing, previous: None, hpke_seed }
     }
 
     /// The agent.

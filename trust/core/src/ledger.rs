@@ -35,6 +35,13 @@ pub trait Ledger: Send {
     /// [`LedgerError`]; nothing was kept.
     fn put(&mut self, records: &[Record]) -> Result<(), LedgerError>;
 
+    /// Puts records in the place of all that are here; durable when it returns, all or none.
+    /// Of what was here no bytes stay.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; nothing was replaced.
+    fn replace(&mut self, records: &[Record]) -> Result<(), LedgerError>;
+
     /// All records, by key.
     ///
     /// # Errors
@@ -49,6 +56,11 @@ pub struct MemoryLedger(std::collections::BTreeMap<Vec<u8>, Vec<u8>>);
 impl Ledger for MemoryLedger {
     fn put(&mut self, records: &[Record]) -> Result<(), LedgerError> {
         self.0.extend(records.iter().cloned());
+        Ok(())
+    }
+
+    fn replace(&mut self, records: &[Record]) -> Result<(), LedgerError> {
+        self.0 = records.iter().cloned().collect();
         Ok(())
     }
 
@@ -71,6 +83,8 @@ pub fn conformance(ledger: &mut dyn Ledger) -> Result<(), LedgerError> {
     assert_eq!(ledger.all()?, [(b"a".to_vec(), vec![1]), (b"b".to_vec(), vec![2])]);
     ledger.put(&[(b"a".to_vec(), vec![3; 100_000])])?;
     assert_eq!(ledger.all()?, [(b"a".to_vec(), vec![3; 100_000]), (b"b".to_vec(), vec![2])]);
+    ledger.replace(&[(b"c".to_vec(), vec![4]), (b"a".to_vec(), vec![5])])?;
+    assert_eq!(ledger.all()?, [(b"a".to_vec(), vec![5]), (b"c".to_vec(), vec![4])]);
     Ok(())
 }
 

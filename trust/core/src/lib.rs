@@ -35,5 +35,6 @@ pub use sites::{Description, Label, Nearness};
 pub use trust::{
     ATTESTATIONS_MAX, Admission, CLOCK_SKEW_MAX, Introduction, JOURNAL_MAX, Journalled, Received,
     ReplayError, SIGNER_ATTESTATIONS_MAX, STRANGER_ATTESTATIONS_MAX, Trust, TrustError,
+    is_sealed_to,
 };
 pub use words::{DeviceClass, Layer, Reach, Role};

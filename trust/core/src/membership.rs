@@ -15,22 +15,27 @@
 //!    admin cannot undo it with a statement that pretends to be older.
 //! 4. Whoever leaves by their own word leaves, whatever their seniority.
 //! 5. Of several grants that count, the largest role holds.
+//! 6. A purge of documents counts as a removal by the same issuer would.
 //!
 //! Keyhive (Ink & Switch) orders revocations by such a graph too; there concurrent
 //! removals remove both. Invariant: [`Membership::resolve`] is a function of the
 //! set; `every_order_of_five_statements_gives_one_state` enumerates it.
 
+mod bits;
+mod purges;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use node_model::{AgentId, AttestationId, DeviceId};
+use node_model::{AgentId, AttestationId, DeviceId, DocumentId};
 
+use self::bits::Bits;
 use crate::{
     attestation::{AFTER_MAX, Attestation, Claim, EntryPin, Party},
     words::Role,
 };
 
-/// Most statements of one issuer about one space that are considered: those with the
-/// smallest heights, so that what was decided once stays decided.
+/// Most statements of one issuer about one space that are considered, and as many purges:
+/// those with the smallest heights, so that what was decided once stays decided.
 pub const ISSUER_STATEMENTS_MAX: usize = 1_024;
 
 /// Who is in a space, who was, and by which statements.
@@ -44,6 +49,9 @@ pub struct Membership {
     pub heads: Vec<AttestationId>,
     /// All removals that count, also of parties that are back.
     pub removals: Vec<AttestationId>,
+    /// Documents that were purged: by which statements, and what their issuers' rights rest
+    /// on.
+    pub purged: BTreeMap<DocumentId, Vec<AttestationId>>,
 }
 
 /// What a member may, and which statements say so.
@@ -89,35 +97,10 @@ struct Op<'a> {
     counts: Option<(Seniority, Right)>,
 }
 
-/// A set of statements by their index; a word holds 64.
-#[derive(Clone, Default)]
-struct Bits(Vec<u64>);
-
-impl Bits {
-    fn insert(&mut self, index: usize) {
-        if self.0.len() <= index / 64 {
-            self.0.resize(index / 64 + 1, 0);
-        }
-        self.0[index / 64] |= 1 << (index % 64);
-    }
-
-    fn extend(&mut self, other: &Self) {
-        if self.0.len() < other.0.len() {
-            self.0.resize(other.0.len(), 0);
-        }
-        for (word, more) in self.0.iter_mut().zip(&other.0) {
-            *word |= more;
-        }
-    }
-
-    fn contains(&self, index: usize) -> bool {
-        self.0.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
-    }
-}
-
 enum Kind<'a> {
     Grant(Role),
     Revocation(&'a [EntryPin]),
+    Purge(&'a [DocumentId]),
 }
 
 /// What an admin's right rests on.
@@ -155,12 +138,14 @@ fn concerned<'a>(founder: AgentId, said: &[Said<'a>]) -> Vec<Said<'a>> {
         let named = naming.get(&agent).into_iter().flatten();
         waiting.extend(named.filter(|agent| known.insert(**agent)));
     }
-    let mut counts: BTreeMap<AgentId, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<(AgentId, bool), usize> = BTreeMap::new();
     let mut stays = |said: &&Said<'a>| {
         if said.is_void {
             return false;
         }
-        let count = counts.entry(said.statement.issuer).or_default();
+        // Purges use up none of what it takes to remove people.
+        let is_purge = matches!(said.statement.claim, Claim::DocumentPurge { .. });
+        let count = counts.entry((said.statement.issuer, is_purge)).or_default();
         *count += 1;
         known.contains(&said.statement.issuer) && *count <= ISSUER_STATEMENTS_MAX
     };
@@ -232,7 +217,7 @@ fn parts(statement: &Attestation) -> Option<(Party, Kind<'_>, &[AttestationId])>
     if let Claim::SpaceRevocation { party, pins, after, .. } = &statement.claim {
         return Some((*party, Kind::Revocation(pins), after));
     }
-    None
+    purges::parts(statement)
 }
 
 /// A group's members come and go without this space: what they wrote could not be
@@ -334,8 +319,8 @@ impl<'a> Resolution<'a> {
     }
 
     fn summary(&self) -> Membership {
-        let mut membership =
-            Membership { heads: self.heads(), removals: self.removals(), ..Membership::default() };
+        let (heads, removals, purged) = (self.heads(), self.removals(), self.purged());
+        let mut membership = Membership { heads, removals, purged, ..Membership::default() };
         let founder = Party::Agent(self.founding.issuer);
         let founders = (Right::Founding, Role::Admin, Some((0, AttestationId([0; 32]))));
         self.summarise(&mut membership, founder, founders);

@@ -6,8 +6,11 @@ mod describe;
 mod introduce;
 mod journal;
 mod label;
+mod others;
+mod purge;
 mod reach;
 mod records;
+mod renew;
 mod session;
 mod share;
 mod speak;
@@ -27,6 +30,7 @@ pub use self::{
     clock::CLOCK_SKEW_MAX,
     introduce::Introduction,
     journal::{JOURNAL_MAX, Journalled, ReplayError},
+    renew::is_sealed_to,
     share::{Received, SIGNER_ATTESTATIONS_MAX, STRANGER_ATTESTATIONS_MAX},
     speak::Admission,
 };

@@ -61,6 +61,23 @@ impl EmbeddedLedger {
         transaction.commit()
     }
 
+    fn replace_all(&self, records: &[Record]) -> rusqlite::Result<()> {
+        let transaction = self.connection.unchecked_transaction()?;
+        transaction.execute("DELETE FROM records", [])?;
+        for (key, value) in records {
+            transaction
+                .prepare_cached("INSERT INTO records (key, value) VALUES (?1, ?2)")?
+                .execute((key, value))?;
+        }
+        transaction.commit()
+    }
+
+    /// Writes the file anew without what was deleted, and cuts its log to nothing.
+    fn wipe(&self) -> rusqlite::Result<()> {
+        self.connection.execute_batch("VACUUM")?;
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    }
+
     fn read_all(&self) -> rusqlite::Result<Vec<Record>> {
         self.connection
             .prepare("SELECT key, value FROM records ORDER BY key")?
@@ -98,6 +115,15 @@ impl Ledger for EmbeddedLedger {
         self.put_all(records).map_err(failure)
     }
 
+    fn replace(&mut self, records: &[Record]) -> Result<(), LedgerError> {
+        // Before it, too: what cannot be wiped for want of room is not replaced.
+        self.wipe().map_err(failure)?;
+        self.replace_all(records).map_err(failure)?;
+        // It is replaced, whatever comes of this; there was room for it just now.
+        let _ = self.wipe();
+        Ok(())
+    }
+
     fn all(&self) -> Result<Vec<Record>, LedgerError> {
         self.read_all().map_err(failure)
     }
@@ -123,6 +149,22 @@ mod tests {
         drop(ledger);
         let ledger = EmbeddedLedger::open(&path, None).expect("again");
         assert_eq!(ledger.all().expect("reads").len(), 2);
+    }
+
+    #[test]
+    fn of_what_is_replaced_no_bytes_stay() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut ledger = EmbeddedLedger::open(&folder.path().join("trust.db"), None).expect("new");
+        let secret = |number: u8| [number; 40];
+        for number in 1..200 {
+            ledger.put(&[(vec![number], secret(number).to_vec())]).expect("puts");
+        }
+        ledger.replace(&[(vec![1], vec![1])]).expect("replaces");
+        for file in std::fs::read_dir(folder.path()).expect("a folder") {
+            let bytes = std::fs::read(file.expect("a file").path()).expect("readable");
+            let is_left = |number: u8| bytes.windows(40).any(|it| it == secret(number));
+            assert!(!(1..200).any(is_left));
+        }
     }
 
     #[test]

@@ -1,12 +1,24 @@
 //! Which blobs are not here yet, and from whom they are coming.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use node_model::{DeviceId, SpaceId};
+use node_model::{BlobId, DeviceId, SpaceId};
 
 use super::DataPlane;
 
 impl DataPlane {
+    /// What no space refers to is neither fetched nor given to anybody from now on.
+    pub(super) fn release(&mut self, space: SpaceId, blobs: &BTreeSet<BlobId>) {
+        for blob in blobs {
+            let Some(spaces) = self.referred.get_mut(blob) else { continue };
+            spaces.remove(&space);
+            if spaces.is_empty() {
+                self.referred.remove(blob);
+                self.wanted.remove(blob);
+            }
+        }
+    }
+
     /// How many blobs are wanted and not here.
     #[must_use]
     pub fn wanted_count(&self) -> usize {

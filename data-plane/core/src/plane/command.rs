@@ -49,6 +49,13 @@ pub enum Command {
         /// The blobs.
         blobs: BTreeSet<BlobId>,
     },
+    /// Entries of a space do not refer to these blobs any more.
+    Release {
+        /// The space.
+        space: SpaceId,
+        /// The blobs.
+        blobs: BTreeSet<BlobId>,
+    },
     /// These blobs are complete here.
     Hold {
         /// The blobs.

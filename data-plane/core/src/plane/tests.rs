@@ -138,3 +138,32 @@ fn addresses_that_come_during_a_dial_are_tried_before_giving_up() {
     plane.on_net(Duration::ZERO, failed());
     assert!(matches!(plane.poll_event(), Some(Event::Unreachable { .. })));
 }
+
+#[test]
+fn what_no_space_refers_to_is_neither_fetched_nor_given() {
+    let mut plane = DataPlane::default();
+    sharing(&mut plane, ADA);
+    connected(&mut plane, ADA);
+    let (other, blobs) = (SpaceId([5; 32]), BTreeSet::from([BLOB]));
+    for space in [SPACE, other] {
+        plane.command(Duration::ZERO, Command::Refer { space, blobs: blobs.clone() });
+    }
+    plane.command(Duration::ZERO, Command::Hold { blobs: vec![BLOB] });
+    effects(&mut plane);
+    let answer = |plane: &mut DataPlane| {
+        let asked = NetEvent::BlobsRequested { request: 1, device: ADA, blobs: vec![BLOB] };
+        plane.on_net(Duration::ZERO, asked);
+        effects(plane)
+    };
+    let allowed = |is_allowed| [NetCommand::Answer { request: 1, allowed: vec![is_allowed] }];
+    plane.command(Duration::ZERO, Command::Release { space: other, blobs: blobs.clone() });
+    assert_eq!(answer(&mut plane), allowed(true), "one space refers to it");
+    plane.command(Duration::ZERO, Command::Release { space: SPACE, blobs });
+    assert_eq!(answer(&mut plane), allowed(false));
+    assert_eq!(plane.blob_of(SPACE, BLOB), None);
+    let missing = BTreeSet::from([BlobId([6; 32])]);
+    plane.command(Duration::ZERO, Command::Refer { space: SPACE, blobs: missing.clone() });
+    assert_eq!(plane.wanted_count(), 1);
+    plane.command(Duration::ZERO, Command::Release { space: SPACE, blobs: missing });
+    assert_eq!(plane.wanted_count(), 0);
+}

@@ -210,7 +210,7 @@ pub(crate) struct Decided {
     verdict: &'static str,
     /// The rule's stable name.
     rule: &'static str,
-    /// `connect`, `hold`, `write` or `administer`.
+    /// `connect`, `hold`, `write`, `administer` or `keep`.
     action: &'static str,
     /// In plain words.
     words: String,

@@ -41,6 +41,11 @@ pub enum Device {
         #[arg(long)]
         region: Option<String>,
     },
+    /// Give this device new keys, because somebody may have seen the old ones; it keeps all it has
+    #[command(
+        after_help = "Examples:\n  kith device renew\n\nThe device gets another node id; others learn it when it comes to them. The old keys are taken\nback, and the keys of your spaces are changed. It needs your root key: on a device without it,\nlink the computer anew (kith device link) and take the old device back (kith device revoke).\nWhoever may have seen your 24 words is you: that this does not mend."
+    )]
+    Renew,
     /// Take a device back, because it is lost or stolen: changes the keys of your spaces
     Revoke {
         /// The device's node id

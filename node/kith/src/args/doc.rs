@@ -110,6 +110,20 @@ pub enum Doc {
         /// The document
         doc: String,
     },
+    /// Delete documents with all of their history, at everybody who keeps the space; only admins
+    #[command(
+        after_help = "Examples:\n  kith doc purge album notes\n  kith doc purge album --yes notes letters/ada.md\n\nNothing brings a purged document back, and nobody can write one of the same id or path again.\nNodes that are away delete it when they hear of it. What somebody copied elsewhere, or keeps\nin a pack, is theirs; a pack that is unpacked does not bring it back here."
+    )]
+    Purge {
+        /// The space
+        space: String,
+        /// The documents: id, content id, path; one that was removed by its id
+        #[arg(required = true, num_args = 1..=1000)]
+        docs: Vec<String>,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
 }
 
 fn limit(text: &str) -> Result<u8, String> {

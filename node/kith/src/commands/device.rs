@@ -41,6 +41,8 @@ pub(super) async fn run(asking: &Asking<'_>, command: Device) -> Result<(), CliE
             let body = json!({"device": true, "expires_seconds": expires.as_secs()});
             pair::show_ticket(asking, body, expires, no_wait).await
         }
+        // It has no node to ask: see `renew`.
+        Device::Renew => Err(is_running()),
         Device::Revoke { device } => {
             let path = format!("/api/v1/devices/{}", escape(&device));
             let revoked = asking.client.delete(&path).await?;
@@ -130,7 +132,7 @@ async fn join_with(client: &Client, ticket: &str, is_sure: bool) -> Result<Value
     pair::accept(&asking, body, is_sure, "kith device link --yes TICKET").await
 }
 
-fn is_running() -> CliError {
+pub(super) fn is_running() -> CliError {
     let fix = "stop it (Ctrl-C), run this again, then start it: kith up";
     Failure::new(FailureKind::Conflict, "a node runs on this data directory", fix).into()
 }

@@ -1,6 +1,7 @@
 //! `kith doc`.
 
 mod past;
+mod purge;
 
 use std::{io::Read, path::Path};
 
@@ -50,6 +51,7 @@ pub(super) async fn run(asking: &Asking<'_>, command: Doc) -> Result<(), CliErro
             });
             Ok(())
         }
+        Doc::Purge { space, docs, yes } => purge::purge(asking, &space, docs, yes).await,
         Doc::Remove { space, doc } => {
             asking.client.call(Method::DELETE, &doc_path(&space, &doc), None).await?;
             answer(asking.is_json, &json!({"doc": doc}), || format!("{doc} is removed"));

@@ -16,6 +16,7 @@ mod pack;
 mod pair;
 mod people;
 mod places;
+mod renew;
 mod search;
 mod space;
 mod token;
@@ -54,6 +55,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Device(Device::Link { ticket: Some(ticket), yes, .. }) => {
             device::join(&ticket, yes, &global).await
         }
+        Command::Device(Device::Renew) => renew::run(&global).await,
         asking @ (Command::Status
         | Command::Doctor(_)
         | Command::Id

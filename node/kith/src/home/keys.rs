@@ -1,6 +1,8 @@
 //! The key file: JSON, sealed with XChaCha20-Poly1305 under a key that the operating
 //! system's keyring keeps, or that Argon2id (RFC 9106) derives from the passphrase.
 
+mod renewal;
+
 use std::{fs, io};
 
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -11,6 +13,7 @@ use node_runtime::{DeviceKeys, OsEntropy, Standing};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+pub use self::renewal::renew;
 use super::{
     Home, Passphrase, files,
     keyring::{self, Kept},
@@ -50,6 +53,12 @@ struct Secrets {
     /// The statements that link it.
     #[serde(default)]
     links: Vec<String>,
+    /// The device that this one was, before it took new keys.
+    #[serde(default)]
+    previous: Option<String>,
+    /// The keys that this device is about to take: those of the device and of HPKE.
+    #[serde(default)]
+    next: Option<(String, String)>,
 }
 
 impl Secrets {
@@ -61,6 +70,8 @@ impl Secrets {
             is_restored: false,
             agent: None,
             links: vec![],
+            previous: keys.previous.map(|device| device.to_string()),
+            next: None,
         };
         let mut secrets = base(keys);
         match &keys.standing {
@@ -77,6 +88,20 @@ impl Secrets {
     }
 
     fn keys(&self) -> Option<DeviceKeys> {
+        let mut keys = self.with_standing(&self.device, &self.hpke)?;
+        keys.previous = self.previous.as_deref().map(str::parse).transpose().ok()?;
+        Some(keys)
+    }
+
+    /// The keys that this device is about to take, as if it had them.
+    fn next(&self) -> Option<DeviceKeys> {
+        let (device, hpke) = self.next.as_ref()?;
+        let mut keys = self.with_standing(device, hpke)?;
+        keys.previous = Some(self.keys()?.device.device());
+        Some(keys)
+    }
+
+    fn with_standing(&self, device: &str, hpke: &str) -> Option<DeviceKeys> {
         let standing = match (&self.root, &self.agent) {
             (Some(root), None) => {
                 let root = Signer::from_secret(&*secret(root)?);
@@ -91,7 +116,7 @@ impl Secrets {
             }
             (Some(_), Some(_)) | (None, None) => return None,
         };
-        let (device, hpke) = (secret(&self.device)?, secret(&self.hpke)?);
+        let (device, hpke) = (secret(device)?, secret(hpke)?);
         Some(DeviceKeys::new(&device, &hpke, standing))
     }
 }
@@ -152,11 +177,12 @@ pub fn load_or_create(home: &Home, seal: KeySeal) -> Result<(DeviceKeys, bool), 
         Ok(metadata) if metadata.len() > FILE_BYTES_MAX => Err(damaged(home)),
         Ok(_) => {
             let bytes = fs::read(&path).map_err(|error| home.unusable(&error))?;
-            Ok((open(home, &bytes, &seal)?.0, false))
+            let (secrets, lock) = open(home, &bytes, &seal)?;
+            Ok((renewal::settle(home, secrets, &lock)?, false))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let keys = random_keys();
-            write(home, &keys, &new_lock(seal)?)?;
+            write(home, &Secrets::of(&keys), &new_lock(seal)?)?;
             Ok((keys, true))
         }
         Err(error) => Err(home.unusable(&error)),
@@ -170,12 +196,15 @@ pub fn load_or_create(home: &Home, seal: KeySeal) -> Result<(DeviceKeys, bool), 
 /// [`CliError`]; the key file is as it was.
 pub fn write_standing(home: &Home, seal: KeySeal, standing: Standing) -> Result<(), CliError> {
     let (keys, lock) = match fs::read(home.keys()) {
-        Ok(bytes) => open(home, &bytes, &seal)?,
+        Ok(bytes) => {
+            let (secrets, lock) = open(home, &bytes, &seal)?;
+            (secrets.keys().ok_or_else(|| damaged(home))?, lock)
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => (random_keys(), new_lock(seal)?),
         Err(error) => return Err(home.unusable(&error)),
     };
     let keys = DeviceKeys::new(keys.device.secret(), keys.hpke_seed(), standing);
-    write(home, &keys, &lock)
+    write(home, &Secrets::of(&keys), &lock)
 }
 
 fn new_lock(seal: KeySeal) -> Result<Lock, CliError> {
@@ -203,9 +232,9 @@ fn new_lock(seal: KeySeal) -> Result<Lock, CliError> {
     }
 }
 
-fn write(home: &Home, keys: &DeviceKeys, lock: &Lock) -> Result<(), CliError> {
+fn write(home: &Home, secrets: &Secrets, lock: &Lock) -> Result<(), CliError> {
     let secrets = Zeroizing::new(
-        serde_json::to_vec(&Secrets::of(keys))
+        serde_json::to_vec(secrets)
             .map_err(|error| CliError::machine(error.to_string(), "kith --version"))?,
     );
     let seal = match lock {
@@ -239,7 +268,7 @@ fn seal_with(passphrase: &Passphrase, secrets: &[u8]) -> Result<Sealed, CliError
     })
 }
 
-fn open(home: &Home, bytes: &[u8], seal: &KeySeal) -> Result<(DeviceKeys, Lock), CliError> {
+fn open(home: &Home, bytes: &[u8], seal: &KeySeal) -> Result<(Secrets, Lock), CliError> {
     let format: Format = serde_json::from_slice(bytes).map_err(|_| damaged(home))?;
     if format.format > FORMAT {
         let message = format!("{} was written by a newer version of kith", home.keys().display());
@@ -280,8 +309,9 @@ fn open(home: &Home, bytes: &[u8], seal: &KeySeal) -> Result<(DeviceKeys, Lock),
         }
     };
     let secrets: Option<Secrets> = serde_json::from_slice(&secrets).ok();
-    let keys = secrets.and_then(|secrets| secrets.keys()).ok_or_else(|| damaged(home))?;
-    Ok((keys, lock))
+    // Of a kind that nobody wrote is as bad as unreadable.
+    let secrets = secrets.filter(|secrets| secrets.keys().is_some());
+    Ok((secrets.ok_or_else(|| damaged(home))?, lock))
 }
 
 #[derive(Deserialize)]
@@ -333,56 +363,4 @@ fn damaged(home: &Home) -> CliError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn home() -> (tempfile::TempDir, Home) {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let home = Home { root: folder.path().to_owned() };
-        (folder, home)
-    }
-
-    fn passphrase(text: &str) -> KeySeal {
-        KeySeal::Passphrase(Zeroizing::new(text.to_owned()))
-    }
-
-    #[test]
-    fn keys_open_with_their_passphrase_only() {
-        let (_folder, home) = home();
-        let (new, is_new) = load_or_create(&home, passphrase("right")).expect("creates");
-        assert!(is_new);
-        let (read, is_new) = load_or_create(&home, passphrase("right")).expect("opens");
-        assert!(!is_new);
-        assert_eq!(read.device.secret(), new.device.secret());
-        assert_eq!(read.hpke_seed(), new.hpke_seed());
-        let wrong = load_or_create(&home, passphrase("wrong")).err().expect("is refused");
-        assert_eq!(wrong.exit, 3);
-        let file = fs::read(home.keys()).expect("is there");
-        let secret = BASE64.encode(new.device.secret());
-        assert!(!String::from_utf8_lossy(&file).contains(&secret[..40]));
-    }
-
-    #[test]
-    fn damaged_and_newer_key_files_are_named_and_kept() {
-        let (_folder, home) = home();
-        load_or_create(&home, KeySeal::Plain).expect("creates");
-        let good = fs::read_to_string(home.keys()).expect("is there");
-        let newer = good.replace("\"format\": 2", "\"format\": 9");
-        for bad in ["", "{", "[]", &newer, &good.replace("keys\": \"", "keys\": \"AAAA")] {
-            fs::write(home.keys(), bad).expect("writes");
-            let error = load_or_create(&home, KeySeal::Plain).err().expect("is refused");
-            assert!(error.message.contains("keys.json"), "{error}");
-            assert_eq!(fs::read_to_string(home.keys()).expect("is there"), bad);
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn only_the_owner_reads_the_keys() {
-        use std::os::unix::fs::PermissionsExt;
-        let (_folder, home) = home();
-        load_or_create(&home, KeySeal::Plain).expect("creates");
-        let mode = fs::metadata(home.keys()).expect("is there").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@ mod unlock;
 
 use std::path::{Path, PathBuf};
 
-pub use keys::{KeySeal, load_or_create, random_keys, write_standing};
+pub use keys::{KeySeal, load_or_create, random_keys, renew, write_standing};
 pub use lock::{Holder, Lock, Taken, take};
 pub use node_runtime::write_private;
 pub use unlock::{Passphrase, find_passphrase};

@@ -7,7 +7,7 @@ use node_core::{
     pack::{PackRequest, PackResponse},
 };
 use node_model::{
-    EntryId,
+    DocumentId, EntryId,
     pack::{ENTRIES_BYTES_FULL, ENTRIES_PER_FRAME_MAX},
 };
 use rand_core::TryRng;
@@ -55,7 +55,7 @@ impl Exchange<'_> {
         })
         .await?;
         self.report.passed_over.extend_from_slice(store.passed_over());
-        let mut at = 0;
+        let (mut at, mut purged) = (0, BTreeSet::new());
         while at < new.len() {
             let wanted = new[at..].iter().take(ENTRIES_PER_FRAME_MAX).copied().collect();
             let read;
@@ -65,16 +65,18 @@ impl Exchange<'_> {
                 let place = self.folder.clone();
                 self.pass_over(&place, error);
             }
-            self.take(read.entries).await?;
+            purged.extend(self.take(read.entries).await?);
         }
+        store = purge(store, purged).await?;
         let lacking = ours.into_iter().filter(|id| !store.contains(*id).unwrap_or(false)).collect();
         Ok(Lacking { store, lacking })
     }
 
-    async fn take(&mut self, entries: Vec<Vec<u8>>) -> Result<(), Failure> {
+    /// Takes in entries; says of which documents some were refused because these were purged.
+    async fn take(&mut self, entries: Vec<Vec<u8>>) -> Result<BTreeSet<DocumentId>, Failure> {
         let (space, count) = (self.place.space(), entries.len() as u64);
         if entries.is_empty() {
-            return Ok(());
+            return Ok(BTreeSet::new());
         }
         let request = PackRequest::TakeEntries { space, entries };
         let PackResponse::Taken(taken) = self.handle.ask_pack(request).await? else {
@@ -87,7 +89,7 @@ impl Exchange<'_> {
             }
         }
         self.advance(count);
-        Ok(())
+        Ok(taken.purged)
     }
 
     async fn ids_of_ours(&self) -> Result<Vec<EntryId>, Failure> {
@@ -162,6 +164,27 @@ impl Exchange<'_> {
         self.advance(count);
         Ok(store)
     }
+}
+
+/// Takes what was purged out of our own files in the folder, and out of our sight in those of
+/// others.
+async fn purge(
+    mut store: FolderStore,
+    documents: BTreeSet<DocumentId>,
+) -> Result<FolderStore, Failure> {
+    if documents.is_empty() {
+        return Ok(store);
+    }
+    blocking(move || {
+        let mut epoch = StoreEpoch([0; 16]);
+        let Ok(()) = OsEntropy.try_fill_bytes(&mut epoch.0);
+        if let Err(error) = store.purge(&documents, epoch) {
+            // Such as in a folder that is only read here; the next round tries again.
+            tracing::warn!(%error, "what was purged is still in the folder");
+        }
+        Ok(store)
+    })
+    .await
 }
 
 fn read_some(store: FolderStore, wanted: Vec<EntryId>) -> (FolderStore, ReadPart) {

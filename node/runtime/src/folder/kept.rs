@@ -27,6 +27,9 @@ use crate::{
     handle::{Handle, stopping},
 };
 
+/// The list's file in the data directory.
+const LIST: &str = "folders";
+
 const HEADER: &[u8; 12] = b"KITHKEEP\0\0\0\x01";
 
 /// Most folders that are kept: each may have a thread or two that hang, of the five hundred that
@@ -107,7 +110,7 @@ impl Folders {
     /// Reads which folders are kept. A list that cannot be read is as good as none: what it says
     /// can be said again.
     pub(crate) fn open(data_dir: &Path, key: SealKey, clock: Clock) -> Self {
-        let file = data_dir.join("folders");
+        let file = data_dir.join(LIST);
         let folders = read(&file, &key).unwrap_or_else(|error| {
             tracing::error!(
                 file = %file.display(), %error,
@@ -263,16 +266,36 @@ fn line(folder: &Path, space: Option<SpaceId>, every: Duration) -> Value {
     json!({ "folder": folder, "space": space, "every_seconds": every.as_secs() })
 }
 
-fn read(file: &Path, key: &SealKey) -> io::Result<BTreeMap<PathBuf, Entry>> {
-    let damaged = || io::Error::new(io::ErrorKind::InvalidData, "it is damaged");
+fn damaged() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "it is damaged")
+}
+
+/// What a list says; `None` where there is none.
+fn open(file: &Path, key: &SealKey) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     match std::fs::File::open(file) {
         Ok(file) => file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
     let sealed = bytes.strip_prefix(HEADER).ok_or_else(damaged)?;
-    let plain = key.open(HEADER, sealed).map_err(|_| damaged())?;
+    key.open(HEADER, sealed).map(Some).map_err(|_| damaged())
+}
+
+/// Seals the list to another key. One that does not open is as good as none, or was sealed
+/// anew before.
+pub(crate) fn seal_list_anew(data_dir: &Path, old: &SealKey, new: &SealKey) -> io::Result<()> {
+    let file = data_dir.join(LIST);
+    match open(&file, old) {
+        Ok(Some(plain)) => write(&file, &new.seal_synthetic(HEADER, &plain)),
+        Ok(None) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn read(file: &Path, key: &SealKey) -> io::Result<BTreeMap<PathBuf, Entry>> {
+    let Some(plain) = open(file, key)? else { return Ok(BTreeMap::new()) };
     let lines: Vec<Value> = serde_json::from_slice(&plain).map_err(|_| damaged())?;
     lines.iter().map(|line| entry(line).ok_or_else(damaged)).collect()
 }

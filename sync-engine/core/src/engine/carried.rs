@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use node_model::{EntryId, SpaceId};
+use node_model::{DocumentId, EntryId, SpaceId};
 
 use super::{Delivered, EngineError, JobId, Output, SyncEngine};
 use crate::{
@@ -21,6 +21,8 @@ pub struct Carried {
     pub known: u64,
     /// Which were left out, and why; without an id what is no entry.
     pub refused: Vec<(Option<EntryId>, String)>,
+    /// Of which documents some were left out because these were purged.
+    pub purged: BTreeSet<DocumentId>,
 }
 
 impl SyncEngine {
@@ -98,7 +100,8 @@ impl SyncEngine {
         results: Vec<Result<VerifiedEntry, EntryError>>,
         may_write: &mut dyn FnMut(&VerifiedEntry) -> bool,
     ) -> Result<Carried, EngineError> {
-        let store = &self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?.store;
+        let facts = self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?;
+        let store = &facts.store;
         let mut carried = Carried::default();
         let mut seen = BTreeSet::new();
         let mut entries = Vec::new();
@@ -116,8 +119,10 @@ impl SyncEngine {
             } else if store.contains(id)? || !seen.insert(id) {
                 carried.known += 1;
             } else if !may_write(&entry) {
-                let author = entry.header().author;
-                carried.refused.push((Some(id), format!("its author {author} may not write")));
+                if facts.is_purged(entry.header().document) {
+                    carried.purged.insert(entry.header().document);
+                }
+                carried.refused.push((Some(id), self.why_refused(space, &entry)));
             } else {
                 carried.new += 1;
                 entries.push(entry);
@@ -134,7 +139,7 @@ impl SyncEngine {
 
 #[cfg(test)]
 mod tests {
-    use node_model::{BlobId, DocumentId, Epoch, Timestamp, seal::SealKey, sign::Signer};
+    use node_model::{BlobId, Epoch, Timestamp, seal::SealKey, sign::Signer};
     use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
     use serde_json::json;
 
@@ -187,6 +192,7 @@ mod tests {
             | Output::Receipt { .. }
             | Output::Changed { .. }
             | Output::Chosen { .. }
+            | Output::Unreferenced { .. }
             | Output::Referenced { .. } => None,
         });
         let results = read_batch(verify.expect("it is asked for"));
@@ -201,7 +207,7 @@ mod tests {
         let (mut from, mut to) = (engine(&ada), engine(&ben));
         write(&mut from, &ada, SPACE, "one");
         let first = carry(&mut to, packed(&from, SPACE), true);
-        assert_eq!(first, Carried { new: 1, known: 0, refused: vec![] });
+        assert_eq!(first, Carried { new: 1, ..Carried::default() });
         assert_eq!(to.document(SPACE, DOCUMENT).expect("is here").value()["title"], "one");
         write(&mut from, &ada, SPACE, "two");
         let second = carry(&mut to, packed(&from, SPACE), true);

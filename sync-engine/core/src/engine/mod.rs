@@ -14,6 +14,7 @@ mod findings;
 mod keep;
 mod loading;
 mod past;
+mod purge;
 mod space;
 mod taking;
 #[cfg(test)]
@@ -65,6 +66,9 @@ pub enum EngineError {
         "too large: a change may have 10 MB and refer to 1,024 blobs; put large content into blobs"
     )]
     TooLarge,
+    /// An admin had the document purged.
+    #[error("this document was purged from the space for good: it may not come back")]
+    Purged,
     /// The document refused.
     #[error(transparent)]
     Document(#[from] DocumentError),
@@ -133,6 +137,13 @@ pub enum Output {
     Chosen {
         /// The space.
         space: SpaceId,
+    },
+    /// Nothing of a space refers to these blobs any more.
+    Unreferenced {
+        /// The space.
+        space: SpaceId,
+        /// The blobs.
+        blobs: BTreeSet<BlobId>,
     },
     /// Entries that refer to blobs became durable.
     Referenced {

@@ -7,13 +7,13 @@ mod index;
 mod keys;
 mod loaded;
 mod order;
+mod parts;
+mod purge;
 mod sort;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use node_model::{
-    BlobId, DeviceId, DocumentId, EntryId, Epoch, SpaceId, limit::ENTRY_DEPS_MAX, seal::SealKey,
-};
+use node_model::{BlobId, DeviceId, DocumentId, EntryId, Epoch, SpaceId, seal::SealKey};
 
 pub use self::{
     collect::Collected,
@@ -21,7 +21,11 @@ pub use self::{
     order::{LoadOrder, LoadedDocument},
 };
 
-use self::{keys::Keys, loaded::Loaded};
+use self::{
+    keys::Keys,
+    loaded::Loaded,
+    parts::{all_stored, named_heads, named_run},
+};
 use super::{EngineError, Writer, findings::Health};
 use crate::{
     document::{Body, Document, DocumentError, Summary},
@@ -63,6 +67,8 @@ pub(super) struct Space {
     index: Option<BTreeMap<DocumentId, Summary>>,
     stale: BTreeSet<DocumentId>,
     pub(super) health: Health,
+    /// Documents that were purged: nothing is written in them.
+    purged: BTreeSet<DocumentId>,
 }
 
 impl Space {
@@ -92,6 +98,7 @@ impl Space {
             index: None,
             stale: BTreeSet::new(),
             health: Health::default(),
+            purged: BTreeSet::new(),
         })
     }
 
@@ -258,6 +265,7 @@ impl Space {
     ) -> Result<EntryId, EngineError> {
         let (epoch, key) = self.writing.as_ref().ok_or(EngineError::NoKey)?;
         let (document, sequence) = (draft.document, draft.sequence);
+        self.need_kept(document)?;
         let entry =
             draft.seal(writer.entropy, writer.signer, (*epoch, key), plain).map_err(|error| {
                 match error {
@@ -336,25 +344,4 @@ impl Space {
         self.tip = self.store.tip(self.device)?;
         Ok(())
     }
-}
-
-fn all_stored(all: Vec<Vec<u8>>) -> Result<Vec<VerifiedEntry>, StoreError> {
-    all.into_iter().map(stored).collect()
-}
-
-/// What entries say of the run: enough to tell it from the device's others.
-fn named_run(run: [u8; 16]) -> Run {
-    let [a, b, c, d, e, f, g, h, ..] = run;
-    Run([a, b, c, d, e, f, g, h])
-}
-
-fn stored(bytes: Vec<u8>) -> Result<VerifiedEntry, StoreError> {
-    VerifiedEntry::from_storage(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
-}
-
-/// The heads that an entry names: as many as it may. The change inside names all.
-fn named_heads(document: &mut Document) -> Vec<EntryId> {
-    let mut heads = document.head_entries();
-    heads.truncate(ENTRY_DEPS_MAX);
-    heads
 }

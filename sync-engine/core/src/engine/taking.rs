@@ -46,7 +46,7 @@ impl SyncEngine {
                 Ok(entry) if !may_write(&entry) => {
                     let author = entry.header().author;
                     tracing::info!(%peer, %space, entry = %entry.id(), %author, "may not write");
-                    self.note_refused(space, peer, format!("its author {author} may not write"));
+                    self.note_refused(space, peer, self.why_refused(space, &entry));
                 }
                 Ok(entry) if !self.keeps(space, entry.header().document) => {
                     tracing::info!(%peer, %space, entry = %entry.id(), "not kept here");

@@ -1,5 +1,7 @@
 //! What every [`EntryStore`] must do; each implementation's tests call it.
 
+mod purge;
+
 use std::collections::BTreeSet;
 
 use node_model::{
@@ -201,10 +203,7 @@ fn check_bundles<S: EntryStore>(
     let even: Vec<&VerifiedEntry> = singles.iter().step_by(2).collect();
     let small = bundle(3, 6, &even[..2]);
     let large = bundle(3, 7, &[&small, even[2]]);
-    let append = |store: &mut S, entries: &[&VerifiedEntry]| {
-        let entries = entries.iter().copied().cloned().collect();
-        store.append(&[Batch { entries, ..Batch::default() }])
-    };
+    let append = append_all::<S>;
 
     let (first, late) = (even[0], even[1]);
     assert_eq!(append(&mut store, &[first, &singles[1], &singles[3]])?.len(), 3);
@@ -255,7 +254,16 @@ fn check_bundles<S: EntryStore>(
 
     assert_eq!(append(&mut store, &[&large])?, [large.id()]);
     assert_eq!(store.head().entries, before.entries + 3);
-    check_forgetting(store, &singles, [&small, &large], reopen)
+    let store = check_forgetting(store, &singles, [&small, &large], reopen)?;
+    purge::check(store, reopen)
+}
+
+fn append_all<S: EntryStore>(
+    store: &mut S,
+    entries: &[&VerifiedEntry],
+) -> Result<Vec<EntryId>, StoreError> {
+    let entries = entries.iter().copied().cloned().collect();
+    store.append(&[Batch { entries, ..Batch::default() }])
 }
 
 /// What bundles stand for goes, and nothing else changes.
@@ -264,7 +272,7 @@ fn check_forgetting<S: EntryStore>(
     singles: &[VerifiedEntry],
     [small, large]: [&VerifiedEntry; 2],
     reopen: &impl Fn(S) -> Result<S, StoreError>,
-) -> Result<(), StoreError> {
+) -> Result<S, StoreError> {
     let document = DocumentId([0; 16]);
     assert_eq!(store.superseded_documents(None, 9)?, [document]);
     assert_eq!(store.superseded_documents(Some(document), 9)?, []);
@@ -281,7 +289,7 @@ fn check_forgetting<S: EntryStore>(
     assert!(store.contains(large.id())? && store.contains(singles[1].id())?, "in the set");
     if bytes == 0 {
         assert_eq!(store.superseded(document)?, superseded, "all of it or nothing");
-        return Ok(());
+        return Ok(store);
     }
     assert_eq!(bytes, gone.iter().map(|entry| entry.bytes().len() as u64).sum::<u64>());
     for entry in gone {
@@ -290,7 +298,7 @@ fn check_forgetting<S: EntryStore>(
     let again = Batch { entries: vec![singles[0].clone()], ..Batch::default() };
     assert_eq!(store.append(&[again])?, [], "a bundle still stands for it");
     assert_eq!(store.head().digest, head.digest);
-    Ok(())
+    Ok(store)
 }
 
 fn check_reading(

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use node_model::{BlobId, DeviceId, DocumentId, EntryId};
 
 use super::{
-    Arrival, Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip, raise_tip,
+    Arrival, Batch, Cursor, EntryStore, Purged, StoreEpoch, StoreError, StoreHead, Tip, raise_tip,
 };
 use crate::{
     digest::SetDigest,
@@ -28,7 +28,7 @@ pub struct MemoryStore {
     bundles: BTreeMap<EntryId, VerifiedEntry>,
     tips: BTreeMap<DeviceId, Tip>,
     cursors: BTreeMap<DeviceId, Cursor>,
-    aside: BTreeMap<EntryId, Vec<u8>>,
+    aside: BTreeMap<EntryId, VerifiedEntry>,
     digest: SetDigest,
 }
 
@@ -95,6 +95,11 @@ impl MemoryStore {
         self.digest.add(entry.id());
         raise_tip(&mut self.tips, &entry);
         self.arrivals.insert(self.last_place, (entry, source));
+    }
+
+    fn everything(&self) -> impl Iterator<Item = &VerifiedEntry> {
+        let kept = self.arrivals.values().chain(self.superseded.values()).map(|(entry, _)| entry);
+        kept.chain(self.aside.values())
     }
 
     fn any(&self, id: EntryId) -> Option<&VerifiedEntry> {
@@ -196,6 +201,35 @@ impl EntryStore for MemoryStore {
         Ok(gone.map(|(entry, _)| entry.bytes().len() as u64).sum())
     }
 
+    fn purge(
+        &mut self,
+        documents: &BTreeSet<DocumentId>,
+        epoch: StoreEpoch,
+    ) -> Result<Purged, StoreError> {
+        let is_meant = |entry: &VerifiedEntry| documents.contains(&entry.header().document);
+        let mut purged = Purged::default();
+        for entry in self.everything().filter(|entry| is_meant(entry)) {
+            purged.entries += 1;
+            purged.bytes += entry.bytes().len() as u64;
+            purged.blobs.extend(entry.header().blobs.iter().copied());
+        }
+        if purged.entries == 0 {
+            return Ok(purged);
+        }
+        for (_, (entry, _)) in self.arrivals.extract_if(.., |_, (entry, _)| is_meant(entry)) {
+            self.places.remove(&entry.id());
+            self.digest.remove(entry.id());
+        }
+        self.superseded.retain(|_, (entry, _)| !is_meant(entry));
+        self.bundles.retain(|_, entry| !is_meant(entry));
+        self.aside.retain(|_, entry| !is_meant(entry));
+        let kept: BTreeSet<BlobId> =
+            self.everything().flat_map(|entry| entry.header().blobs.iter().copied()).collect();
+        purged.blobs.retain(|blob| !kept.contains(blob));
+        self.epoch = epoch;
+        Ok(purged)
+    }
+
     fn documents(&self) -> Result<Vec<DocumentId>, StoreError> {
         let all = self.arrivals.values().map(|(entry, _)| entry.header().document);
         Ok(all.collect::<BTreeSet<_>>().into_iter().collect())
@@ -217,7 +251,7 @@ impl EntryStore for MemoryStore {
                 self.arrivals.remove(&place);
                 self.digest.remove(entry.id());
                 self.bundles.remove(&entry.id());
-                self.aside.insert(entry.id(), entry.bytes().to_vec());
+                self.aside.insert(entry.id(), entry.clone());
             }
         }
         for (id, (entry, source)) in std::mem::take(&mut self.superseded) {
@@ -239,7 +273,7 @@ impl EntryStore for MemoryStore {
     }
 
     fn aside(&self) -> Result<Vec<Vec<u8>>, StoreError> {
-        Ok(self.aside.values().cloned().collect())
+        Ok(self.aside.values().map(|entry| entry.bytes().to_vec()).collect())
     }
 
     fn tips(&self) -> Result<BTreeMap<DeviceId, Tip>, StoreError> {

@@ -355,7 +355,7 @@ fn tips_of(
     Ok(tips)
 }
 
-fn write_head(connection: &Connection, tally: &Tally) -> rusqlite::Result<()> {
+pub(super) fn write_head(connection: &Connection, tally: &Tally) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "UPDATE head SET digest = ?1, arrivals = ?2, entries = ?3, stored_bytes = ?4",

@@ -1,6 +1,6 @@
 //! A claim of each kind.
 
-use node_model::{AgentId, AttestationId, EntryId, Epoch, Timestamp, sign::Domain};
+use node_model::{AgentId, AttestationId, DocumentId, EntryId, Epoch, Timestamp, sign::Domain};
 use trust_core::{
     Claim, Description, DeviceClass, Layer, Party, Reach, Role, Terms,
     attestation::{DevicePin, EntryPin, Prefix, Scope},
@@ -73,6 +73,7 @@ pub(super) fn claims() -> Vec<Claim> {
                 region: "valley".parse().ok(),
             },
         },
+        Claim::DocumentPurge { space: SPACE, documents: vec![DocumentId([3; 16])], after: vec![] },
         Claim::Unknown { kind: 999, scope: Scope([3; 32]), body: vec![1, 2, 3] },
     ]
 }

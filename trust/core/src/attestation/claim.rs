@@ -1,7 +1,9 @@
 //! What attestations say: the kinds, their bodies and their bounds.
 
+mod in_space;
+
 use node_model::{
-    AgentId, AttestationId, DeviceId, EntryId, Epoch, SpaceId, Timestamp,
+    AgentId, AttestationId, DeviceId, DocumentId, EntryId, Epoch, SpaceId, Timestamp,
     cbor::{self, Origin, at_most},
     limit::{ATTESTATION_BYTES_MAX, NAME_BYTES_MAX},
     sign::{Domain, Signature, Verifier},
@@ -9,6 +11,9 @@ use node_model::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_bytes::ByteBuf;
 
+use self::in_space::{
+    EpochBody, FoundingBody, GrantBody, LocationBody, PurgeBody, RevocationBody, WitnessReceiptBody,
+};
 use super::{
     AttestationError,
     parts::{DevicePin, EntryPin, Party, Scope, Terms},
@@ -28,6 +33,9 @@ pub const AFTER_MAX: usize = 6;
 
 /// Most pins in one revocation, so that it stays below the budget.
 pub const PINS_MAX: usize = 6;
+
+/// Most documents in one purge, so that it stays below the budget.
+pub const PURGED_MAX: usize = 24;
 
 /// Longest sealed label of a space: a name and its seal.
 pub(super) const LABEL_BYTES_MAX: usize = NAME_BYTES_MAX + node_model::seal::OVERHEAD_BYTES;
@@ -188,6 +196,15 @@ pub enum Claim {
         /// What it is, and where.
         description: Description,
     },
+    /// Documents of a space are gone for good, and stay out.
+    DocumentPurge {
+        /// The space.
+        space: SpaceId,
+        /// Which; at least one, at most [`PURGED_MAX`].
+        documents: Vec<DocumentId>,
+        /// Heads of the membership statements that the issuer knew.
+        after: Vec<AttestationId>,
+    },
     /// A kind that this version does not know: kept and passed on, never obeyed.
     Unknown {
         /// Its number.
@@ -213,39 +230,11 @@ struct RelationshipBody(AgentId, Option<Terms>);
 #[derive(Serialize, Deserialize)]
 struct VouchBody(AgentId, String);
 #[derive(Serialize, Deserialize)]
-struct FoundingBody(#[serde(with = "serde_bytes")] [u8; 16], Reach, ByteBuf, bool);
-#[derive(Serialize, Deserialize)]
-struct GrantBody(
-    SpaceId,
-    Party,
-    Role,
-    #[serde(deserialize_with = "at_most::<AFTER_MAX, _, _>")] Vec<AttestationId>,
-);
-#[derive(Serialize, Deserialize)]
-struct RevocationBody(
-    SpaceId,
-    Party,
-    #[serde(deserialize_with = "at_most::<PINS_MAX, _, _>")] Vec<EntryPin>,
-    #[serde(deserialize_with = "at_most::<AFTER_MAX, _, _>")] Vec<AttestationId>,
-);
-#[derive(Serialize, Deserialize)]
-struct EpochBody(
-    SpaceId,
-    Epoch,
-    KeyId,
-    bool,
-    #[serde(deserialize_with = "at_most::<WRAPS_MAX, _, _>")] Vec<WrappedKey>,
-);
-#[derive(Serialize, Deserialize)]
-struct LocationBody(SpaceId, String, DeviceId, u64);
-#[derive(Serialize, Deserialize)]
 struct CustodyBody(AgentId, SpaceId, CustodyStep, u64);
 #[derive(Serialize, Deserialize)]
 struct EconomicEventBody(AgentId, String, u64, String);
 #[derive(Serialize, Deserialize)]
 struct RecoveryShareBody(AgentId, #[serde(with = "serde_bytes")] [u8; 16], u8, ByteBuf);
-#[derive(Serialize, Deserialize)]
-struct WitnessReceiptBody(SpaceId, EntryId, Timestamp);
 #[derive(Serialize, Deserialize)]
 struct DescriptionBody(DeviceId, Option<ClassCode>, Option<Label>, Option<Label>);
 
@@ -264,6 +253,7 @@ const KIND_ECONOMIC_EVENT: u16 = 12;
 const KIND_RECOVERY_SHARE: u16 = 13;
 const KIND_WITNESS_RECEIPT: u16 = 14;
 const KIND_DEVICE_DESCRIPTION: u16 = 15;
+const KIND_DOCUMENT_PURGE: u16 = 16;
 
 impl Claim {
     /// In which chain of its issuer a claim stands.
@@ -284,6 +274,7 @@ impl Claim {
             | Self::SpaceRevocation { space, .. }
             | Self::SpaceEpoch { space, .. }
             | Self::Location { space, .. }
+            | Self::DocumentPurge { space, .. }
             | Self::WitnessReceipt { space, .. } => Scope(space.0),
             Self::Unknown { scope, .. } => *scope,
         }
@@ -348,6 +339,10 @@ impl Claim {
                 let body = DescriptionBody(*device, class, site, region);
                 (KIND_DEVICE_DESCRIPTION, cbor::encode(&body))
             }
+            Self::DocumentPurge { space, documents, after } => {
+                let body = PurgeBody(*space, documents.clone(), after.clone());
+                (KIND_DOCUMENT_PURGE, cbor::encode(&body))
+            }
             Self::Unknown { kind, body, .. } => (*kind, body.clone()),
         }
     }
@@ -378,31 +373,6 @@ impl Claim {
                 let VouchBody(subject, text) = body.read()?;
                 Self::Vouch { subject, text: bounded(text, NAME_BYTES_MAX)? }
             }
-            KIND_SPACE_FOUNDING => {
-                let FoundingBody(nonce, reach, label, has_open_history) = body.read()?;
-                let label = bounded_bytes(label, LABEL_BYTES_MAX)?;
-                Self::SpaceFounding { nonce, reach, label, has_open_history }
-            }
-            KIND_SPACE_GRANT => {
-                let GrantBody(space, party, role, after) = body.read()?;
-                Self::SpaceGrant { space, party, role, after }
-            }
-            KIND_SPACE_REVOCATION => {
-                let RevocationBody(space, party, pins, after) = body.read()?;
-                Self::SpaceRevocation { space, party, pins, after }
-            }
-            KIND_SPACE_EPOCH => {
-                let EpochBody(space, epoch, key, is_new, wraps) = body.read()?;
-                if epoch < Epoch::FIRST {
-                    return Err(AttestationError::Claim);
-                }
-                Self::SpaceEpoch { space, epoch, key, is_new, wraps }
-            }
-            KIND_LOCATION => {
-                let LocationBody(space, collection, device, bytes) = body.read()?;
-                let collection = bounded(collection, WORD_BYTES_MAX)?;
-                Self::Location { space, collection, device, bytes }
-            }
             KIND_CUSTODY => {
                 let CustodyBody(with, space, step, bytes) = body.read()?;
                 Self::Custody { with, space, step, bytes }
@@ -418,12 +388,11 @@ impl Claim {
                 let share = bounded_bytes(share, SHARE_BYTES_MAX)?;
                 Self::RecoveryShare { holder, set, threshold, share }
             }
-            KIND_WITNESS_RECEIPT => {
-                let WitnessReceiptBody(space, entry, accepted_at) = body.read()?;
-                Self::WitnessReceipt { space, entry, accepted_at }
-            }
             KIND_DEVICE_DESCRIPTION => body.read::<DescriptionBody>()?.into(),
-            kind => Self::Unknown { kind, scope, body: body.bytes.to_vec() },
+            kind => match in_space::decode(kind, body)? {
+                Some(claim) => claim,
+                None => Self::Unknown { kind, scope, body: body.bytes.to_vec() },
+            },
         };
         if claim.scope(issuer) == scope { Ok(claim) } else { Err(AttestationError::Claim) }
     }
@@ -448,7 +417,8 @@ impl Claim {
             | Self::SpaceFounding { .. }
             | Self::SpaceGrant { .. }
             | Self::SpaceRevocation { .. }
-            | Self::SpaceEpoch { .. } => false,
+            | Self::SpaceEpoch { .. }
+            | Self::DocumentPurge { .. } => false,
         }
     }
 

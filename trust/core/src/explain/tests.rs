@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use node_model::{EntryId, SpaceId};
+use node_model::{DocumentId, EntryId, SpaceId};
 
 use super::*;
 use crate::{
@@ -79,6 +79,11 @@ fn story() -> Story {
     story.decide("a reader does not write", cy, Action::Write(garden, None));
     story.decide("a writer does not admit", bo, Action::Administer(garden));
     story.decide("somebody else wants the garden", eve, Action::Hold(garden));
+    let diary = DocumentId([9; 16]);
+    story.laptop.purge(NOW, garden, &[diary]).expect("Ada may");
+    story.meet();
+    story.decide("a document that was purged", bo, Action::Keep(garden, diary));
+    story.decide("another document", bo, Action::Keep(garden, DocumentId([8; 16])));
     after_a_removal(&mut story, garden);
     of_wider_reach(&mut story);
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use node_model::{AgentId, AttestationId, DeviceId};
+use node_model::{AgentId, AttestationId, DeviceId, DocumentId};
 
 use super::{Reading, Twist};
 use crate::{
@@ -25,6 +25,7 @@ enum Authority {
 enum Act<'a> {
     Grant(Role),
     Removal(&'a [EntryPin]),
+    Purge(&'a [DocumentId]),
 }
 
 struct Motion<'a> {
@@ -179,6 +180,16 @@ impl<'a> Council<'a> {
         removals.map(|motion| motion.id).filter(|id| self.counts.contains_key(id)).collect()
     }
 
+    /// Whether a purge that counts names the document.
+    pub(super) fn has_purged(&self, document: DocumentId) -> bool {
+        self.motions.iter().any(|motion| match motion.act {
+            Act::Purge(documents) => {
+                documents.contains(&document) && self.counts.contains_key(&motion.id)
+            }
+            Act::Grant(_) | Act::Removal(_) => false,
+        })
+    }
+
     /// Who is in by their own name, with the largest role that they have.
     pub(super) fn members(&self) -> BTreeMap<Party, Role> {
         let mut members = BTreeMap::new();
@@ -197,7 +208,7 @@ impl<'a> Seat<'a> {
     fn new(party: Party, role: Role, ends: &[&Motion<'a>]) -> Self {
         let pins = ends.iter().filter_map(|end| match end.act {
             Act::Removal(pins) => Some(pins),
-            Act::Grant(_) => None,
+            Act::Grant(_) | Act::Purge(_) => None,
         });
         Self { party, role, ends: pins.collect() }
     }
@@ -246,6 +257,9 @@ fn parts(said: &Attestation) -> Option<(Party, Act<'_>, &[AttestationId])> {
     }
     if let Claim::SpaceRevocation { party, pins, after, .. } = &said.claim {
         return Some((*party, Act::Removal(pins), after));
+    }
+    if let Claim::DocumentPurge { documents, after, .. } = &said.claim {
+        return Some((Party::Agent(said.issuer), Act::Purge(documents), after));
     }
     None
 }

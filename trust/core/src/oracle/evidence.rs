@@ -62,8 +62,9 @@ impl<'a> Evidence<'a> {
             let Some(said) = self.view.known.get(&id).filter(|_| found.insert(id)) else {
                 continue;
             };
-            if let Claim::SpaceGrant { after, .. } | Claim::SpaceRevocation { after, .. } =
-                &said.claim
+            if let Claim::SpaceGrant { after, .. }
+            | Claim::SpaceRevocation { after, .. }
+            | Claim::DocumentPurge { after, .. } = &said.claim
             {
                 waiting.extend(after);
             }
@@ -72,7 +73,10 @@ impl<'a> Evidence<'a> {
 
     fn space(&self, id: AttestationId) -> Option<SpaceId> {
         let said = self.view.known[&id];
-        if let Claim::SpaceGrant { space, .. } | Claim::SpaceRevocation { space, .. } = said.claim {
+        if let Claim::SpaceGrant { space, .. }
+        | Claim::SpaceRevocation { space, .. }
+        | Claim::DocumentPurge { space, .. } = said.claim
+        {
             return Some(space);
         }
         matches!(said.claim, Claim::SpaceFounding { .. }).then_some(SpaceId(id.0))

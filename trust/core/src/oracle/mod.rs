@@ -16,7 +16,7 @@ use node_model::{AttestationId, DeviceId, SpaceId, Timestamp};
 use self::{
     evidence::Evidence,
     rules::Oracle,
-    village::{Dice, MOMENTS, SEQUENCES, Village, entry},
+    village::{DOCUMENTS, Dice, MOMENTS, SEQUENCES, Village, entry},
 };
 use crate::{
     attestation::Attestation,
@@ -270,6 +270,7 @@ fn cases(dice: &mut Dice, village: &Village) -> Vec<Case> {
                 let entry = entry(*device, sequence, dice.happens(20));
                 ask(Action::Hold(*space));
                 ask(Action::Administer(*space));
+                ask(Action::Keep(*space, village::document(sequence as usize % DOCUMENTS)));
                 ask(Action::Write(*space, None));
                 ask(Action::Write(*space, Some((sequence, entry))));
             }

@@ -36,6 +36,7 @@ struct Space<'a> {
     direct: BTreeMap<Party, Role>,
     seats: Vec<Seat<'a>>,
     removals: Vec<AttestationId>,
+    council: Council<'a>,
 }
 
 impl<'a> Oracle<'a> {
@@ -55,6 +56,7 @@ impl<'a> Oracle<'a> {
                 direct: council.members(),
                 seats: council.seats(),
                 removals: council.removals(),
+                council,
             };
             spaces.insert(id, space);
         }
@@ -68,6 +70,12 @@ impl<'a> Oracle<'a> {
             Action::Hold(space) => self.hold(own, space, device),
             Action::Write(space, entry) => self.write(space, device, entry),
             Action::Administer(space) => self.administer(space, device),
+            Action::Keep(space, document)
+                if self.spaces.get(&space).is_some_and(|it| it.council.has_purged(document)) =>
+            {
+                deny(Rule::Purged)
+            }
+            Action::Keep(space, _) => self.write(space, device, None),
         }
     }
 
@@ -315,7 +323,10 @@ fn full(rule: Rule) -> Answer {
 }
 
 fn is_about(said: &Attestation, id: SpaceId) -> bool {
-    if let Claim::SpaceGrant { space, .. } | Claim::SpaceRevocation { space, .. } = said.claim {
+    if let Claim::SpaceGrant { space, .. }
+    | Claim::SpaceRevocation { space, .. }
+    | Claim::DocumentPurge { space, .. } = said.claim
+    {
         return space == id;
     }
     false

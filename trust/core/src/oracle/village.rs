@@ -2,7 +2,7 @@
 //! whatever they say of each other, with right and without.
 
 use node_model::{
-    AgentId, AttestationId, DeviceId, EntryId, SpaceId, Timestamp,
+    AgentId, AttestationId, DeviceId, DocumentId, EntryId, SpaceId, Timestamp,
     sign::{Domain, Signer},
 };
 use rand_chacha::{
@@ -21,6 +21,9 @@ pub(super) const MOMENTS: [Timestamp; 3] = [Timestamp(99), Timestamp(100), Times
 
 /// Entries are numbered below this, so that questions meet the pins.
 pub(super) const SEQUENCES: usize = 6;
+
+/// Documents of a space, so few that questions meet the purges.
+pub(super) const DOCUMENTS: usize = 3;
 
 /// Where a village's randomness comes from.
 pub(super) struct Dice(ChaCha8Rng);
@@ -55,6 +58,11 @@ pub(super) fn entry(device: DeviceId, sequence: u64, is_forged: bool) -> EntryId
     id[0] ^= u8::from(is_forged);
     id[1] = id[1].wrapping_add(sequence as u8);
     EntryId(id)
+}
+
+/// One of the documents, in every space.
+pub(super) fn document(number: usize) -> DocumentId {
+    DocumentId([number as u8; 16])
 }
 
 struct Home {
@@ -106,6 +114,12 @@ impl Village {
             if village.loses_devices && village.dice.happens(20) {
                 village.locate();
                 village.revoke_device();
+            }
+        }
+        for _ in 0..village.dice.below(6) {
+            village.purge();
+            if village.dice.happens(30) {
+                village.revoke();
             }
         }
         village
@@ -277,6 +291,16 @@ impl Village {
         let (space, after) = (self.places[place].id, self.after(place));
         let pins = self.entry_pins(party);
         let claim = Claim::SpaceRevocation { space, party, pins, after: after.clone() };
+        let id = self.say(by, claim, None);
+        self.places[place].statements.push((id, after));
+    }
+
+    fn purge(&mut self) {
+        let place = self.dice.below(self.places.len());
+        let by = self.issuer(place);
+        let (space, after) = (self.places[place].id, self.after(place));
+        let documents = vec![document(self.dice.below(DOCUMENTS)); 1 + self.dice.below(2)];
+        let claim = Claim::DocumentPurge { space, documents, after: after.clone() };
         let id = self.say(by, claim, None);
         self.places[place].statements.push((id, after));
     }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use node_model::{AttestationId, DeviceId, EntryId, SpaceId, Timestamp, cbor};
+use node_model::{AttestationId, DeviceId, DocumentId, EntryId, SpaceId, Timestamp, cbor};
 use serde::{Deserialize, Serialize};
 
 use super::{Trust, TrustError};
@@ -81,6 +81,7 @@ enum ActionLine {
     Hold(SpaceId),
     Write(SpaceId, Option<(u64, EntryId)>),
     Administer(SpaceId),
+    Keep(SpaceId, DocumentId),
 }
 
 /// The lines, oldest first.
@@ -100,6 +101,7 @@ impl Journalled {
             Action::Hold(space) => ActionLine::Hold(space),
             Action::Write(space, entry) => ActionLine::Write(space, entry),
             Action::Administer(space) => ActionLine::Administer(space),
+            Action::Keep(space, document) => ActionLine::Keep(space, document),
         };
         let Decision { verdict, rule, because } = &self.decision;
         cbor::encode(&Line(
@@ -141,6 +143,7 @@ impl Journalled {
             ActionLine::Hold(space) => Action::Hold(space),
             ActionLine::Write(space, entry) => Action::Write(space, entry),
             ActionLine::Administer(space) => Action::Administer(space),
+            ActionLine::Keep(space, document) => Action::Keep(space, document),
         };
         let verdict = match (is_allowed, is_full) {
             (false, _) => Verdict::Deny,

@@ -2,12 +2,13 @@
 //! node alone. Keys and values tell nothing to whoever reads the file: values are
 //! sealed, and a note is found by a keyed hash of its name.
 
-use std::{cell::OnceCell, collections::BTreeSet};
+use std::{borrow::Borrow, cell::OnceCell, collections::BTreeSet};
 
 use node_model::{
     AttestationId, DeviceId, Timestamp,
     cbor::{self, Origin},
     limit::ATTESTATION_BYTES_MAX,
+    seal::SealKey,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_bytes::{ByteBuf, Bytes};
@@ -65,6 +66,17 @@ impl Trust {
         self.ledger.put(&[self.seal_note(key, &plain)])?;
         self.notes.insert(key.to_owned(), plain);
         Ok(())
+    }
+
+    /// Everything that is kept, sealed to other keys of this device.
+    pub(super) fn sealed_to(&mut self, local: SealKey) -> Vec<Record> {
+        self.local = local;
+        let said: Vec<&Attestation> = self.attestations.values().collect();
+        let mut records: Vec<Record> =
+            said.chunks(RECORD_ATTESTATIONS_MAX).map(|some| self.seal_some(some)).collect();
+        records.extend(self.notes.iter().map(|(name, plain)| self.seal_note(name, plain)));
+        records.extend(self.journal().map(|line| self.seal_line(line)));
+        records
     }
 
     pub(super) fn commit(
@@ -171,9 +183,9 @@ impl Trust {
     }
 
     /// One record, found by the first of its attestations.
-    fn seal_some(&self, some: &[Attestation]) -> Record {
-        let id = some.first().map_or([0; 32], |attestation| attestation.id.0);
-        let bytes: Vec<&Bytes> = some.iter().map(|it| Bytes::new(it.bytes())).collect();
+    fn seal_some<A: Borrow<Attestation>>(&self, some: &[A]) -> Record {
+        let id = some.first().map_or([0; 32], |attestation| attestation.borrow().id.0);
+        let bytes: Vec<&Bytes> = some.iter().map(|it| Bytes::new(it.borrow().bytes())).collect();
         self.seal([&[ATTESTATION_TAG], &id[..]].concat(), &cbor::encode(&bytes))
     }
 

@@ -190,7 +190,10 @@ impl Trust {
             let is_of_group = groups.contains(&SpaceId(scope.0))
                 && matches!(
                     attestation.claim,
-                    Claim::SpaceGrant { .. } | Claim::SpaceRevocation { .. }
+                    // What is purged there says nothing of who is in it, but is named.
+                    Claim::SpaceGrant { .. }
+                        | Claim::SpaceRevocation { .. }
+                        | Claim::DocumentPurge { .. }
                 );
             let is_between_us = (*issuer == me && scope.0 == agent.0)
                 || (*issuer == agent && scope.0 == me.0)
@@ -234,8 +237,9 @@ impl Trust {
         while let Some(id) = waiting.pop() {
             if found.insert(id)
                 && let Some(attestation) = self.attestations.get(&id)
-                && let Claim::SpaceGrant { after, .. } | Claim::SpaceRevocation { after, .. } =
-                    &attestation.claim
+                && let Claim::SpaceGrant { after, .. }
+                | Claim::SpaceRevocation { after, .. }
+                | Claim::DocumentPurge { after, .. } = &attestation.claim
             {
                 waiting.extend(after.iter().copied());
             }

@@ -54,7 +54,12 @@ impl Drafts {
         self.list
     }
 
-    fn say(&mut self, signer: &Signer, issuer: AgentId, claim: Claim) -> AttestationId {
+    pub(super) fn say_as(
+        &mut self,
+        signer: &Signer,
+        issuer: AgentId,
+        claim: Claim,
+    ) -> AttestationId {
         self.say_until(signer, issuer, claim, None)
     }
 
@@ -84,7 +89,7 @@ impl Trust {
     }
 
     pub(super) fn say(&self, drafts: &mut Drafts, claim: Claim) -> AttestationId {
-        drafts.say(&self.keys.device, self.agent(), claim)
+        drafts.say_as(&self.keys.device, self.agent(), claim)
     }
 
     /// Says that this device is the agent's, and unless that is known elsewhere, what
@@ -106,7 +111,7 @@ impl Trust {
             consent: self.keys.device.sign(Domain::DeviceLink, &agent.0),
         };
         let mut drafts = self.drafts(now);
-        drafts.say(root, agent, link);
+        drafts.say_as(root, agent, link);
         if !is_restored {
             self.say(&mut drafts, Claim::Profile { name: agent_name.to_owned() });
         }
@@ -128,7 +133,7 @@ impl Trust {
         let root = self.keys.root().ok_or(TrustError::NoRoot)?;
         let agent = self.agent();
         let mut drafts = self.drafts(now);
-        drafts.say(root, agent, Claim::DeviceLink { device, hpke, name, consent });
+        drafts.say_as(root, agent, Claim::DeviceLink { device, hpke, name, consent });
         // Reading also checks the device's consent.
         let is_good = drafts.list.iter().all(|link| Attestation::read(link.bytes()).is_ok());
         if !is_good || self.graph.devices.contains_key(&device) {
@@ -255,7 +260,7 @@ impl Trust {
 
     /// What the next statement about a space is to name: above all what our own right
     /// rests on.
-    fn known_heads(&self, facts: &Space) -> Vec<AttestationId> {
+    pub(super) fn known_heads(&self, facts: &Space) -> Vec<AttestationId> {
         let mut heads = facts.membership.heads.clone();
         let own = facts.membership.members.get(&Party::Agent(self.agent()));
         let grant = own.and_then(|standing| match standing.because.as_slice() {
@@ -412,30 +417,6 @@ impl Trust {
         self.commit(drafts.into_list(), notes, now)
     }
 
-    /// Ends our side of a relationship.
-    ///
-    /// # Errors
-    /// [`TrustError`].
-    pub fn part(&mut self, now: Timestamp, with: AgentId) -> Result<(), TrustError> {
-        if !self.graph.sides.contains_key(&(self.agent(), with)) {
-            return Err(TrustError::NotRelated(with));
-        }
-        self.say_now(now, Claim::Relationship { with, terms: None })
-    }
-
-    /// Stands for something about somebody.
-    ///
-    /// # Errors
-    /// [`TrustError::Ledger`].
-    pub fn vouch(
-        &mut self,
-        now: Timestamp,
-        subject: AgentId,
-        text: &str,
-    ) -> Result<(), TrustError> {
-        self.say_now(now, Claim::Vouch { subject, text: text.to_owned() })
-    }
-
     pub(super) fn say_now(&mut self, now: Timestamp, claim: Claim) -> Result<(), TrustError> {
         let mut drafts = self.drafts(now);
         self.say(&mut drafts, claim);
@@ -545,7 +526,7 @@ impl Trust {
         pins.into_values().collect()
     }
 
-    fn need_admin(&self, space: SpaceId) -> Result<(), TrustError> {
+    pub(super) fn need_admin(&self, space: SpaceId) -> Result<(), TrustError> {
         match self.role_in(space) {
             None => Err(TrustError::NoSuchSpace),
             Some(own) if !own.includes(Role::Admin) => Err(TrustError::NotAdmin(space)),
@@ -554,7 +535,7 @@ impl Trust {
     }
 
     /// The graph as it will be.
-    fn graph_with(&self, drafts: &Drafts, now: Timestamp) -> Graph {
+    pub(super) fn graph_with(&self, drafts: &Drafts, now: Timestamp) -> Graph {
         Graph::derive(self.attestations.values().chain(&drafts.list), now)
     }
 }

@@ -1,49 +1,20 @@
-use std::sync::{Arc, Mutex};
+mod disk;
 
 use node_model::EntryId;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
+pub(crate) use self::disk::Disk;
 use super::*;
 use crate::{
     attestation::{Claim, EntryPin, Party, Prefix, Statement},
     decision::{Action, Rule},
     history::AnomalyKind,
-    ledger::Record,
     tests_people::Person,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
 pub(crate) const NAMES: [&str; 6] = ["Ada", "Bo", "Cy", "Di", "Eve", "Fay"];
-
-/// A ledger that outlives the trust plane, to open again, copy and damage.
-#[derive(Clone, Default)]
-struct Disk(Arc<Mutex<BTreeMap<Vec<u8>, Vec<u8>>>>);
-
-impl Ledger for Disk {
-    fn put(&mut self, records: &[Record]) -> Result<(), LedgerError> {
-        self.0.lock().expect("no thread died").extend(records.iter().cloned());
-        Ok(())
-    }
-
-    fn all(&self) -> Result<Vec<Record>, LedgerError> {
-        let records = self.0.lock().expect("no thread died");
-        Ok(records.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
-    }
-}
-
-impl Disk {
-    fn copy(&self) -> Self {
-        let copy = Self::default();
-        copy.clone().put(&self.all().expect("memory does not fail")).expect("neither");
-        copy
-    }
-
-    fn record(&self, tag: u8) -> Record {
-        let records = self.all().expect("memory does not fail");
-        records.into_iter().find(|(key, _)| key[0] == tag).expect("there is one of each")
-    }
-}
 
 /// Randomness that is another one for each device, and after each statement.
 pub(crate) fn entropy(trust: &Trust) -> ChaCha8Rng {
@@ -53,7 +24,7 @@ pub(crate) fn entropy(trust: &Trust) -> ChaCha8Rng {
 }
 
 /// The keys of a device of a person.
-fn keys(person: u8, device: u8) -> DeviceKeys {
+pub(crate) fn keys(person: u8, device: u8) -> DeviceKeys {
     let number = 10 * person + device;
     DeviceKeys::from_secrets(&[number; 32], &[person; 32], &[100 + number; 32])
 }
@@ -64,6 +35,12 @@ fn open(person: u8, device: u8, disk: &Disk) -> Result<Trust, TrustError> {
     let name = NAMES[usize::from(person) - 1];
     let device_name = ["laptop", "phone"][usize::from(device)];
     Trust::open(keys(person, device), ledger, &mut entropy, NOW, name, device_name)
+}
+
+/// A device of Ada's on a disk, with any keys.
+pub(crate) fn on(disk: &Disk, keys: DeviceKeys) -> Result<Trust, TrustError> {
+    let mut entropy = ChaCha8Rng::seed_from_u64(keys.device.device().0[0].into());
+    Trust::open(keys, Box::new(disk.clone()), &mut entropy, NOW, NAMES[0], "laptop")
 }
 
 /// A device of a person, from 1, with nothing but itself.

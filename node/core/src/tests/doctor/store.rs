@@ -1,7 +1,7 @@
 //! A store that a test can reach behind the node's back, and whose disk can be full.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -10,7 +10,8 @@ use sync_engine_core::{
     entry::VerifiedEntry,
     sketch::{ShortId, Sketch},
     store::{
-        Arrival, Batch, Cursor, EntryStore, MemoryStore, StoreEpoch, StoreError, StoreHead, Tip,
+        Arrival, Batch, Cursor, EntryStore, MemoryStore, Purged, StoreEpoch, StoreError, StoreHead,
+        Tip,
     },
 };
 
@@ -124,6 +125,14 @@ impl EntryStore for Shelved {
 
     fn forget_superseded(&mut self, ids: &[EntryId]) -> Result<u64, StoreError> {
         self.look(|it| it.forget_superseded(ids))
+    }
+
+    fn purge(
+        &mut self,
+        documents: &BTreeSet<DocumentId>,
+        epoch: StoreEpoch,
+    ) -> Result<Purged, StoreError> {
+        self.look(|it| it.purge(documents, epoch))
     }
 
     fn documents(&self) -> Result<Vec<DocumentId>, StoreError> {
