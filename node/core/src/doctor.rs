@@ -45,6 +45,13 @@ pub enum DoctorOf {
     Document(SpaceId, DocumentId),
 }
 
+impl Doctor {
+    /// Why a space could not be opened, if it could not.
+    pub(crate) fn why_unopened(&self, space: SpaceId) -> Option<&StoreError> {
+        self.unopened.get(&space)
+    }
+}
+
 impl DoctorOf {
     fn has_space(self, of: SpaceId) -> bool {
         match self {

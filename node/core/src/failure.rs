@@ -153,8 +153,8 @@ impl From<EngineError> for Failure {
                 Self::new(FailureKind::NotFound, message, "kith doc list SPACE")
             }
             EngineError::NoKey => Self::refused(message, &Mend::Synchronise),
-            EngineError::Purged => {
-                Self::new(FailureKind::NotAllowed, message, "kith doc new SPACE")
+            EngineError::Purged(space) => {
+                Self::refused(message, &Mend::NewDocument { space: space.to_string() })
             }
             EngineError::TooLarge | EngineError::Document(DocumentError::Refused(_)) => {
                 Self::new(FailureKind::TooLarge, message, "kith blob put SPACE FILE")

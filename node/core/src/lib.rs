@@ -43,7 +43,7 @@ mod write;
 pub use denied::Denied;
 pub use failure::{Failure, FailureKind};
 pub use mend::Mend;
-pub use node::{Config, Effect, Input, Node, OpenError, RequestId, SpaceStorage};
+pub use node::{Config, Effect, Input, Node, RequestId, SpaceStorage};
 pub use request::{Request, Response};
 
 #[cfg(test)]

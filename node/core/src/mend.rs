@@ -52,6 +52,11 @@ pub enum Mend {
     LinkDevice,
     /// Shows which devices are one's own.
     Devices,
+    /// Makes another document.
+    NewDocument {
+        /// The space's name or id.
+        space: String,
+    },
     /// Brings what has not arrived yet.
     Synchronise,
     /// A member makes a newer pack.
@@ -115,6 +120,7 @@ impl Mend {
             Self::Members { space: space() },
             Self::LinkDevice,
             Self::Devices,
+            Self::NewDocument { space: space() },
             Self::Synchronise,
             Self::Pack { space: space() },
             Self::Token { host: "127.0.0.1:4718".to_owned() },
@@ -148,6 +154,7 @@ impl Mend {
             Self::Members { space } => all(&["kith", "space", "members", space]),
             Self::LinkDevice => all(&["kith", "device", "link"]),
             Self::Devices => all(&["kith", "device", "list"]),
+            Self::NewDocument { space } => all(&["kith", "doc", "new", space]),
             Self::Synchronise => all(&["kith", "sync"]),
             Self::Pack { space } => all(&["kith", "pack", space, "new.kithpack"]),
             Self::Token { host } => all(&["kith", "token", &format!("http://{host}")]),

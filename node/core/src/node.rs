@@ -139,22 +139,6 @@ pub enum Effect {
     Denied(Denied),
 }
 
-/// Why a node could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The trust plane.
-    #[error(transparent)]
-    Trust(#[from] TrustError),
-    /// A space's store.
-    #[error("space {space}: {error}")]
-    Space {
-        /// Which.
-        space: SpaceId,
-        /// Why.
-        error: StoreError,
-    },
-}
-
 /// A whole node without I/O.
 pub struct Node {
     pub(crate) config: Config,
@@ -193,7 +177,8 @@ impl Node {
     /// Opens a node on its stores.
     ///
     /// # Errors
-    /// [`OpenError`]; the stores are as they were.
+    /// [`TrustError`]; the ledger is as it was. A space whose store cannot be opened stays
+    /// closed, is named by the doctor, and is tried again from time to time.
     pub fn open(
         config: Config,
         keys: DeviceKeys,
@@ -201,7 +186,7 @@ impl Node {
         storage: Box<dyn SpaceStorage>,
         mut entropy: Box<Entropy>,
         now: Now,
-    ) -> Result<Self, OpenError> {
+    ) -> Result<Self, TrustError> {
         let trust = Trust::open(
             keys,
             ledger,
@@ -241,7 +226,7 @@ impl Node {
             effects: VecDeque::new(),
         };
         for space in node.trust.spaces().collect::<Vec<_>>() {
-            node.open_space(space).map_err(|error| OpenError::Space { space, error })?;
+            node.open_or_note(space);
         }
         node.recall_peers(now);
         node.recall_synced();

@@ -192,6 +192,7 @@ impl Node {
             | Request::FindAgent { .. }
             | Request::Relations
             | Request::Offer(_)
+            | Request::Purge(_)
             | Request::Circle(_)
             | Request::Relate { .. }
             | Request::Part { .. }

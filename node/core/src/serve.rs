@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use node_model::{BlobId, DocumentId, Now, SpaceId, limit::NAME_BYTES_MAX};
 use sync_engine_core::{
-    EngineError, content_document, json::Pointer, patch::PATCH_OPS_MAX, path_document,
+    EngineError, SpaceCounts, content_document, json::Pointer, patch::PATCH_OPS_MAX, path_document,
 };
 use trust_core::{
     Reach, Role,
@@ -132,6 +132,11 @@ impl Node {
     }
 
     pub(crate) fn need_role(&self, space: SpaceId, needed: Role) -> Result<(), Failure> {
+        if let Some(error) = self.doctor.why_unopened(space) {
+            let failure = Failure::from(error.clone());
+            let message = format!("the space {:?}: {}", self.space_name(space), failure.message);
+            return Err(Failure { message, ..failure });
+        }
         match self.trust.role_in(space) {
             Some(role) if role.includes(needed) => Ok(()),
             Some(role) => {
@@ -167,12 +172,15 @@ impl Node {
     fn status(&mut self) -> Result<Status, Failure> {
         let mut spaces = Vec::new();
         for info in self.space_infos() {
-            let counts = self.sync.counts(info.space)?;
+            let is_open = self.sync.has_space(info.space);
+            let counts =
+                if is_open { self.sync.counts(info.space)? } else { SpaceCounts::default() };
+            let safe_entries = if is_open { self.safe_entries(info.space)? } else { 0 };
             let blobs: Vec<bool> = self.data.blobs_of(info.space).map(|(_, here)| here).collect();
             spaces.push(SpaceStatus {
                 documents: counts.documents,
                 entries: counts.entries,
-                safe_entries: self.safe_entries(info.space)?,
+                safe_entries,
                 bytes: counts.bytes,
                 blobs: blobs.len(),
                 blobs_missing: blobs.iter().filter(|is_here| !**is_here).count(),
@@ -281,20 +289,6 @@ impl Node {
             meta: loaded.meta(),
             value: loaded.value(),
         }))
-    }
-
-    fn found_document(
-        &mut self,
-        space: SpaceId,
-        text: &str,
-        includes_removed: bool,
-    ) -> Result<Response, Failure> {
-        let found = if includes_removed {
-            self.find_document_or_removed(space, text)
-        } else {
-            self.find_document(space, text)
-        };
-        found.map(Response::Found)
     }
 
     pub(crate) fn find_document(

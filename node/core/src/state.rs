@@ -14,6 +14,8 @@ pub enum SpaceState {
     Behind,
     /// Not everybody who shares it is connected; those who are confirmed that it is equal.
     Offline,
+    /// Its database could not be opened; the doctor says why.
+    Unopened,
 }
 
 impl SpaceState {
@@ -26,6 +28,7 @@ impl SpaceState {
             Self::Syncing => "syncing",
             Self::Behind => "behind",
             Self::Offline => "offline",
+            Self::Unopened => "unopened",
         }
     }
 }

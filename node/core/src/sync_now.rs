@@ -189,6 +189,9 @@ impl Node {
 
     /// How a space stands with the peers that share it.
     pub(crate) fn space_state(&self, space: node_model::SpaceId) -> SpaceState {
+        if !self.sync.has_space(space) {
+            return SpaceState::Unopened;
+        }
         let sharing: Vec<DeviceId> = self
             .shares
             .iter()

@@ -72,6 +72,7 @@ fn every_command_that_mends_a_refusal_is_one() {
             | Mend::Members { .. }
             | Mend::LinkDevice
             | Mend::Devices
+            | Mend::NewDocument { .. }
             | Mend::Synchronise
             | Mend::Pack { .. }
             | Mend::Token { .. }

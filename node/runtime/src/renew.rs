@@ -24,8 +24,8 @@ pub fn hand_over(data_dir: &Path, old: DeviceKeys, new: &DeviceKeys) -> Result<(
     let now = clock.now().wall;
     // The names are for an identity that is new.
     let trust = Trust::open(old, Box::new(ledger), &mut entropy, now, "", "");
-    let trust = trust.map_err(|error| refused(error.into()))?;
-    trust.renew(&mut entropy, now, new).map_err(|error| refused(error.into()))
+    let trust = trust.map_err(&refused)?;
+    trust.renew(&mut entropy, now, new).map_err(refused)
 }
 
 /// Whether the statements of a directory belong to these keys.

@@ -3,11 +3,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use data_plane_store::{BlobError, Blobs};
-use node_core::{
-    Config, Failure, FailureKind, Input, Node, OpenError, compaction::BUNDLE_FROM_CHANGES,
-};
+use node_core::{Config, Failure, FailureKind, Input, Node, compaction::BUNDLE_FROM_CHANGES};
 use tokio::{sync::broadcast, sync::mpsc, sync::oneshot, task::JoinHandle};
-use trust_core::{keyring::DeviceKeys, ledger::LedgerError};
+use trust_core::{TrustError, keyring::DeviceKeys, ledger::LedgerError};
 use trust_embedded::EmbeddedLedger;
 use zeroize::Zeroizing;
 
@@ -19,7 +17,7 @@ use crate::{
     folder::Folders,
     handle::{Handle, Shared},
     search::{self, Indexing, SearchConfig},
-    storage::{SpacesFolder, entries_file},
+    storage::SpacesFolder,
     visit::Turnstile,
 };
 
@@ -72,13 +70,13 @@ pub enum StartError {
         /// Why.
         error: LedgerError,
     },
-    /// The ledger's content or a space's store.
+    /// The ledger's content.
     #[error("{}: {error}", file.display())]
     Open {
         /// Where it is.
         file: PathBuf,
         /// Why.
-        error: OpenError,
+        error: TrustError,
     },
     /// The blobs.
     #[error("the blob store in {}: {error}", folder.display())]
@@ -104,14 +102,9 @@ impl From<StartError> for Failure {
         let message = error.to_string();
         match error {
             StartError::Ledger { error, .. } => {
-                Self { message, ..trust_core::TrustError::Ledger(error).into() }
+                Self { message, ..TrustError::Ledger(error).into() }
             }
-            StartError::Open { error: OpenError::Trust(error), .. } => {
-                Self { message, ..error.into() }
-            }
-            StartError::Open { error: OpenError::Space { error, .. }, .. } => {
-                Self { message, ..error.into() }
-            }
+            StartError::Open { error, .. } => Self { message, ..error.into() },
             StartError::Blobs { error: BlobError::Full, .. } => {
                 Self::new(FailureKind::DiskFull, message, "free some space and try again")
             }
@@ -255,13 +248,7 @@ fn open(config: StartConfig, clock: Clock) -> Result<Node, StartError> {
     let entropy = Box::new(OsEntropy);
     let opened =
         Node::open(core, config.keys, Box::new(ledger), Box::new(storage), entropy, clock.now());
-    opened.map_err(|error| {
-        let file = match &error {
-            OpenError::Trust(_) => trust,
-            OpenError::Space { space, .. } => entries_file(&spaces, *space),
-        };
-        StartError::Open { file, error }
-    })
+    opened.map_err(|error| StartError::Open { file: trust, error })
 }
 
 /// The two ends towards the network.

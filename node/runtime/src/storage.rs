@@ -33,12 +33,18 @@ impl SpaceStorage for SpacesFolder {
                 StoreError::Storage(format!("{}: {error}", folder.display()))
             }
         })?;
-        let store = SqliteStore::open(&path, OpenOptions { vfs: None, epoch_if_new })?;
+        let opened = SqliteStore::open(&path, OpenOptions { vfs: None, epoch_if_new });
+        let store = opened.map_err(|error| match error {
+            // Whoever mends it has to know where it is.
+            StoreError::Damaged(why) => StoreError::Damaged(format!("{}: {why}", path.display())),
+            StoreError::Storage(why) => StoreError::Storage(format!("{}: {why}", path.display())),
+            StoreError::Full | StoreError::Newer { .. } | StoreError::Older { .. } => error,
+        })?;
         Ok(Box::new(store))
     }
 }
 
 /// The store of a space below the folder of all of them.
-pub(crate) fn entries_file(folder: &Path, space: SpaceId) -> PathBuf {
+fn entries_file(folder: &Path, space: SpaceId) -> PathBuf {
     folder.join(space.to_string()).join("entries.db")
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use node_core::{Config, Input, Node, OpenError, RequestId, request::Role};
+use node_core::{Config, Input, Node, RequestId, request::Role};
 use node_model::{AgentId, DeviceId, Now, SpaceId, sign::Signer};
 use sync_engine_core::{
     LARGE_FROM_BYTES,
@@ -147,10 +147,7 @@ impl Machine {
         let now = Now { monotonic: Duration::ZERO, wall: wall(now, self.skew_ms) };
         let storage = Box::new(DiskStorage { vfs, stores });
         Node::open(config, keys, Box::new(ledger), storage, Box::new(entropy.into_rng()), now)
-            .map_err(|error| match error {
-                OpenError::Trust(error) => format!("trust: {error}"),
-                OpenError::Space { space, error } => format!("space {space}: {error}"),
-            })
+            .map_err(|error| format!("trust: {error}"))
     }
 
     /// Puts another disk in.

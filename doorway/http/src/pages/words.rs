@@ -94,6 +94,7 @@ pub(crate) fn space_state(state: SpaceState) -> &'static str {
         SpaceState::Syncing => "syncing now",
         SpaceState::Behind => "waiting to sync",
         SpaceState::Offline => "not everybody is reachable now",
+        SpaceState::Unopened => "cannot be opened: see the doctor",
     }
 }
 

@@ -17,12 +17,12 @@ impl Company {
         company.accept(2, ticket).expect("Dan joins");
         company.write(2, space, "by Dan");
         company.write(1, space, "by Ben");
-        company.part(0);
+        company.lose(0);
         (company, space)
     }
 
     /// A node goes, and all others lose their connections with it.
-    fn part(&mut self, at: usize) {
+    fn lose(&mut self, at: usize) {
         for other in (0..self.nodes.len()).filter(|other| *other != at) {
             for (at, device) in [(at, self.devices[other]), (other, self.devices[at])] {
                 self.inbox.push_back((at, Input::Net(NetEvent::Disconnected { device })));
@@ -131,7 +131,7 @@ fn a_stranger_hears_the_same_whatever_it_says_and_leaves_no_trace() {
     for frames in said {
         assert_eq!(company.says_to(1, stranger, &frames), who);
         assert_eq!(company.nodes[1].trust().attestation_count(), known);
-        company.part(3);
+        company.lose(3);
     }
     // And who asks us who we are hears nothing, unless we know them.
     let asked = [pairing::Message::Who, pairing::Message::Who];
@@ -146,7 +146,7 @@ fn a_stranger_may_introduce_itself_once_in_a_connection() {
     let good = pairing::Message::Introduction { attestations: company.introduction() };
     let said = company.says_to(1, dan, &[nothing, good.clone()]);
     assert_eq!(said, [pairing::Message::Who.encode()]);
-    company.part(1);
+    company.lose(1);
     let said = company.says_to(1, dan, &[good]);
     assert!(said.len() > 1, "it is greeted");
 }

@@ -80,7 +80,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::engine::testing::{DOCUMENT, Node, SPACE};
+    use crate::{
+        engine::testing::{DOCUMENT, Node, SPACE},
+        store::StoreEpoch,
+    };
 
     /// A node that has what another one wrote, did not load it, and calls it large.
     fn reader(writer: &Node) -> Node {
@@ -151,6 +154,18 @@ mod tests {
         cyd.set("/own", &json!(true));
         cyd.engine.take_loaded(loaded).expect("memory");
         assert_eq!(cyd.value()["own"], true, "what is here has more");
+    }
+
+    #[test]
+    fn what_is_purged_while_a_worker_loads_does_not_come_back() {
+        let mut ada = Node::new(1, &[]);
+        ada.begin();
+        let mut ben = reader(&ada);
+        let loaded = order(&ben).load();
+        let purged = ben.engine.purge(SPACE, &[DOCUMENT].into(), StoreEpoch([9; 16]));
+        assert_eq!(purged.expect("memory").entries, 1);
+        ben.engine.take_loaded(loaded).expect("memory");
+        assert!(ben.engine.document(SPACE, DOCUMENT).is_err());
     }
 
     #[test]

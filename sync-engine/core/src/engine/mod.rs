@@ -68,7 +68,7 @@ pub enum EngineError {
     TooLarge,
     /// An admin had the document purged.
     #[error("this document was purged from the space for good: it may not come back")]
-    Purged,
+    Purged(SpaceId),
     /// The document refused.
     #[error(transparent)]
     Document(#[from] DocumentError),

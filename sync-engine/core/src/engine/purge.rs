@@ -34,6 +34,7 @@ impl SyncEngine {
                 self.outputs.push_back(Output::Unreferenced { space, blobs });
             }
             self.outputs.push_back(Output::Changed { space, documents: documents.clone() });
+            self.look_again(space).inspect_err(|_| self.end_sessions(space))?;
             self.announce(space)?;
         }
         Ok(purged)

@@ -24,7 +24,7 @@ pub use self::{
 use self::{
     keys::Keys,
     loaded::Loaded,
-    parts::{all_stored, named_heads, named_run},
+    parts::{all_stored, named_heads, named_run, stored},
 };
 use super::{EngineError, Writer, findings::Health};
 use crate::{

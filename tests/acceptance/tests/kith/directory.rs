@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use acceptance::{Failed, Home, Inside, Tree, in_own_mounts, mount, read_tree, skip, text};
+use acceptance::{Failed, Home, Inside, Tree, in_own_mounts, list, mount, read_tree, skip, text};
 use serde_json::json;
 
 /// Where a SQLite file keeps `PRAGMA user_version` (file format, section 1.3).
@@ -27,6 +27,8 @@ async fn lived_in() -> (Home, PathBuf) {
     let entries = home.data_dir().join("spaces").join(space).join("entries.db");
     (home, entries)
 }
+
+const GARBAGE: &[u8] = b"\xde\xad\xbe\xef garbage";
 
 /// Every command that touches the directory must refuse it in the same way, and change nothing.
 async fn is_refused(home: &Home, bad: &Path, says: &[&str]) -> Failed {
@@ -95,13 +97,11 @@ async fn keys_from_the_future_are_left_alone() {
 
 #[tokio::test]
 async fn databases_from_the_future_are_left_alone() {
-    let (home, entries) = lived_in().await;
+    let (home, _) = lived_in().await;
     let inside = |name: &str| home.data_dir().join(name);
-    for (path, named) in [
-        (inside("trust.db"), inside("trust.db")),
-        (entries.clone(), entries),
-        (inside("blobs/small.db"), inside("blobs")),
-    ] {
+    for (path, named) in
+        [(inside("trust.db"), inside("trust.db")), (inside("blobs/small.db"), inside("blobs"))]
+    {
         let good = fs::read(&path).expect("it is there");
         patch(&path, USER_VERSION_AT, &99_u32.to_be_bytes());
         let named = named.to_str().expect("plain");
@@ -114,13 +114,11 @@ async fn databases_from_the_future_are_left_alone() {
 
 #[tokio::test]
 async fn damaged_files_are_named_and_left_alone() {
-    let (home, entries) = lived_in().await;
+    let (home, _) = lived_in().await;
     let inside = |name: &str| home.data_dir().join(name);
-    let garbage = b"\xde\xad\xbe\xef garbage";
-    let files = ["format", "identity/keys.json", "trust.db"].map(inside);
-    for path in files.into_iter().chain([entries]) {
+    for path in ["format", "identity/keys.json", "trust.db"].map(inside) {
         let good = fs::read(&path).expect("it is there");
-        patch(&path, 0, garbage);
+        patch(&path, 0, GARBAGE);
         let refusal = is_refused(&home, &path, &[path.to_str().expect("plain")]).await;
         assert!(refusal.fix.contains("backup"), "{refusal:?}");
         fs::write(&path, good).expect("writes");
@@ -129,6 +127,44 @@ async fn damaged_files_are_named_and_left_alone() {
     // One of ours, and the list of files.
     assert_eq!(home.documents("album").await.len(), 2);
     running.stop().await;
+}
+
+/// One space that cannot be opened keeps the others from nothing.
+#[tokio::test]
+async fn a_space_that_cannot_be_opened_is_named_and_left_alone() {
+    let (home, entries) = lived_in().await;
+    home.kith(&["space", "new", "garden"]).json().await;
+    let good = fs::read(&entries).expect("it is there");
+    let newer = || patch(&entries, USER_VERSION_AT, &99_u32.to_be_bytes());
+    let damaged = || patch(&entries, 0, GARBAGE);
+    let bad: [(&dyn Fn(), &str, &str); 2] =
+        [(&newer, "99", "newest kith"), (&damaged, "entries.db", "backup")];
+    for (spoil, says, fix) in bad {
+        spoil();
+        let spoiled = fs::read(&entries).expect("it is there");
+        for is_running in [false, true] {
+            let running = if is_running { Some(home.up().ready().await) } else { None };
+            let refusal = home.kith(&["doc", "list", "album"]).fails().await;
+            refusal.is(1, "storage").says("album").says(says);
+            assert!(refusal.fix.contains(fix), "{refusal:?}");
+            home.new_document("garden", &json!({"title": "Peas"})).await;
+            let status = home.kith(&["status"]).json().await;
+            let state = |name: &str| {
+                let space = list(&status, "spaces").iter().find(|space| space["name"] == name);
+                text(space.expect("is listed"), "state").to_owned()
+            };
+            assert_eq!((state("album").as_str(), state("garden").as_str()), ("unopened", "local"));
+            let causes = home.kith(&["doctor"]).json().await;
+            let named = list(&causes, "causes").iter().any(|cause| cause["space_name"] == "album");
+            assert!(named, "{causes}");
+            if let Some(running) = running {
+                running.stop().await;
+            }
+            assert!(fs::read(&entries).expect("it is there") == spoiled, "it was changed");
+        }
+        fs::write(&entries, &good).expect("writes");
+        assert_eq!(home.documents("album").await.len(), 2);
+    }
 }
 
 #[tokio::test]

@@ -91,7 +91,7 @@ async fn what_was_purged_does_not_come_back_by_an_import_or_a_pack() {
     std::fs::write(folder.join("letter.md"), "# Letter\n\nwheelbarrow\n").expect("writes");
     std::fs::write(folder.join("other.md"), "# Other\n").expect("writes");
     let folder = folder.to_string_lossy().into_owned();
-    home.kith(&["import", "album", &folder]).json().await;
+    home.kith(&["import", &folder, "--space", "album"]).json().await;
     let pack = home.beside("album.kithpack").to_string_lossy().into_owned();
     home.kith(&["pack", "album", &pack]).json().await;
     home.kith(&["doc", "purge", "--yes", "album", "letter.md"]).json().await;
@@ -99,6 +99,6 @@ async fn what_was_purged_does_not_come_back_by_an_import_or_a_pack() {
     home.kith(&["unpack", &pack]).json().await;
     assert_eq!(home.documents("album").await.len(), 1, "the pack brought nothing back");
     assert_eq!(titles(&home).await, [] as [String; 0]);
-    let denied = home.kith(&["import", "album", &folder]).fails().await;
+    let denied = home.kith(&["import", &folder, "--space", "album"]).fails().await;
     denied.is(3, "not-allowed").says("purged");
 }

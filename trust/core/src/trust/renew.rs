@@ -7,7 +7,7 @@
 //! Invariant: the ledger holds all of it sealed to the old keys, or all of it, the link
 //! included, sealed to the new ones.
 
-use node_model::{AgentId, DeviceId, Entropy, Timestamp, sign::Domain};
+use node_model::{DeviceId, Entropy, Timestamp, sign::Domain};
 
 use super::{Trust, TrustError};
 use crate::{

@@ -54,9 +54,9 @@ fn a_purged_document_is_gone_with_its_history_and_cannot_be_begun_again() {
     let gone = ada.engine.document(SPACE, DOCUMENT).err();
     assert!(matches!(gone, Some(EngineError::NoSuchDocument)), "{gone:?}");
     assert!(ada.engine.next_superseded(SPACE, None).expect("memory").is_none());
-    assert!(matches!(ada.try_to_fill(), Err(EngineError::Purged)));
+    assert!(matches!(ada.try_to_fill(), Err(EngineError::Purged(_))));
     ada.use_epoch(Epoch(2));
-    assert!(matches!(ada.try_to_fill(), Err(EngineError::Purged)), "with other keys, too");
+    assert!(matches!(ada.try_to_fill(), Err(EngineError::Purged(_))), "with other keys, too");
     ada.fill_other().expect("others are written to");
     assert_eq!(ada.engine.tips(SPACE).expect("memory").len(), 1);
 
@@ -82,7 +82,10 @@ fn numbers_of_purged_entries_are_not_used_again() {
 fn blobs_that_nothing_else_names_are_told() {
     let mut ada = Node::new(1, &[]);
     let (own, shared) = (node_model::BlobId([5; 32]), node_model::BlobId([6; 32]));
-    let naming = |blobs: &[node_model::BlobId]| json!({"blobs": blobs.iter().map(ToString::to_string).collect::<Vec<_>>()});
+    let naming = |blobs: &[node_model::BlobId]| {
+        let blobs = blobs.iter().map(|blob| json!({"blob": blob.to_string()}));
+        json!({"blobs": blobs.collect::<Vec<_>>()})
+    };
     ada.fill(&naming(&[own, shared]));
     ada.write(|engine, writer| {
         let (meta, value) = (Meta::default(), naming(&[shared]));

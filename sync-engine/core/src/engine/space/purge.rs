@@ -18,6 +18,8 @@ impl Space {
         self.purged.clone_from(documents);
         let purged = self.store.purge(documents, new_epoch)?;
         if purged.entries > 0 {
+            // What a worker loads of them is not to come back.
+            self.generation += 1;
             for id in documents {
                 self.loaded.take(*id);
                 self.stale.insert(*id);
@@ -33,6 +35,6 @@ impl Space {
     }
 
     pub(super) fn need_kept(&self, document: DocumentId) -> Result<(), EngineError> {
-        if self.is_purged(document) { Err(EngineError::Purged) } else { Ok(()) }
+        if self.is_purged(document) { Err(EngineError::Purged(self.id)) } else { Ok(()) }
     }
 }
