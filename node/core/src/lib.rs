@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod doorway;
 pub mod failure;
 mod farewell;
+mod forks;
 mod introduce;
 mod journal;
 mod keep;

@@ -79,6 +79,7 @@ impl Node {
                 self.effects.push_back(Effect::Changed { space, documents });
             }
             Output::Chosen { space } => self.note_chosen(space),
+            Output::Fork { space, author, proof } => self.note_fork(space, author, proof),
             Output::Equal { peer, space } => self.owe_receipt(now, peer, space),
             Output::Receipt { peer, receipt } => self.take_receipt(now, peer, &receipt),
             Output::Unreferenced { space, blobs } => {

@@ -196,14 +196,17 @@ impl Node {
                 || !self.trust.graph().spaces.contains_key(&space)
                 || self.trust.role_in(space).is_some()
         };
-        let anomalies = self.trust.graph().anomalies.iter().filter(is_told);
+        let told = self.trust.graph().anomalies.iter().filter(is_told);
+        let forked = self.forked().into_iter().map(|device| (AnomalyKind::Fork, device));
+        let anomalies: BTreeSet<_> =
+            told.map(|it| (it.kind, it.signer)).chain(forked).collect();
         Ok(Status {
             identity: self.identity(),
             peers: self.peers(),
             spaces,
             blobs_wanted: self.data.wanted_count(),
             attestations: self.trust.attestation_count(),
-            anomalies: anomalies.map(|it| (it.kind, it.signer)).collect(),
+            anomalies: anomalies.into_iter().collect(),
             compaction: self.compaction.counts(),
             collection: self.collection.counts,
         })

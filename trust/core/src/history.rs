@@ -46,7 +46,7 @@ impl AnomalyKind {
     pub fn in_words(self) -> &'static str {
         match self {
             Self::Fork => {
-                "a device said two different things after the same one: its keys may be in two places"
+                "a device said two different things after the same one: its keys may be in two places, or its disk was set back"
             }
             Self::Gap => {
                 "a statement follows one that is not here: it was withheld, or is still on its way"

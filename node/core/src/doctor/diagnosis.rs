@@ -24,7 +24,9 @@ pub(super) struct Facts {
 pub(super) struct SpaceFacts {
     pub(super) space: SpaceId,
     pub(super) out: Option<Out>,
-    /// Why the last attempt to store something failed.
+    /// Whether its store is open.
+    pub(super) is_open: bool,
+    /// Why the last attempt to open it or to store something failed.
     pub(super) store_error: Option<StoreError>,
     /// The peers that share it.
     pub(super) peers: Vec<PeerFacts>,
@@ -79,6 +81,11 @@ fn of_space(facts: &SpaceFacts) -> Vec<(Subject, Cause)> {
         found.push((whole, Cause::Revoked { is_device }));
         return found;
     }
+    if let Some(error) = facts.store_error.as_ref().filter(|_| !facts.is_open) {
+        // Whoever else is near: nothing goes in or out.
+        found.push((whole, of_store(error)));
+        return found;
+    }
     for peer in &facts.peers {
         let subject = Subject { peer: Some(peer.peer), ..whole };
         found.extend(of_peer(facts, peer).map(|cause| (subject, cause)));
@@ -101,9 +108,7 @@ fn of_peer(space: &SpaceFacts, peer: &PeerFacts) -> Option<Cause> {
         return Some(Cause::VersionMismatch { is_newer: is_newer(foreign) });
     }
     let Some(copies) = &peer.copies else {
-        // What cannot be opened here has no session.
-        let unsaid = Cause::PeerBehind { entries: 0, has_spoken: false };
-        return Some(space.store_error.as_ref().map_or(unsaid, of_store));
+        return Some(Cause::PeerBehind { entries: 0, has_spoken: false });
     };
     // What failed once is of the past when there is nothing to take in.
     let takes_in = copies.unread_here > 0 || !copies.has_spoken;

@@ -30,6 +30,7 @@ impl Node {
             facts.spaces.push(SpaceFacts {
                 space,
                 out,
+                is_open: self.sync.has_space(space),
                 store_error: unopened.or_else(|| self.sync.store_error(space)).cloned(),
                 peers: self.peers_of(space, sharing.remove(&space).unwrap_or_default()),
                 files_wanted: wanted.get(&space).copied().unwrap_or_default(),

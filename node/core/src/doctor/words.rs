@@ -76,6 +76,12 @@ pub(super) fn sentence(cause: &Cause, names: &Names) -> String {
             Some(false) => format!("{peer} runs an older kith, which speaks another protocol"),
             None => format!("{peer} says what this kith cannot read"),
         },
+        Cause::DiskFull if peer.is_empty() => {
+            format!("{space} cannot be opened: the disk is full")
+        }
+        Cause::StorageFailed { error, .. } if peer.is_empty() => {
+            format!("{space} cannot be opened: {error}")
+        }
         Cause::DiskFull => format!("the disk is full: what comes from {peer} cannot be kept"),
         Cause::StorageFailed { error, .. } => {
             format!("what comes from {peer} cannot be kept: {error}")

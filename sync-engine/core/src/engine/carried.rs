@@ -128,6 +128,7 @@ impl SyncEngine {
                 entries.push(entry);
             }
         }
+        self.look_for_forks(space, &entries)?;
         // Not written here, and from no peer that must not get it back.
         let peer = self.device;
         let batch = Batch { entries, source: Some(peer), cursor: None };
@@ -192,6 +193,7 @@ mod tests {
             | Output::Receipt { .. }
             | Output::Changed { .. }
             | Output::Chosen { .. }
+            | Output::Fork { .. }
             | Output::Unreferenced { .. }
             | Output::Referenced { .. } => None,
         });

@@ -11,6 +11,7 @@ mod derived;
 mod edit;
 mod exchange;
 mod findings;
+mod forks;
 mod keep;
 mod loading;
 mod past;
@@ -137,6 +138,16 @@ pub enum Output {
     Chosen {
         /// The space.
         space: SpaceId,
+    },
+    /// Two entries of a device have one number: its keys are in two places, or its disk was
+    /// set back.
+    Fork {
+        /// The space.
+        space: SpaceId,
+        /// The device.
+        author: DeviceId,
+        /// The entries.
+        proof: (EntryId, EntryId),
     },
     /// Nothing of a space refers to these blobs any more.
     Unreferenced {

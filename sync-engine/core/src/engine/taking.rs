@@ -59,6 +59,9 @@ impl SyncEngine {
                 }
             }
         }
+        if let Err(error) = self.look_for_forks(space, &entries) {
+            tracing::warn!(%space, %error, "could not compare numbers");
+        }
         self.traffic(space, peer).pulled += entries.len() as u64;
         let refused = entries.len() < count;
         let session = self.sessions.get_mut(&(space, peer));

@@ -22,8 +22,8 @@ use crate::{
     ledger::Record,
 };
 
-/// Largest note.
-const NOTE_BYTES_MAX: usize = 1024 * 1024;
+/// Largest note: room for 65,536 ids of documents, 17 bytes each.
+const NOTE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Longest name of a note, with the bytes around it.
 const NOTE_NAME_BYTES_MAX: usize = 1024;

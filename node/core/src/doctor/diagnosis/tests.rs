@@ -33,6 +33,7 @@ fn well() -> SpaceFacts {
     SpaceFacts {
         space: SPACE,
         out: None,
+        is_open: true,
         store_error: None,
         peers: vec![peer],
         files_wanted: 0,
@@ -90,6 +91,17 @@ fn causes_count_in_their_order() {
         mend(&mut space);
     }
     assert_eq!(words(&space), Vec::<&str>::new());
+}
+
+#[test]
+fn a_space_that_is_not_open_has_one_cause_whoever_is_near() {
+    let mut space = well();
+    space.is_open = false;
+    space.store_error = Some(StoreError::Damaged("entries.db".to_owned()));
+    space.peers[0].copies = None;
+    assert_eq!(words(&space), ["storage-failed"]);
+    space.peers.clear();
+    assert_eq!(words(&space), ["storage-failed"]);
 }
 
 /// The property behind it all: whatever the facts are, a pair that is not confirmed to be
