@@ -49,16 +49,23 @@ pub async fn calm(node: &Started) {
     }
 }
 
-/// Bytes of all files below a folder. What goes away meanwhile counts nothing.
+/// Bytes of all files below a folder.
 #[must_use]
 pub fn folder_bytes(folder: &Path) -> u64 {
+    bytes_where(folder, |_| true)
+}
+
+/// Bytes of the files below a folder whose names are such. What goes away meanwhile counts
+/// nothing.
+#[must_use]
+pub fn bytes_where(folder: &Path, is_such: fn(&str) -> bool) -> u64 {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     entries
         .flatten()
         .map(|entry| match entry.metadata() {
-            Ok(metadata) if metadata.is_dir() => folder_bytes(&entry.path()),
-            Ok(metadata) => metadata.len(),
-            Err(_) => 0,
+            Ok(metadata) if metadata.is_dir() => bytes_where(&entry.path(), is_such),
+            Ok(metadata) if is_such(&entry.file_name().to_string_lossy()) => metadata.len(),
+            Ok(_) | Err(_) => 0,
         })
         .sum()
 }
