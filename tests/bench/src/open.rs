@@ -29,17 +29,17 @@ const REPEATS: usize = 5;
 /// How the large document came to be.
 #[derive(Clone, Copy)]
 enum Written {
-    InOneChange,
-    InChanges,
-    InChangesThatAreBundled,
+    AtOnce,
+    InSteps,
+    Bundled,
 }
 
 impl Written {
     fn name(self) -> &'static str {
         match self {
-            Self::InOneChange => "open-1mb-of-one-change",
-            Self::InChanges => "open-1mb-of-400-changes",
-            Self::InChangesThatAreBundled => "open-1mb-of-400-changes-bundled",
+            Self::AtOnce => "open-1mb-of-one-change",
+            Self::InSteps => "open-1mb-of-400-changes",
+            Self::Bundled => "open-1mb-of-400-changes-bundled",
         }
     }
 }
@@ -50,7 +50,7 @@ impl Written {
 /// When a node does not write or answer.
 pub async fn open() -> Vec<Line> {
     let mut lines = Vec::new();
-    for written in [Written::InOneChange, Written::InChanges, Written::InChangesThatAreBundled] {
+    for written in [Written::AtOnce, Written::InSteps, Written::Bundled] {
         lines.push(one(written).await);
     }
     lines
@@ -119,8 +119,8 @@ async fn write(node: &Started, space: SpaceId, [large, small]: [DocumentId; 2], 
     let parts: Vec<(String, Value)> =
         (0..CHANGES).map(|number| (format!("part-{number}"), part(number))).collect();
     let (whole, later) = match written {
-        Written::InOneChange => (Value::Object(parts.into_iter().collect()), vec![]),
-        Written::InChanges | Written::InChangesThatAreBundled => (json!({}), parts),
+        Written::AtOnce => (Value::Object(parts.into_iter().collect()), vec![]),
+        Written::InSteps | Written::Bundled => (json!({}), parts),
     };
     let documents = vec![
         edits::document(small, json!({"title": "small", "n": 1})),
@@ -131,9 +131,7 @@ async fn write(node: &Started, space: SpaceId, [large, small]: [DocumentId; 2], 
         let set = Request::SetValue { space, document: large, path, value };
         node.handle.request(set).await.expect("writes");
     }
-    while matches!(written, Written::InChangesThatAreBundled)
-        && status(node).await.compaction.bundles == 0
-    {
+    while matches!(written, Written::Bundled) && status(node).await.compaction.bundles == 0 {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
 }
