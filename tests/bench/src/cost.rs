@@ -37,12 +37,18 @@ impl Meter {
         self.start.elapsed().as_secs_f64()
     }
 
+    /// CPU seconds of this process since the start.
+    #[must_use]
+    pub fn cpu_seconds(&self) -> f64 {
+        cpu_seconds() - self.cpu
+    }
+
     /// What it came to.
     #[must_use]
     pub fn stop(&self) -> Value {
         json!({
             "seconds": rounded(self.seconds()),
-            "cpu_seconds": rounded(cpu_seconds() - self.cpu),
+            "cpu_seconds": rounded(self.cpu_seconds()),
             "peak_mb": rounded(memory_mb("VmHWM:")),
         })
     }

@@ -61,7 +61,9 @@ async fn to_an_empty_node(name: &str, ada: &BenchNode, space: SpaceId, documents
     (name.to_owned(), cost, more)
 }
 
-fn document(document: DocumentId, value: Value) -> WriteDocument {
+/// A document to write.
+#[must_use]
+pub fn document(document: DocumentId, value: Value) -> WriteDocument {
     WriteDocument { document, meta: Meta { kind: "document".into(), ..Meta::default() }, value }
 }
 
@@ -134,7 +136,8 @@ pub async fn live() -> Vec<Line> {
     ]
 }
 
-async fn set(node: &BenchNode, space: SpaceId, document: DocumentId, n: u64) {
+/// Sets the one value of a document.
+pub async fn set(node: &BenchNode, space: SpaceId, document: DocumentId, n: u64) {
     let set = Request::SetValue { space, document, path: "n".into(), value: n.into() };
     node.started.handle.request(set).await.expect("writes");
 }
@@ -171,7 +174,8 @@ async fn one_after_another(
     ("live-1000-one-after-another".to_owned(), meter.stop(), more)
 }
 
-async fn arrived(node: &BenchNode, space: SpaceId, id: DocumentId, n: u64) {
+/// Waits until a node has that value.
+pub async fn arrived(node: &BenchNode, space: SpaceId, id: DocumentId, n: u64) {
     while read(node, space, id).await != Some(n) {
         tokio::time::sleep(LOOK_EVERY).await;
     }

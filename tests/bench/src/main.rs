@@ -25,19 +25,24 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use trust_core::{Action, Attestation, Layer, Question, Terms, Trust};
 
-use crate::trial::Trial;
+use crate::{measurement::Measurement, trial::Trial};
 
+mod measurement;
 mod trial;
 
 const SEED: u64 = 1;
 
-const USAGE: &str = "usage: kith-bench [community | blob-large | blobs-small | documents | edits | edits-many | live | write | trust | ask | examine | sets]…\n\
+const USAGE: &str = "usage: kith-bench [community | blob-large | blobs-small | documents | edits | edits-many | live | write | trust | ask | examine | sets | pending | resident | open | growth | circuit]…\n\
 without a name: all of them, each in a process of its own\n\
+kith-bench pending [--operations 10000] writes while nobody listens\n\
+kith-bench resident [--documents 10000] looks at the memory of a node that was started again\n\
+kith-bench growth [--documents-max 8000] [--svg FILE] synchronises more and more documents\n\
+kith-bench start [--entries 1000000] opens a node on very many entries; to make them takes minutes\n\
 kith-bench generate FOLDER writes the reference community\n\
 kith-bench kill [--loops 200] [--seed 1] [--kith PATH] kills real nodes while they write and synchronise\n\
 kith-bench doctor [--repeat 20] [--cause NAME] [--kith PATH] asks the doctor of real nodes about each cause";
 
-const ALL: [&str; 12] = [
+const ALL: [&str; 17] = [
     "community",
     "blob-large",
     "blobs-small",
@@ -50,6 +55,11 @@ const ALL: [&str; 12] = [
     "ask",
     "examine",
     "sets",
+    "pending",
+    "resident",
+    "open",
+    "growth",
+    "circuit",
 ];
 
 fn main() -> ExitCode {
@@ -64,10 +74,10 @@ fn main() -> ExitCode {
     if let Some((trial, rest)) = names.split_first()
         && let Some(trial) = Trial::named(trial)
     {
-        return trial.run(rest).unwrap_or_else(|error| {
-            eprintln!("{error}\n{USAGE}");
-            ExitCode::from(2)
-        });
+        return trial.run(rest).unwrap_or_else(wrong_usage);
+    }
+    if let Some(measurement) = Measurement::read(&names) {
+        return measurement.map_or_else(wrong_usage, |it| runtime().block_on(it.run()));
     }
     if let [name] = names.as_slice() {
         return one(name);
@@ -83,9 +93,17 @@ fn main() -> ExitCode {
     }
 }
 
+fn wrong_usage(error: String) -> ExitCode {
+    eprintln!("{error}\n{USAGE}");
+    ExitCode::from(2)
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Runtime::new().expect("this machine has threads")
+}
+
 fn one(name: &str) -> ExitCode {
-    let runtime = tokio::runtime::Runtime::new().expect("this machine has threads");
-    runtime.block_on(async {
+    runtime().block_on(async {
         match name {
             "community" => bench_community().await,
             "blob-large" => bench_blob_large().await,

@@ -6,7 +6,7 @@ use node_core::{
     Request, Response,
     request::{PeerSyncState, Reach, Role, SpaceStatus},
 };
-use node_model::SpaceId;
+use node_model::{DeviceId, SpaceId};
 use node_runtime::{DeviceKeys, Indexing, Network, OsEntropy, StartConfig, Started, start};
 use tempfile::TempDir;
 
@@ -34,6 +34,19 @@ impl Secrets {
             *keys.root().expect("new keys have one").secret(),
             *keys.hpke_seed(),
         ])
+    }
+
+    /// Reads what [`Secrets::bytes`] made.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let (keys, rest) = bytes.as_chunks();
+        if rest.is_empty() { keys.try_into().ok().map(Self) } else { None }
+    }
+
+    /// For a file that another process reads.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.concat()
     }
 
     /// The keys.
@@ -86,14 +99,23 @@ pub async fn found(node: &Started) -> SpaceId {
 
 /// Relates `guest` to `host` and makes it a writer of the space.
 pub async fn relate(host: &Started, guest: &Started, space: SpaceId) {
+    relate_over(host, guest, space, None).await;
+}
+
+/// Relates `guest` to `host`, as [`relate`] does; the guest dials this address, if there is
+/// one, and not those of the host.
+pub async fn relate_over(host: &Started, guest: &Started, space: SpaceId, address: Option<&str>) {
     let issue = Request::IssueTicket {
         grant: Some((space, Role::Writer)),
         is_for_own_device: false,
         lifetime: Duration::from_secs(900),
     };
-    let Response::Ticket(ticket) = host.handle.request(issue).await.expect("issues") else {
+    let Response::Ticket(mut ticket) = host.handle.request(issue).await.expect("issues") else {
         panic!("no ticket");
     };
+    if let Some(address) = address {
+        ticket.addresses = vec![address.to_owned()];
+    }
     let pair = guest
         .handle
         .request(Request::Pair { ticket, is_link: false })
@@ -123,6 +145,15 @@ pub async fn arrived(guest: &Started, space: SpaceId, documents: u64, blobs: usi
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// The device of a node.
+pub async fn device(node: &Started) -> DeviceId {
+    let identity = node.handle.request(Request::Identity).await.expect("it has one");
+    let Response::Identity(identity) = identity else {
+        panic!("not the answer");
+    };
+    identity.device
 }
 
 /// The numbers of a space.
