@@ -29,6 +29,10 @@ const REMEMBERED_MAX: usize = 16_384;
 /// Most causes in one answer: more than anybody reads; some megabytes of JSON.
 pub const FINDINGS_MAX: usize = 10_000;
 
+/// How long after a space could not be opened that is tried again: soon enough for somebody
+/// who has just put a backup in its place.
+const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
 /// How long after something happened it is looked at by itself, so that a cause has the
 /// right age when a person asks: short beside what people wait for, long beside the bustle
 /// of a sync.
@@ -120,6 +124,8 @@ pub(crate) struct Doctor {
     foreign: BTreeMap<DeviceId, Foreign>,
     /// Spaces whose store could not be opened.
     unopened: BTreeMap<SpaceId, StoreError>,
+    /// When that is tried again.
+    pub(crate) open_at: Option<Duration>,
 }
 
 impl Doctor {
@@ -202,14 +208,32 @@ impl Node {
     }
 
     /// Opens the store of a space, or remembers why it could not.
-    pub(crate) fn open_or_note(&mut self, space: SpaceId) {
+    pub(crate) fn open_or_note(&mut self, now: Now, space: SpaceId) {
         match self.open_space(space) {
             Ok(()) => self.doctor.unopened.remove(&space),
             Err(error) => {
-                tracing::error!(%space, %error, "a space could not be opened");
+                if self.doctor.unopened.get(&space) != Some(&error) {
+                    tracing::error!(%space, %error, "a space could not be opened");
+                }
+                self.doctor.open_at.get_or_insert(now.monotonic + OPEN_AGAIN_AFTER);
                 self.doctor.unopened.insert(space, error)
             }
         };
+    }
+
+    /// Tries to open what could not be opened, if it is time.
+    pub(crate) fn open_again(&mut self, now: Now) {
+        if self.doctor.open_at.is_none_or(|at| now.monotonic < at) {
+            return;
+        }
+        self.doctor.open_at = None;
+        let unopened: Vec<SpaceId> = self.doctor.unopened.keys().copied().collect();
+        for space in &unopened {
+            self.open_or_note(now, *space);
+        }
+        if self.doctor.unopened.len() < unopened.len() {
+            self.trust_changed(now);
+        }
     }
 
     fn finding(&self, subject: Subject, cause: Cause, since: Timestamp) -> Finding {

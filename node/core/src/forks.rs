@@ -29,14 +29,15 @@ impl Node {
             return;
         }
         let (one, other) = proof;
-        tracing::error!(%space, %author, %one, %other, "two entries of a device have one number");
+        tracing::warn!(%space, %author, %one, %other, "two entries of a device have one number");
         if let Err(error) = self.trust.put_note(&note, &(space, one, other)) {
             tracing::warn!(%author, %error, "could not remember it");
         }
     }
 
     /// Devices that took a number twice.
-    pub(crate) fn forked(&self) -> Vec<DeviceId> {
+    #[must_use]
+    pub fn forked(&self) -> Vec<DeviceId> {
         let names = self.trust.note_keys(NOTE).filter_map(|name| name.strip_prefix(NOTE));
         names.filter_map(|device| DeviceId::from_str(device).ok()).collect()
     }

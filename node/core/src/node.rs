@@ -226,7 +226,7 @@ impl Node {
             effects: VecDeque::new(),
         };
         for space in node.trust.spaces().collect::<Vec<_>>() {
-            node.open_or_note(space);
+            node.open_or_note(now, space);
         }
         node.recall_peers(now);
         node.recall_synced();
@@ -308,6 +308,7 @@ impl Node {
             .chain(self.receipts.due)
             .chain(self.doctor.examine_at)
             .chain(self.parked.due)
+            .chain(self.doctor.open_at)
             .min()
     }
 
@@ -329,6 +330,7 @@ impl Node {
         self.collect_some(now);
         self.give_receipts(now);
         self.list_more(now);
+        self.open_again(now);
         if self.journal_at.is_some_and(|at| now.monotonic >= at) {
             self.journal_at = None;
             self.write_down_decisions();
@@ -339,10 +341,8 @@ impl Node {
         if now.monotonic >= self.compare_at {
             self.compare_at = now.monotonic + self.config.sync_interval;
             self.data.command(now.monotonic, Command::FetchAgain);
-            let has_unopened = self.trust.spaces().any(|space| !self.sync.has_space(space));
-            // A store that could not be opened before; keys that grew old; relationships
-            // that ended; something held that was not said.
-            if self.keep_trust(now) || has_unopened {
+            // Keys that grew old; relationships that ended; something held that was not said.
+            if self.keep_trust(now) {
                 self.trust_changed(now);
             }
             self.part_with_former();

@@ -165,7 +165,7 @@ impl Node {
     pub(crate) fn trust_changed(&mut self, now: Now) {
         self.keep_trust(now);
         for space in self.trust.spaces().collect::<Vec<_>>() {
-            self.open_or_note(space);
+            self.open_or_note(now, space);
         }
         let own = self.trust.device();
         let devices: Vec<DeviceId> =

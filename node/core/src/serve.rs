@@ -198,8 +198,7 @@ impl Node {
         };
         let told = self.trust.graph().anomalies.iter().filter(is_told);
         let forked = self.forked().into_iter().map(|device| (AnomalyKind::Fork, device));
-        let anomalies: BTreeSet<_> =
-            told.map(|it| (it.kind, it.signer)).chain(forked).collect();
+        let anomalies: BTreeSet<_> = told.map(|it| (it.kind, it.signer)).chain(forked).collect();
         Ok(Status {
             identity: self.identity(),
             peers: self.peers(),

@@ -43,6 +43,8 @@ pub(crate) struct Machine {
     /// Whether its disk was set back.
     pub(crate) is_restored: bool,
     pub(crate) skew_ms: i64,
+    /// When its disk last refused something.
+    pub(crate) disk_failed_at: Option<Duration>,
     pub(crate) process: Option<Process>,
     /// How many processes there were.
     lives: u64,
@@ -94,6 +96,7 @@ impl Machine {
             spent: FaultCounts::default(),
             is_restored: false,
             skew_ms: 0,
+            disk_failed_at: None,
             process: None,
             lives: 0,
             seed,

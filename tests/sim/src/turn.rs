@@ -78,6 +78,9 @@ impl World {
             return self.end_process(machine, "power cut");
         }
         let has_disk_failed = disk_failures(disk) != failures;
+        if has_disk_failed {
+            self.machines[machine].disk_failed_at = Some(self.now());
+        }
         if is_waiting {
             self.wake(machine);
         }

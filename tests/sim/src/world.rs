@@ -261,6 +261,9 @@ impl World {
         let failures = disk_failures(&disk);
         let started = self.machines[machine].start(now).map(|process| process.life);
         log::take_errors();
+        if disk_failures(&disk) != failures {
+            self.machines[machine].disk_failed_at = Some(now);
+        }
         match started {
             Ok(life) => {
                 disk.crash_at_operation(trouble::NEVER);

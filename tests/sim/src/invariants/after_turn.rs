@@ -1,6 +1,6 @@
 //! What must hold after each turn of a node.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use node_core::{FailureKind, Response, request::Role};
 use node_model::{DocumentId, EntryId, SpaceId};
@@ -20,6 +20,9 @@ use crate::{
     workload::Asked,
     world::World,
 };
+
+/// A node tries a space again that it could not open after 10 s; then a moment, to get to it.
+const STILL_UNOPENED_MAX: Duration = Duration::from_secs(15);
 
 pub(super) fn acknowledged_is_stored(world: &mut World, turn: &Turn) -> Verdict {
     let space = world.space;
@@ -104,7 +107,10 @@ pub(super) fn failure_has_a_reason(world: &mut World, turn: &Turn) -> Verdict {
             FailureKind::NotAllowed => {
                 machine.is_leaving || !machine.first_role.includes(Role::Writer)
             }
-            FailureKind::DiskFull | FailureKind::Storage => turn.has_disk_failed,
+            // A space that could not be opened is tried again after a while.
+            FailureKind::DiskFull | FailureKind::Storage => machine
+                .disk_failed_at
+                .is_some_and(|at| world.now().saturating_sub(at) <= STILL_UNOPENED_MAX),
             FailureKind::Invalid | FailureKind::Unreachable | FailureKind::TooLarge => false,
         };
         if !is_explained {

@@ -132,6 +132,18 @@ pub(super) fn forks_are_alarms(world: &mut World) -> Verdict {
     Ok(())
 }
 
+pub(super) fn numbers_count_once(world: &mut World) -> Verdict {
+    let honest = world.machines.iter().filter(|machine| !machine.is_restored);
+    let honest: BTreeSet<_> = honest.map(|machine| machine.device).collect();
+    for machine in &world.machines {
+        let forked = machine.process.as_ref().map(|process| process.node.forked());
+        if let Some(device) = forked.into_iter().flatten().find(|it| honest.contains(it)) {
+            return Err(format!("machine {} says so of {device}", machine.number));
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn everything_is_answered(world: &mut World) -> Verdict {
     for machine in &world.machines {
         let waiting = machine.process.as_ref().and_then(|process| process.asked.values().next());

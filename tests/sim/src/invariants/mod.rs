@@ -67,6 +67,7 @@ const INVARIANTS: &[(&str, Check)] = &[
     ("who was removed writes no more", Check::End(at_end::removed_wrote_no_more)),
     ("who was removed reads no more", Check::End(at_end::removed_read_no_more)),
     ("a fork is an alarm", Check::End(at_end::forks_are_alarms)),
+    ("who was not set back took no number twice", Check::End(at_end::numbers_count_once)),
     ("every request is answered", Check::End(at_end::everything_is_answered)),
     ("removed stays removed", Check::End(at_end::removed_stays_removed)),
     ("documents are what their entries say", Check::End(at_end::documents_are_their_entries)),
