@@ -6,6 +6,7 @@
 //! returned for it.
 
 mod error;
+mod large;
 mod ranges;
 mod small;
 mod transfer;
@@ -21,21 +22,15 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 use iroh_blobs::{
     Hash,
     api::{Store, blobs::BlobStatus, proto::ExportRangesItem},
-    store::fs::{
-        FsStore,
-        options::{InlineOptions, Options, PathOptions},
-    },
+    store::fs::options::PathOptions,
 };
 use node_model::BlobId;
 
 pub use error::BlobError;
+use large::Large;
 pub use ranges::Ranges;
 use small::{SMALL_BYTES_MAX, Small};
 pub use transfer::transfer_bytes;
-
-/// Hash trees up to this many bytes live in iroh-blobs' database. Data does not:
-/// what would be worth it is a small blob.
-const TREE_INLINE_BYTES_MAX: u64 = 16 * 1024;
 
 /// How many blobs are imported or synced at the same time.
 const CONCURRENT: usize = 32;
@@ -43,8 +38,7 @@ const CONCURRENT: usize = 32;
 /// A store of blobs. Cheap to clone.
 #[derive(Clone)]
 pub struct Blobs {
-    store: Store,
-    files: Arc<PathOptions>,
+    large: Arc<Large>,
     small: Small,
 }
 
@@ -55,17 +49,9 @@ impl Blobs {
     /// [`BlobError`] when the folder cannot be used or its database is damaged.
     pub async fn open(folder: &Path) -> Result<Self, BlobError> {
         std::fs::create_dir_all(folder)?;
-        let mut options = Options::new(folder);
-        options.inline =
-            InlineOptions { max_data_inlined: 0, max_outboard_inlined: TREE_INLINE_BYTES_MAX };
-        let files = Arc::new(options.path.clone());
-        // What was never acknowledged is of no use to anybody after a crash.
-        remove_leftovers(&options.path.temp_path);
-        let store = FsStore::load_with_opts(folder.join("blobs.db"), options)
-            .await
-            .map_err(|error| BlobError::from_chain(&error))?;
+        let large = Arc::new(Large::open(folder).await?);
         let small = Small::open(&folder.join("small.db"))?;
-        Ok(Self { store: store.into(), files, small })
+        Ok(Self { large, small })
     }
 
     /// Adds one blob; held only after [`Self::sync`].
@@ -78,8 +64,11 @@ impl Blobs {
             self.small.add(blob, bytes).await?;
             return Ok(blob);
         }
-        let tag = self.store.blobs().add_bytes(bytes).temp_tag().await?;
-        Ok(id(tag.hash()))
+        let add = |store: Store| {
+            let bytes = bytes.clone();
+            async move { Ok(id(store.blobs().add_bytes(bytes).temp_tag().await?.hash())) }
+        };
+        self.large.with(add).await
     }
 
     /// Adds a blob that arrives in pieces, for those that are too large for
@@ -91,14 +80,17 @@ impl Blobs {
         &self,
         pieces: impl Stream<Item = std::io::Result<Bytes>> + Send + Sync + 'static,
     ) -> Result<BlobId, BlobError> {
-        let tag = self.store.blobs().add_stream(pieces).await.temp_tag().await?;
-        Ok(id(tag.hash()))
+        let opened = self.large.opened().await?;
+        let tag = opened.store.blobs().add_stream(pieces).await.temp_tag().await;
+        let added = tag.map(|tag| id(tag.hash())).map_err(BlobError::from);
+        self.large.judged(&opened, added).await
     }
 
-    /// Makes blobs durable: their data, their hash trees, and their records.
+    /// Makes complete blobs durable: their data, their hash trees, and their records.
     ///
     /// # Errors
-    /// [`BlobError`]; then none of them may count as held.
+    /// [`BlobError`], also when one is not here, as after a commit that failed; then none of
+    /// them may count as held.
     pub async fn sync(&self, blobs: &[BlobId]) -> Result<(), BlobError> {
         self.small.commit().await?;
         let large: Vec<BlobId> =
@@ -106,26 +98,15 @@ impl Blobs {
         if large.is_empty() {
             return Ok(());
         }
-        let mut has_files = false;
-        let synced = stream::iter(large).map(|blob| self.sync_files(blob));
-        let mut synced = synced.buffer_unordered(CONCURRENT);
-        while let Some(had_files) = synced.try_next().await? {
-            has_files |= had_files;
-        }
-        if has_files {
-            sync_path(self.files.data_path.clone()).await?;
-        }
-        Ok(self.store.sync_db().await?)
-    }
-
-    async fn sync_files(&self, blob: BlobId) -> Result<bool, BlobError> {
-        if self.size(blob).await?.is_none() {
-            return Ok(false);
-        }
-        let hash = hash(blob);
-        sync_path(self.files.data_path(&hash)).await?;
-        sync_path(self.files.outboard_path(&hash)).await?;
-        Ok(true)
+        let paths = self.large.paths();
+        let synced = stream::iter(large.clone()).map(|blob| sync_files(&paths, blob));
+        synced.buffer_unordered(CONCURRENT).try_collect::<()>().await?;
+        sync_path(paths.data_path.clone()).await?;
+        // Every commit before this one has ended, or the database has.
+        self.large.with(|store| async move { Ok(store.sync_db().await?) }).await?;
+        let sizes = stream::iter(large).map(|blob| self.size(blob));
+        let sizes: Vec<_> = sizes.buffer_unordered(CONCURRENT).try_collect().await?;
+        if sizes.contains(&None) { Err(self.large.why_lost()) } else { Ok(()) }
     }
 
     /// The length in bytes of a complete blob; `None` when it is not here.
@@ -144,8 +125,11 @@ impl Blobs {
     }
 
     async fn status(&self, blob: BlobId) -> Result<BlobStatus, BlobError> {
-        let status = self.store.blobs().status(hash(blob)).await;
-        status.map_err(|error| BlobError::from_chain(&error))
+        let status = |store: Store| async move {
+            let status = store.blobs().status(hash(blob)).await;
+            status.map_err(|error| BlobError::from_chain(&error))
+        };
+        self.large.with(status).await
     }
 
     /// Reads a part of a blob, all of it in memory.
@@ -160,24 +144,7 @@ impl Blobs {
             let part = bytes.get(start..start.saturating_add(len));
             return part.map(<[u8]>::to_vec).ok_or(BlobError::NotHere);
         }
-        let end = start.saturating_add(len as u64);
-        let items = self.store.blobs().export_ranges(hash(blob), start..end).stream();
-        let mut items = std::pin::pin!(items);
-        let mut bytes = Vec::with_capacity(len);
-        while let Some(item) = items.next().await {
-            match item {
-                ExportRangesItem::Size(_) => {}
-                ExportRangesItem::Data(leaf) => {
-                    // Leaves are whole chunk groups: cut what was not asked for.
-                    let skip = start.saturating_sub(leaf.offset);
-                    let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(leaf.data.len());
-                    let take = (leaf.data.len() - skip).min(len - bytes.len());
-                    bytes.extend_from_slice(&leaf.data[skip..skip + take]);
-                }
-                ExportRangesItem::Error(error) => return Err(BlobError::from_chain(&error)),
-            }
-        }
-        if bytes.len() == len { Ok(bytes) } else { Err(BlobError::NotHere) }
+        self.large.with(|store| read_part(store, blob, start, len)).await
     }
 
     /// All complete blobs.
@@ -185,7 +152,13 @@ impl Blobs {
     /// # Errors
     /// [`BlobError`].
     pub async fn list(&self) -> Result<BTreeSet<BlobId>, BlobError> {
-        let known = self.store.blobs().list().hashes().await?;
+        let hashes = |store: Store| async move {
+            let hashes = store.blobs().list().hashes().await?;
+            // A database that has ended lists nothing, without an error.
+            store.sync_db().await?;
+            Ok(hashes)
+        };
+        let known = self.large.with(hashes).await?;
         let held = stream::iter(known).map(|hash| async move {
             let blob = id(hash);
             Ok::<_, BlobError>(self.size(blob).await?.map(|_| blob))
@@ -199,22 +172,41 @@ impl Blobs {
 
     /// Commits and closes the store.
     pub async fn close(&self) {
-        if let Err(error) = self.store.shutdown().await {
-            tracing::warn!(%error, "the blob store did not close");
-        }
+        self.large.close().await;
     }
 }
 
-/// Leftovers are harmless; a folder that is not there has none.
-fn remove_leftovers(folder: &Path) {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        if let Err(error) = std::fs::remove_file(entry.path()) {
-            tracing::debug!(%error, "could not remove a leftover");
+async fn read_part(
+    store: Store,
+    blob: BlobId,
+    start: u64,
+    len: usize,
+) -> Result<Vec<u8>, BlobError> {
+    let end = start.saturating_add(len as u64);
+    let items = store.blobs().export_ranges(hash(blob), start..end).stream();
+    let mut items = std::pin::pin!(items);
+    let mut bytes = Vec::with_capacity(len);
+    while let Some(item) = items.next().await {
+        match item {
+            ExportRangesItem::Size(_) => {}
+            ExportRangesItem::Data(leaf) => {
+                // Leaves are whole chunk groups: cut what was not asked for.
+                let skip = start.saturating_sub(leaf.offset);
+                let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(leaf.data.len());
+                let take = (leaf.data.len() - skip).min(len - bytes.len());
+                bytes.extend_from_slice(&leaf.data[skip..skip + take]);
+            }
+            ExportRangesItem::Error(error) => return Err(BlobError::from_chain(&error)),
         }
     }
+    if bytes.len() == len { Ok(bytes) } else { Err(BlobError::NotHere) }
+}
+
+/// Syncs what a blob has of files; a file that is not there lives in the database.
+async fn sync_files(paths: &PathOptions, blob: BlobId) -> Result<(), BlobError> {
+    let hash = hash(blob);
+    sync_path(paths.data_path(&hash)).await?;
+    sync_path(paths.outboard_path(&hash)).await
 }
 
 /// Syncs a file or folder; one that is not there lives in the database.

@@ -120,7 +120,7 @@ async fn changed_bytes_of_a_small_blob_are_refused() {
         let got = to.receive(id, &Ranges::all(), &mut Cursor::new(wire)).await;
         assert!(got.is_err(), "byte {place}");
     }
-    to.sync(&[id]).await.expect("synced");
+    assert!(matches!(to.sync(&[id]).await, Err(BlobError::NotHere)));
     assert_eq!(to.size(id).await.expect("asks"), None);
 }
 
@@ -131,4 +131,49 @@ async fn what_was_not_synced_is_not_held() {
     assert_eq!(blobs.size(id).await.expect("asks"), None);
     blobs.sync(&[]).await.expect("synced");
     assert_eq!(blobs.size(id).await.expect("asks"), Some(1_000));
+}
+
+/// Ends the task that owns the database, as a commit does that fails.
+async fn end_database(blobs: &Blobs) {
+    let opened = blobs.large.opened().await.expect("is open");
+    opened.store.shutdown().await.expect("ends");
+}
+
+#[tokio::test]
+async fn a_database_that_ended_is_opened_again() {
+    let ((_a, from), (_b, to)) = (store().await, store().await);
+    let len = 300_000;
+    let kept = from.add(bytes(len)).await.expect("stored");
+    from.sync(&[kept]).await.expect("synced");
+    end_database(&from).await;
+    assert_eq!(from.read(kept, 0, len).await.expect("reads"), bytes(len));
+    end_database(&from).await;
+    assert_eq!(from.size(kept).await.expect("asks"), Some(len as u64));
+    end_database(&from).await;
+    assert_eq!(from.list().await.expect("lists"), BTreeSet::from([kept]));
+    end_database(&from).await;
+    let added = from.add(bytes(len + 1)).await.expect("stored");
+    from.sync(&[added]).await.expect("synced");
+
+    // What goes over a connection cannot be done again: it fails, and the next works.
+    end_database(&from).await;
+    let mut wire = Vec::new();
+    assert!(from.provide(kept, &Ranges::all(), &mut wire).await.is_err());
+    let wire = encoded(&from, kept, &Ranges::all()).await;
+    end_database(&to).await;
+    let got = to.receive(kept, &Ranges::all(), &mut Cursor::new(&wire)).await;
+    assert!(got.is_err());
+    to.receive(kept, &Ranges::all(), &mut Cursor::new(&wire)).await.expect("arrives");
+    to.sync(&[kept]).await.expect("synced");
+    assert_eq!(to.read(kept, 0, len).await.expect("reads"), bytes(len));
+}
+
+#[tokio::test]
+async fn what_a_failed_commit_took_back_is_not_held() {
+    let (_folder, blobs) = store().await;
+    let lost = BlobId([7; 32]);
+    end_database(&blobs).await;
+    assert!(blobs.sync(&[lost]).await.is_err());
+    blobs.close().await;
+    assert!(matches!(blobs.size(lost).await, Err(BlobError::Closed)));
 }

@@ -10,7 +10,10 @@ use bao_tree::{
 };
 use futures::StreamExt;
 use iroh_blobs::{
-    api::blobs::{BlobStatus, EncodedItem},
+    api::{
+        Store,
+        blobs::{BlobStatus, EncodedItem},
+    },
     store::IROH_BLOCK_SIZE,
 };
 use iroh_io::TokioStreamReader;
@@ -46,8 +49,11 @@ impl Blobs {
             BlobStatus::Complete { .. } => Ok(Ranges(ChunkRanges::empty())),
             BlobStatus::NotFound => Ok(Ranges::all()),
             BlobStatus::Partial { .. } => {
-                let here = self.store.blobs().observe(hash(blob)).await;
-                let here = here.map_err(|error| BlobError::from_chain(&error))?;
+                let here = |store: Store| async move {
+                    let here = store.blobs().observe(hash(blob)).await;
+                    here.map_err(|error| BlobError::from_chain(&error))
+                };
+                let here = self.large.with(here).await?;
                 Ok(Ranges::widened(ChunkRanges::all() - here.ranges))
             }
         }
@@ -70,29 +76,9 @@ impl Blobs {
             to.write_all(&bytes).await?;
             return Ok(8 + size);
         }
-        let items = self.store.blobs().export_bao(hash(blob), ranges.0.clone()).stream();
-        let mut items = std::pin::pin!(items);
-        let mut written = 0;
-        while let Some(item) = items.next().await {
-            written += match item {
-                EncodedItem::Size(size) => {
-                    to.write_all(&size.to_le_bytes()).await?;
-                    8
-                }
-                EncodedItem::Parent(parent) => {
-                    to.write_all(parent.pair.0.as_bytes()).await?;
-                    to.write_all(parent.pair.1.as_bytes()).await?;
-                    64
-                }
-                EncodedItem::Leaf(leaf) => {
-                    to.write_all(&leaf.data).await?;
-                    leaf.data.len() as u64
-                }
-                EncodedItem::Done => 0,
-                EncodedItem::Error(error) => return Err(BlobError::from_chain(&error)),
-            };
-        }
-        Ok(written)
+        let opened = self.large.opened().await?;
+        let provided = provide_large(&opened.store, blob, ranges, to).await;
+        self.large.judged(&opened, provided).await
     }
 
     /// Reads what [`Self::provide`] wrote, verifies each part, and stores it.
@@ -114,32 +100,9 @@ impl Blobs {
         if size.get() <= SMALL_BYTES_MAX {
             return self.receive_small(blob, size.get(), from).await;
         }
-        let tree = BaoTree::new(size.get(), IROH_BLOCK_SIZE);
-        let reader = TokioStreamReader::new(from);
-        let mut decoder = ResponseDecoder::new(hash(blob).into(), ranges.0.clone(), tree, reader);
-        let import = self.store.blobs().import_bao(hash(blob), size, PENDING_MAX).await;
-        let import = import.map_err(|error| BlobError::from_chain(&error))?;
-        let sender = import.tx;
-        let decode = async move {
-            loop {
-                match decoder.next().await {
-                    ResponseDecoderNext::More((rest, item)) => {
-                        let item = item.map_err(|error| decode_error(&error))?;
-                        sender.send(item).await.map_err(|_| BlobError::Closed)?;
-                        decoder = rest;
-                    }
-                    ResponseDecoderNext::Done(_) => return Ok::<(), BlobError>(()),
-                }
-            }
-        };
-        let (decoded, stored) = tokio::join!(decode, import.rx);
-        // The store's reason says more than "it hung up".
-        match stored {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(BlobError::from_chain(&error)),
-            Err(_) => return Err(decoded.err().unwrap_or(BlobError::Closed)),
-        }
-        decoded?;
+        let opened = self.large.opened().await?;
+        let received = receive_large(&opened.store, blob, size, ranges, from).await;
+        self.large.judged(&opened, received).await?;
         Ok(size.get())
     }
 
@@ -157,6 +120,72 @@ impl Blobs {
         self.small.add(blob, bytes.into()).await?;
         Ok(size)
     }
+}
+
+async fn provide_large<W: AsyncWrite + Unpin + Send>(
+    store: &Store,
+    blob: BlobId,
+    ranges: &Ranges,
+    to: &mut W,
+) -> Result<u64, BlobError> {
+    let items = store.blobs().export_bao(hash(blob), ranges.0.clone()).stream();
+    let mut items = std::pin::pin!(items);
+    let mut written = 0;
+    while let Some(item) = items.next().await {
+        written += match item {
+            EncodedItem::Size(size) => {
+                to.write_all(&size.to_le_bytes()).await?;
+                8
+            }
+            EncodedItem::Parent(parent) => {
+                to.write_all(parent.pair.0.as_bytes()).await?;
+                to.write_all(parent.pair.1.as_bytes()).await?;
+                64
+            }
+            EncodedItem::Leaf(leaf) => {
+                to.write_all(&leaf.data).await?;
+                leaf.data.len() as u64
+            }
+            EncodedItem::Done => 0,
+            EncodedItem::Error(error) => return Err(BlobError::from_chain(&error)),
+        };
+    }
+    Ok(written)
+}
+
+async fn receive_large<R: AsyncRead + Unpin + Send>(
+    store: &Store,
+    blob: BlobId,
+    size: NonZeroU64,
+    ranges: &Ranges,
+    from: &mut R,
+) -> Result<(), BlobError> {
+    let tree = BaoTree::new(size.get(), IROH_BLOCK_SIZE);
+    let reader = TokioStreamReader::new(from);
+    let mut decoder = ResponseDecoder::new(hash(blob).into(), ranges.0.clone(), tree, reader);
+    let import = store.blobs().import_bao(hash(blob), size, PENDING_MAX).await;
+    let import = import.map_err(|error| BlobError::from_chain(&error))?;
+    let sender = import.tx;
+    let decode = async move {
+        loop {
+            match decoder.next().await {
+                ResponseDecoderNext::More((rest, item)) => {
+                    let item = item.map_err(|error| decode_error(&error))?;
+                    sender.send(item).await.map_err(|_| BlobError::Closed)?;
+                    decoder = rest;
+                }
+                ResponseDecoderNext::Done(_) => return Ok::<(), BlobError>(()),
+            }
+        }
+    };
+    let (decoded, stored) = tokio::join!(decode, import.rx);
+    // The store's reason says more than "it hung up".
+    match stored {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(BlobError::from_chain(&error)),
+        Err(_) => return Err(decoded.err().unwrap_or(BlobError::Closed)),
+    }
+    decoded
 }
 
 fn decode_error(error: &bao_tree::io::DecodeError) -> BlobError {
