@@ -98,7 +98,7 @@ impl Node {
 
     /// Lets in who asks for what is offered to them.
     pub(crate) fn let_follow(&mut self, now: Now, device: DeviceId, space: SpaceId) {
-        let Some(agent) = self.trust.graph().agent_of(device) else { return };
+        let Some(agent) = self.trust.agent_of(device) else { return };
         if !self.offered_to(device, agent).iter().any(|offer| offer.space == space) {
             tracing::warn!(%device, "asks for a space that was not offered");
             return;
@@ -169,7 +169,7 @@ impl Node {
     fn offers(&self) -> Vec<OfferInfo> {
         let mut found: Vec<OfferInfo> = Vec::new();
         for (device, acquaintance) in &self.acquaintances {
-            let Some(agent) = self.trust.graph().agent_of(*device) else { continue };
+            let Some(agent) = self.trust.agent_of(*device) else { continue };
             for offer in &acquaintance.offers {
                 let is_known = found.iter().any(|it| it.space == offer.space && it.agent == agent);
                 if self.trust.role_in(offer.space).is_none() && !is_known {

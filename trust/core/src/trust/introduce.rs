@@ -95,11 +95,7 @@ impl Trust {
             found.push(id);
             let link = self.graph.link(said.signer, said.issuer).map(|device| device.evidence);
             found.extend(link.filter(|link| seen.insert(*link)));
-            if let Claim::SpaceGrant { after, .. } | Claim::SpaceRevocation { after, .. } =
-                &said.claim
-            {
-                waiting.extend(after);
-            }
+            waiting.extend(said.claim.after());
         }
         found.extend(self.closure(because).into_iter().filter(|id| !seen.contains(id)));
         found
@@ -143,12 +139,6 @@ impl Trust {
             it.is_rooted() && *linked == device
         };
         let link = said.clone().find(|said| is_link(said)).map(|link| link.issuer);
-        let me = self.agent();
-        let is_ours = |agent: AgentId| {
-            agent == me
-                || graph.sides.contains_key(&(me, agent))
-                || graph.spaces_of(agent).next().is_some()
-        };
         let is_admitting = |it: &Attestation| {
             let Claim::SpaceGrant { space, .. } = &it.claim else { return false };
             let members = graph.spaces.get(space).map(|space| &space.members);
@@ -156,7 +146,7 @@ impl Trust {
             issuer.is_some_and(|issuer| issuer.role.includes(Role::Admin))
         };
         let is_linked = link.is_some() || graph.devices.contains_key(&device);
-        link.is_some_and(is_ours) || (is_linked && { said }.any(is_admitting))
+        link.is_some_and(|agent| self.knows(agent)) || (is_linked && { said }.any(is_admitting))
     }
 
     /// Takes in how a stranger introduced themselves, if with it they may connect. Says
@@ -179,7 +169,7 @@ impl Trust {
     }
 }
 
-/// Whether it says who somebody is, or in which space.
+/// Whether it says who somebody is, or in which space, or is named by what says so.
 fn is_of_use(claim: &Claim) -> bool {
     matches!(
         claim,
@@ -189,6 +179,7 @@ fn is_of_use(claim: &Claim) -> bool {
             | Claim::SpaceFounding { .. }
             | Claim::SpaceGrant { .. }
             | Claim::SpaceRevocation { .. }
+            | Claim::DocumentPurge { .. }
     )
 }
 

@@ -16,14 +16,15 @@ impl Trust {
     #[must_use]
     pub fn reaching(&self, device: DeviceId) -> Vec<SpaceId> {
         let (me, graph) = (self.agent(), &self.graph);
-        let Some(agent) = graph.agent_of(device).filter(|agent| *agent != me) else {
+        let Some(agent) = self.agent_of(device).filter(|agent| *agent != me) else {
             return vec![];
         };
         let founded = graph.spaces.iter().filter(|(_, facts)| facts.founder == me);
         let open = founded.filter(|(space, _)| {
             let action = Action::Hold(**space);
             let rule = self.decide(Question { device, action }).rule;
-            matches!(rule, Rule::WithinReach | Rule::Commons)
+            // By its agent, not by another one who says that the device is theirs.
+            matches!(rule, Rule::WithinReach | Rule::Commons) && self.reaches(**space, agent)
         });
         let welcome = open.filter(|(_, facts)| {
             let past = facts.membership.former.get(&Party::Agent(agent));

@@ -32,7 +32,7 @@ impl Trust {
     ) -> Result<(), TrustError> {
         let root = self.keys.root().ok_or(TrustError::NoRoot)?;
         let (agent, device) = (self.agent(), next.device.device());
-        let own = self.graph.devices.get(&self.device()).ok_or(TrustError::BadLink)?;
+        let own = self.graph.link(self.device(), agent).ok_or(TrustError::BadLink)?;
         let (name, description) = (own.name.clone(), own.description.clone());
         let consent = next.device.sign(Domain::DeviceLink, &agent.0);
         let mut drafts = self.drafts(now);
@@ -55,7 +55,7 @@ impl Trust {
     /// The device that this one was, while it is not taken back.
     #[must_use]
     pub fn previous_device(&self) -> Option<DeviceId> {
-        self.keys.previous.filter(|previous| self.graph.agent_of(*previous) == Some(self.agent()))
+        self.keys.previous.filter(|previous| self.graph.is_device_of(*previous, self.agent()))
     }
 }
 

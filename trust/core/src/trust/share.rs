@@ -112,12 +112,17 @@ impl Trust {
 
     /// Whether it is by a key that belongs to its issuer, and we know the issuer.
     pub(super) fn is_of_known(&self, attestation: &Attestation) -> bool {
-        let (me, issuer) = (self.agent(), attestation.issuer);
-        let is_known = issuer == me
-            || self.graph.sides.contains_key(&(me, issuer))
-            || self.graph.spaces_of(issuer).next().is_some();
-        let link = self.graph.link(attestation.signer, issuer);
-        is_known && (attestation.is_rooted() || link.is_some())
+        let link = self.graph.link(attestation.signer, attestation.issuer);
+        self.knows(attestation.issuer) && (attestation.is_rooted() || link.is_some())
+    }
+
+    /// Whether it is ourselves, or somebody whom we said something of, or who is in a space
+    /// of which we have heard.
+    pub(super) fn knows(&self, agent: AgentId) -> bool {
+        let me = self.agent();
+        agent == me
+            || self.graph.sides.contains_key(&(me, agent))
+            || self.graph.spaces_of(agent).next().is_some()
     }
 
     /// Whose device it is, for whoever talks to it, unless they took it back.
@@ -237,11 +242,8 @@ impl Trust {
         while let Some(id) = waiting.pop() {
             if found.insert(id)
                 && let Some(attestation) = self.attestations.get(&id)
-                && let Claim::SpaceGrant { after, .. }
-                | Claim::SpaceRevocation { after, .. }
-                | Claim::DocumentPurge { after, .. } = &attestation.claim
             {
-                waiting.extend(after.iter().copied());
+                waiting.extend(attestation.claim.after());
             }
         }
         found

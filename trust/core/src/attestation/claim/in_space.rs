@@ -105,3 +105,30 @@ pub(super) fn decode(kind: u16, body: Body<'_>) -> Result<Option<Claim>, Attesta
     };
     Ok(Some(claim))
 }
+
+impl Claim {
+    /// What the issuer of a statement about a space knew of it: without all of that it does
+    /// not count. Other statements name nothing.
+    #[must_use]
+    pub fn after(&self) -> &[AttestationId] {
+        match self {
+            Self::SpaceGrant { after, .. }
+            | Self::SpaceRevocation { after, .. }
+            | Self::DocumentPurge { after, .. } => after,
+            Self::DeviceLink { .. }
+            | Self::DeviceRevocation { .. }
+            | Self::Profile { .. }
+            | Self::Relationship { .. }
+            | Self::Vouch { .. }
+            | Self::EconomicEvent { .. }
+            | Self::SpaceFounding { .. }
+            | Self::SpaceEpoch { .. }
+            | Self::Custody { .. }
+            | Self::Location { .. }
+            | Self::RecoveryShare { .. }
+            | Self::WitnessReceipt { .. }
+            | Self::DeviceDescription { .. }
+            | Self::Unknown { .. } => &[],
+        }
+    }
+}

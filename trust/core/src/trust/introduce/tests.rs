@@ -60,6 +60,18 @@ fn who_was_let_in_while_one_was_away_is_known_by_the_grant() {
 }
 
 #[test]
+fn a_grant_that_knew_of_a_purge_counts_for_who_was_away() {
+    let ([mut ada, mut bo, ..], space) = garden([Role::Writer; 3]);
+    let mut eve = device(5, 0);
+    meet(&mut [&mut ada, &mut eve]);
+    hear(&mut ada, &eve.attestations.values().collect::<Vec<_>>());
+    ada.purge(NOW, space, &[node_model::DocumentId([7; 16])]).expect("Ada may");
+    admit(&mut ada, space, &eve, Role::Reader).expect("Ada may");
+    meet(&mut [&mut ada, &mut eve]);
+    assert!(introduce(&eve, &mut bo));
+}
+
+#[test]
 fn a_new_device_of_somebody_known_is_known_by_its_link() {
     let ([_, mut bo, mut cy, _], _) = garden([Role::Writer; 3]);
     let mut phone = device(3, 1);

@@ -1,11 +1,13 @@
 use std::collections::BTreeMap;
 
+use node_model::sign::Signer;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 use super::*;
 use crate::{
+    attestation::{Attestation, Statement},
     decision::{Action, Question},
-    trust::tests::{Disk, NOW, admit, device, entropy, found, keys, meet, on, tell},
+    trust::tests::{Disk, NOW, admit, device, entropy, found, hear, keys, meet, on, tell},
     words::{Reach, Role},
 };
 
@@ -51,6 +53,33 @@ fn a_renewed_device_has_all_that_it_had_and_is_known_by_its_link() {
         bo.decide(question).is_allowed()
     };
     assert!(may(ada.device()) && !may(old));
+}
+
+/// Whoever has the old key lets it consent to Eve, as low as can be.
+#[test]
+fn a_device_that_was_stolen_and_linked_again_is_renewed_and_taken_back() {
+    let disk = Disk::default();
+    let mut ada = on(&disk, keys(1, 0)).expect("new");
+    let old = ada.device();
+    let own = ada.graph.link(old, ada.agent()).expect("its own").clone();
+    let eve = Signer::from_secret(&[90; 32]);
+    let stolen = &keys(1, 0).device;
+    let consent = stolen.sign(Domain::DeviceLink, &eve.agent().0);
+    let hpke = keys(1, 0).hpke_public();
+    let claim = Claim::DeviceLink { device: old, hpke, name: "mine".to_owned(), consent };
+    let statement = Statement { claim, height: 0, prev: None, issued_at: NOW, expires_at: None };
+    hear(&mut ada, &[&Attestation::issue(&eve, eve.agent(), statement)]);
+    assert_eq!(ada.graph.agent_of(old), Some(eve.agent()), "the lowest is first for the graph");
+
+    ada.renew(&mut ChaCha8Rng::seed_from_u64(5), NOW, &next()).expect("has the root");
+    let mut renewed = next();
+    renewed.previous = Some(old);
+    let mut ada = on(&disk, renewed).expect("opens");
+    assert_eq!(ada.graph.devices[&ada.device()].name, own.name);
+    assert_eq!(ada.previous_device(), Some(old));
+    let mut entropy = entropy(&ada);
+    ada.revoke_device(&mut entropy, NOW, old, &BTreeMap::new()).expect("it is ours");
+    assert_eq!(ada.previous_device(), None);
 }
 
 #[test]
