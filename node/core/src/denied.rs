@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use node_model::{AgentId, DeviceId, SpaceId, Timestamp};
 use trust_core::{Decision, Question, pairing::Refusal};
 
-use crate::node::{Effect, Node};
+use crate::{effect::Effect, node::Node};
 
 /// A denial.
 #[derive(Clone, Debug, PartialEq, Eq)]

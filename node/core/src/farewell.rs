@@ -9,10 +9,7 @@ use node_model::{AgentId, AttestationId, DeviceId, Now, SpaceId};
 use serde_bytes::ByteBuf;
 use trust_core::{Action, Attestation, Claim, Party, pairing::Message};
 
-use crate::{
-    node::{Effect, Node},
-    pair::INTRODUCTION_MAX,
-};
+use crate::{effect::Effect, node::Node, pair::INTRODUCTION_MAX};
 
 /// Beginning of the notes that remember which device heard of our leaving a space.
 const FAREWELL_NOTE: &str = "farewell/";

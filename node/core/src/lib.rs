@@ -13,6 +13,7 @@ pub mod conflicts;
 mod denied;
 pub mod doctor;
 pub mod doorway;
+mod effect;
 pub mod failure;
 mod farewell;
 mod forks;
@@ -42,9 +43,10 @@ mod why;
 mod write;
 
 pub use denied::Denied;
+pub use effect::Effect;
 pub use failure::{Failure, FailureKind};
 pub use mend::Mend;
-pub use node::{Config, Effect, Input, Node, RequestId, SpaceStorage};
+pub use node::{Config, Input, Node, RequestId, SpaceStorage};
 pub use request::{Request, Response};
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use data_plane_core::{
     net::{Lane, NetCommand, NetEvent},
     plane::{Command, DataPlane},
 };
-use node_model::{BlobId, DeviceId, DocumentId, Entropy, Now, SpaceId, Timestamp, random_bytes};
+use node_model::{BlobId, DeviceId, Entropy, Now, SpaceId, Timestamp, random_bytes};
 use sync_engine_core::{
-    JobId, LoadOrder, LoadedDocument, SyncEngine, Writer,
+    JobId, LoadedDocument, SyncEngine, Writer,
     entry::{EntryError, VerifiedEntry},
     store::{EntryStore, StoreEpoch, StoreError},
 };
@@ -23,8 +23,8 @@ use crate::{
     collection::Collection,
     compaction::Compaction,
     conflicts::Tallies,
-    denied::Denied,
     doctor::Doctor,
+    effect::Effect,
     failure::Failure,
     pack::Carrying,
     pair::Pairings,
@@ -90,53 +90,6 @@ pub enum Input {
     BlobsHeld(Vec<BlobId>),
     /// The time of [`Node::poll_timeout`] has come.
     Timeout,
-}
-
-/// What a node wants done.
-#[derive(Debug)]
-pub enum Effect {
-    /// For the network.
-    Net(NetCommand),
-    /// Verify entries on a worker.
-    Verify {
-        /// Which batch.
-        job: JobId,
-        /// Their bytes.
-        entries: Vec<Vec<u8>>,
-    },
-    /// Load a document on a worker, and bring it as [`Input::Loaded`].
-    Load(LoadOrder),
-    /// Answer a request.
-    Reply(RequestId, Result<Response, Failure>),
-    /// Tell whoever listens that documents changed.
-    Changed {
-        /// The space.
-        space: SpaceId,
-        /// The documents.
-        documents: BTreeSet<DocumentId>,
-    },
-    /// Tell whoever derives something from documents that keys came, so that more of
-    /// a space can be read.
-    Unlocked {
-        /// The space.
-        space: SpaceId,
-    },
-    /// Show the short code of a pairing with a ticket of ours.
-    PairingCode {
-        /// Who came.
-        device: DeviceId,
-        /// The code.
-        code: String,
-    },
-    /// A pairing is done.
-    Paired {
-        /// Who came.
-        device: DeviceId,
-        /// What they want to be called.
-        name: String,
-    },
-    /// A peer did not get what it asked for.
-    Denied(Denied),
 }
 
 /// A whole node without I/O.

@@ -24,9 +24,10 @@ use self::{
 };
 
 use crate::{
+    effect::Effect,
     failure::{Failure, FailureKind},
     introduce::Introductions,
-    node::{Effect, Node, RequestId},
+    node::{Node, RequestId},
     request::{Pairing, Response},
 };
 

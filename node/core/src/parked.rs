@@ -16,7 +16,8 @@ use trust_core::Role;
 use crate::{
     conflicts::{ConflictRequest, ConflictsOf},
     doctor::DoctorOf,
-    node::{Effect, Node, RequestId},
+    effect::Effect,
+    node::{Node, RequestId},
     request::Request,
 };
 

@@ -11,6 +11,7 @@ use sync_engine_core::{EngineError, entry::VerifiedEntry, store::StoreEpoch};
 use trust_core::{Action, Question, Role, Rule, Trust};
 
 use crate::{
+    effect::Effect,
     failure::{Failure, FailureKind},
     node::Node,
     request::Response,
@@ -98,6 +99,7 @@ impl Node {
                 if purged.entries > 0 {
                     let (entries, blobs) = (purged.entries, purged.blobs.len());
                     tracing::info!(%space, entries, blobs, "purged");
+                    self.effects.push_back(Effect::Purged { space });
                 }
                 if purged.has_traces {
                     tracing::warn!(%space, "bytes of purged documents are wiped at the next start");

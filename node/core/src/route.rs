@@ -20,10 +20,7 @@ use trust_core::{
     exchange::{self, ATTESTATIONS_PER_MESSAGE_MAX, Message, Offer},
 };
 
-use crate::{
-    node::{Effect, Node},
-    purge::is_purged,
-};
+use crate::{effect::Effect, node::Node, purge::is_purged};
 
 /// What a connected peer was told and told us.
 #[derive(Debug, Default)]
@@ -204,8 +201,12 @@ impl Node {
         if !self.may(device, Action::Connect) {
             return Share::default();
         }
-        let spaces = self.trust.spaces().filter(|space| self.may(device, Action::Hold(*space)));
-        let spaces = spaces.collect();
+        // Whom a space only reaches is offered it, and has it once they follow (decision 22).
+        let is_in = |space: &SpaceId| {
+            let question = Question { device, action: Action::Hold(*space) };
+            self.trust.decide(question).rule == Rule::RoleSuffices
+        };
+        let spaces = self.trust.spaces().filter(is_in).collect();
         Share { is_admitted: true, spaces, nearness: self.nearness_of(device) }
     }
 

@@ -162,6 +162,7 @@ impl Company {
             )
             | Effect::Changed { .. }
             | Effect::Unlocked { .. }
+            | Effect::Purged { .. }
             | Effect::PairingCode { .. }
             | Effect::Paired { .. }
             | Effect::Denied(_) => {}

@@ -5,8 +5,9 @@ use sync_engine_core::{EngineError, document::DocumentError};
 use trust_core::Role;
 
 use crate::{
+    effect::Effect,
     failure::Failure,
-    node::{Effect, Node},
+    node::Node,
     request::{DocumentView, Response},
 };
 

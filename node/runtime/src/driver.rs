@@ -276,6 +276,7 @@ impl Driver {
                     self.tell(NodeEvent::Changed { space, documents });
                 }
                 Effect::Unlocked { space } => self.search.note(space),
+                Effect::Purged { space } => self.search.note_purge(space),
                 Effect::PairingCode { device, code } => {
                     self.tell(NodeEvent::PairingCode { device, code });
                 }

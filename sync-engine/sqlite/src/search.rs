@@ -170,6 +170,8 @@ pub struct SearchIndex {
     compressor: Compressor<'static>,
     kept: Option<(PathBuf, SealKey)>,
     is_changed: bool,
+    /// What was removed is not searched any more, but its words are still there.
+    has_removed: bool,
 }
 
 impl SearchIndex {
@@ -192,7 +194,7 @@ impl SearchIndex {
         };
         let compressor = Compressor::new(write::COMPRESSION_LEVEL)?;
         let kept = path.map(|path| (path.to_owned(), key));
-        Ok((Self { connection, compressor, kept, is_changed: false }, opened))
+        Ok((Self { connection, compressor, kept, is_changed: false, has_removed: false }, opened))
     }
 
     /// Makes all changes, in order, or none. Many at once cost less: a few
@@ -201,7 +203,7 @@ impl SearchIndex {
     /// # Errors
     /// [`SearchError::StampTooLong`], [`SearchError::Full`], [`SearchError::Index`].
     pub fn apply(&mut self, changes: &[Change<'_>]) -> Result<(), SearchError> {
-        write::apply(&mut self.connection, &mut self.compressor, changes)?;
+        self.has_removed |= write::apply(&mut self.connection, &mut self.compressor, changes)?;
         self.is_changed |= !changes.is_empty();
         Ok(())
     }
@@ -248,7 +250,8 @@ impl SearchIndex {
         read::search(&self.connection, query, deadline)
     }
 
-    /// Writes the index to its file, if it has changed. Durable when it returns.
+    /// Writes the index to its file, if it has changed; of what was removed nothing is left
+    /// there. Durable when it returns.
     ///
     /// # Errors
     /// [`SearchError::Save`] and [`SearchError::Index`]; what was saved before is
@@ -257,6 +260,10 @@ impl SearchIndex {
         let Some((path, key)) = self.kept.as_ref().filter(|_| self.is_changed) else {
             return Ok(());
         };
+        if self.has_removed {
+            write::wipe(&self.connection)?;
+            self.has_removed = false;
+        }
         schema::give_back(&self.connection)?;
         let image = self.connection.serialize(MAIN_DB)?;
         file::write(path, key, &image)?;

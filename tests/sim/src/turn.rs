@@ -197,6 +197,9 @@ impl World {
             Effect::Unlocked { space } => {
                 trace.note(now, machine, "unlocked", &space.0, || space.to_string());
             }
+            Effect::Purged { space } => {
+                trace.note(now, machine, "purged", &space.0, || space.to_string());
+            }
             Effect::PairingCode { device, code } => {
                 trace.note(now, machine, "code", code.as_bytes(), || code.clone());
                 if let Some(process) = self.machines[machine].process.as_mut() {
@@ -242,6 +245,7 @@ impl World {
                 | Effect::Verify { .. }
                 | Effect::Changed { .. }
                 | Effect::Unlocked { .. }
+                | Effect::Purged { .. }
                 | Effect::PairingCode { .. }
                 | Effect::Paired { .. }
                 | Effect::Denied(_) => {

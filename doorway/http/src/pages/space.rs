@@ -2,7 +2,7 @@ use axum::{extract::State, response::Redirect};
 use maud::{Markup, html};
 use node_core::{
     Failure,
-    request::{SpaceInfo, Summary},
+    request::{PartInfo, SpaceInfo, Summary},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -63,6 +63,7 @@ pub(crate) async fn show(
     let main = html! {
         h1 { (home::name(&space.name)) }
         p.quiet { (words::count(members, "person", "people")) " · for " (words::reach(space.reach)) " · " (words::role(space.role)) }
+        @if let Some(part) = &space.part { (kept_part(part)) }
         (waiting)
         @if paths.is_empty() && lines.is_empty() { (empty(&space)) }
         @if page == 1 { (path_cards(&app, &space, &paths).await?) }
@@ -70,6 +71,14 @@ pub(crate) async fn show(
         @if pages > 1 { (pager(&space, page, pages)) }
     };
     Ok(layout::page(home::name(&space.name), &[], &main))
+}
+
+/// That others may have more of the space than this device keeps.
+fn kept_part(part: &PartInfo) -> Markup {
+    let (here, chosen) = (part.here, words::count(part.documents, "document", "documents"));
+    html! {
+        p.note { "This device keeps a part of it: " (chosen) ", " (here) " of them here. Others may have more." }
+    }
 }
 
 /// A line of the page.

@@ -18,8 +18,9 @@ use super::{
     Accepting, INVITED_MAX, Invited, PAIRING_MAX, Pairings, said::introduced, ticket_note,
 };
 use crate::{
+    effect::Effect,
     failure::Failure,
-    node::{Effect, Node},
+    node::Node,
     request::{Pairing, Response},
 };
 

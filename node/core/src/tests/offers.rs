@@ -1,7 +1,10 @@
 use trust_core::{Layer, Party, Terms};
 
 use super::*;
-use crate::request::{OfferInfo, OfferRequest};
+use crate::{
+    doctor::DoctorOf,
+    request::{OfferInfo, OfferRequest},
+};
 
 impl Company {
     fn space_of(&mut self, at: usize, name: &str, reach: Reach) -> SpaceId {
@@ -80,6 +83,19 @@ fn a_space_is_offered_to_whom_it_reaches_and_to_nobody_else() {
             assert_eq!(company.has(1, space, "first"), expected, "{reach} {layer}");
             assert_eq!(company.offers(0), [], "it is theirs");
         }
+    }
+}
+
+#[test]
+fn what_is_offered_and_not_followed_is_no_trouble() {
+    let (mut company, space) = neighbours(Layer::Reciprocal, Reach::Local);
+    assert_eq!(company.offered(1), [space]);
+    for at in 0..2 {
+        assert_eq!(company.doctor(at, DoctorOf::Everything), [], "of node {at}");
+    }
+    company.follow(1, "orchard").expect("asks");
+    for at in 0..2 {
+        assert_eq!(company.doctor(at, DoctorOf::Everything), [], "of node {at}");
     }
 }
 

@@ -36,6 +36,7 @@ impl Company {
                 | Effect::Verify { .. }
                 | Effect::Changed { .. }
                 | Effect::Unlocked { .. }
+                | Effect::Purged { .. }
                 | Effect::PairingCode { .. }
                 | Effect::Paired { .. }
                 | Effect::Denied(_) => self.carry(at, effect),

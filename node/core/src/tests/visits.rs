@@ -73,6 +73,7 @@ impl Street {
                     | Effect::Reply(..)
                     | Effect::Changed { .. }
                     | Effect::Unlocked { .. }
+                    | Effect::Purged { .. }
                     | Effect::PairingCode { .. }
                     | Effect::Paired { .. }
                     | Effect::Denied(_) => self.company.carry(at, effect),

@@ -21,6 +21,7 @@ struct Shared {
 #[derive(Default)]
 struct Noted {
     spaces: BTreeSet<SpaceId>,
+    has_purged: bool,
     is_stopping: bool,
 }
 
@@ -31,6 +32,12 @@ impl Inbox {
         self.0.woken.notify_one();
     }
 
+    /// Documents of a space were purged: nothing of them shall stay in the file.
+    pub(crate) fn note_purge(&self, space: SpaceId) {
+        self.noted().has_purged = true;
+        self.note(space);
+    }
+
     /// The worker shall save and end.
     pub(crate) fn stop(&self) {
         self.noted().is_stopping = true;
@@ -39,6 +46,11 @@ impl Inbox {
 
     pub(super) fn is_stopping(&self) -> bool {
         self.noted().is_stopping
+    }
+
+    /// Whether something was purged since this was asked.
+    pub(super) fn take_purged(&self) -> bool {
+        std::mem::take(&mut self.noted().has_purged)
     }
 
     pub(super) fn take(&self) -> Option<SpaceId> {

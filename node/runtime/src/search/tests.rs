@@ -2,7 +2,7 @@ use std::path::Path;
 
 use node_core::{
     FailureKind, Request, Response,
-    request::{Meta, Reach, WriteDocument, content_document},
+    request::{Meta, PurgeRequest, Reach, WriteDocument, content_document},
 };
 use node_model::{DocumentId, SpaceId};
 use serde_json::json;
@@ -179,6 +179,28 @@ async fn a_saved_index_goes_on_where_it_was() {
     std::fs::write(house.folder.path().join("views/search"), b"KITHFIND no").expect("writes");
     let node = house.start(Indexing::AsItGoes).await;
     assert_eq!(titles(&node.handle, "changed").await, ["note 7"]);
+}
+
+#[tokio::test]
+async fn nothing_of_a_purged_document_stays_in_the_file() {
+    for indexing in [Indexing::AsItGoes, Indexing::WhenAsked] {
+        let house = House::new();
+        let node = house.start(Indexing::AsItGoes).await;
+        let space = found_space(&node.handle, "garden").await;
+        let document = write(&node.handle, space, "one", CANARY).await;
+        assert_eq!(titles(&node.handle, CANARY).await, ["one"]);
+        node.stop().await;
+        let holds = || {
+            let versions = house.saved().0.versions(space).expect("reads");
+            versions.contains_key(&document)
+        };
+        assert!(holds());
+        let node = house.start(indexing).await;
+        let purge = PurgeRequest::Purge { space, documents: vec![document] };
+        node.handle.request(Request::Purge(purge)).await.expect("purges");
+        node.stop().await;
+        assert!(!holds(), "{indexing:?}");
+    }
 }
 
 fn assert_sealed(views: &Path) {

@@ -60,6 +60,8 @@ pub(super) struct Worker {
     reading: Calm,
     saving: Calm,
     indexed: usize,
+    /// The file may have words of documents that were purged.
+    holds_purged: bool,
 }
 
 /// Whether there was something to do.
@@ -97,6 +99,7 @@ impl Worker {
             reading: Calm::new(READ_CALM, READ_LATEST),
             saving: Calm::new(SAVE_CALM, SAVE_LATEST),
             indexed: 0,
+            holds_purged: false,
         }
     }
 
@@ -114,19 +117,23 @@ impl Worker {
             if !self.waiting.is_empty() && self.index.is_none() && self.broken.is_none() {
                 self.open();
             }
+            self.holds_purged |= self.inbox.take_purged();
             if self.inbox.is_stopping() {
-                return self.save();
+                return self.finish();
             }
             match self.step().await {
                 Step::Worked => self.answer(false),
                 Step::UpToDate => {
                     self.answer(true);
+                    if self.holds_purged {
+                        self.let_go_of_purged();
+                    }
                     if !self.wait().await {
                         return;
                     }
                 }
                 // Only a node that is told to stop is also told to save.
-                Step::Gone if self.inbox.is_stopping() => return self.save(),
+                Step::Gone if self.inbox.is_stopping() => return self.finish(),
                 Step::Gone => return,
             }
             let now = self.clock.now().monotonic;
@@ -195,8 +202,8 @@ impl Worker {
         };
         let Some(task) = &mut self.task else {
             let now = self.clock.now().monotonic;
-            let is_due =
-                !self.waiting.is_empty() || self.reading.due().is_some_and(|due| due <= now);
+            let is_urgent = !self.waiting.is_empty() || self.holds_purged;
+            let is_due = is_urgent || self.reading.due().is_some_and(|due| due <= now);
             let noted = || if is_due { self.inbox.take() } else { None };
             let Some(space) = self.next.take().or_else(noted) else {
                 if is_due {
@@ -257,13 +264,33 @@ impl Worker {
         Step::Worked
     }
 
-    fn start_afresh(&mut self) {
-        self.index = None;
+    /// Once all is indexed: without an index to save the next one begins anew.
+    fn let_go_of_purged(&mut self) {
+        if self.index.is_none() || !self.save() {
+            self.remove_file();
+        }
+        self.holds_purged = false;
+    }
+
+    fn finish(&mut self) {
+        if self.holds_purged {
+            self.remove_file();
+        } else {
+            self.save();
+        }
+    }
+
+    fn remove_file(&self) {
         if let Err(error) = std::fs::remove_file(&self.file)
             && error.kind() != std::io::ErrorKind::NotFound
         {
             tracing::warn!(%error, "the old search index stays on the disk");
         }
+    }
+
+    fn start_afresh(&mut self) {
+        self.index = None;
+        self.remove_file();
         self.known.iter().for_each(|space| self.inbox.note(*space));
         self.open();
     }
@@ -300,12 +327,13 @@ impl Worker {
         let _ = answer.send(found);
     }
 
-    fn save(&mut self) {
+    /// Says whether the file has all that the index has.
+    fn save(&mut self) -> bool {
         self.saving.done();
-        if let Some(index) = &mut self.index
-            && let Err(error) = index.save()
-        {
+        let saved = self.index.as_mut().map_or(Ok(()), SearchIndex::save);
+        if let Err(error) = &saved {
             tracing::warn!(%error, "what is missing is made anew");
         }
+        saved.is_ok()
     }
 }

@@ -180,17 +180,24 @@ fn updates_replace_and_removals_remove() {
 }
 
 #[test]
-fn what_was_removed_is_not_in_the_database_any_more() {
-    let holds = |index: &mut SearchIndex| {
-        let image = index.connection.serialize(MAIN_DB).expect("serialises");
+fn what_was_removed_is_not_in_the_file_any_more() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("search");
+    let saved_holds = |index: &mut SearchIndex| {
+        index.save().expect("saves");
+        let (mut saved, opened) = SearchIndex::open(Some(&file), &key()).expect("opens");
+        assert_eq!(opened, Opened::Loaded);
+        let image = saved.connection.serialize(MAIN_DB).expect("serialises");
         image.windows(9).any(|window| window == b"zebrafink")
     };
-    let mut index = fresh();
-    put_in(&mut index, OTHER, 1, "zebrafink", "zebrafink");
-    assert!(holds(&mut index));
-    put(&mut index, 2, "", "other");
-    index.apply(&[Change::RemoveSpace(OTHER)]).expect("applies");
-    assert!(!holds(&mut index));
+    for gone in [Change::RemoveSpace(OTHER), Change::Remove { space: OTHER, document: id(1) }] {
+        let mut index = SearchIndex::open(Some(&file), &key()).expect("opens").0;
+        put_in(&mut index, OTHER, 1, "zebrafink", "zebrafink");
+        assert!(saved_holds(&mut index));
+        put(&mut index, 2, "", "other");
+        index.apply(&[gone]).expect("applies");
+        assert!(!saved_holds(&mut index));
+    }
 }
 
 #[test]

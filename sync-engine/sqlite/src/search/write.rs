@@ -16,13 +16,14 @@ pub(super) const COMPRESSION_LEVEL: i32 = 1;
 const TAKE_OUT: &str = "INSERT INTO search (search, rowid, title, body)
     SELECT 'delete', row, title, body FROM texts WHERE row = ?1";
 
+/// Makes all changes, or none. Says whether something was removed, whose words are still here.
 pub(super) fn apply(
     connection: &mut Connection,
     compressor: &mut Compressor<'static>,
     changes: &[Change<'_>],
-) -> Result<(), SearchError> {
+) -> Result<bool, SearchError> {
     let transaction = connection.transaction()?;
-    let mut is_space_gone = false;
+    let mut is_any_gone = false;
     for change in changes {
         match change {
             Change::Put { space, document, version, text } => {
@@ -31,8 +32,10 @@ pub(super) fn apply(
                 let text = Text::of(text);
                 put(&transaction, compressor, (number, *document), version, &text)?;
             }
-            Change::Remove { space, document } => remove(&transaction, *space, *document)?,
-            Change::RemoveSpace(space) => is_space_gone |= remove_space(&transaction, *space)?,
+            Change::Remove { space, document } => {
+                is_any_gone |= remove(&transaction, *space, *document)?;
+            }
+            Change::RemoveSpace(space) => is_any_gone |= remove_space(&transaction, *space)?,
             Change::Stamp { space, stamp } => {
                 check_length(stamp)?;
                 let number = number_of(&transaction, *space)?;
@@ -42,11 +45,13 @@ pub(super) fn apply(
             }
         }
     }
-    if is_space_gone {
-        // Otherwise its words would stay, marked as gone, until they are merged away.
-        transaction.execute("INSERT INTO search (search) VALUES ('optimize')", [])?;
-    }
-    Ok(transaction.commit()?)
+    transaction.commit()?;
+    Ok(is_any_gone)
+}
+
+/// Takes out the words of what was removed: until then they stay, marked as gone.
+pub(super) fn wipe(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("INSERT INTO search (search) VALUES ('optimize')", []).map(drop)
 }
 
 fn check_length(stamp: &[u8]) -> Result<(), SearchError> {
@@ -125,7 +130,8 @@ fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn remove(connection: &Connection, space: SpaceId, document: DocumentId) -> rusqlite::Result<()> {
+/// Says whether it was there.
+fn remove(connection: &Connection, space: SpaceId, document: DocumentId) -> rusqlite::Result<bool> {
     let row: Option<i64> = connection
         .prepare_cached(
             "SELECT row FROM documents
@@ -133,7 +139,7 @@ fn remove(connection: &Connection, space: SpaceId, document: DocumentId) -> rusq
         )?
         .query_row((space.0, document.0), |row| row.get(0))
         .optional()?;
-    row.map_or(Ok(()), |row| take_out(connection, row))
+    row.map_or(Ok(false), |row| take_out(connection, row).map(|()| true))
 }
 
 /// Says whether it was there.

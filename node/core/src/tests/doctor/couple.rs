@@ -111,7 +111,7 @@ impl Couple {
 }
 
 impl Company {
-    pub(super) fn doctor(&mut self, at: usize, of: DoctorOf) -> Vec<Finding> {
+    pub(in crate::tests) fn doctor(&mut self, at: usize, of: DoctorOf) -> Vec<Finding> {
         let Ok(Response::Findings(answer)) = self.ask(at, Request::Doctor { of }) else {
             panic!("no findings");
         };

@@ -1,0 +1,60 @@
+use std::collections::BTreeSet;
+
+use data_plane_core::net::NetCommand;
+use node_model::{DeviceId, DocumentId, SpaceId};
+use sync_engine_core::{JobId, LoadOrder};
+
+use crate::{denied::Denied, failure::Failure, node::RequestId, request::Response};
+
+/// What a node wants done.
+#[derive(Debug)]
+pub enum Effect {
+    /// For the network.
+    Net(NetCommand),
+    /// Verify entries on a worker.
+    Verify {
+        /// Which batch.
+        job: JobId,
+        /// Their bytes.
+        entries: Vec<Vec<u8>>,
+    },
+    /// Load a document on a worker, and bring it as [`Input::Loaded`](crate::Input::Loaded).
+    Load(LoadOrder),
+    /// Answer a request.
+    Reply(RequestId, Result<Response, Failure>),
+    /// Tell whoever listens that documents changed.
+    Changed {
+        /// The space.
+        space: SpaceId,
+        /// The documents.
+        documents: BTreeSet<DocumentId>,
+    },
+    /// Tell whoever derives something from documents that keys came, so that more of
+    /// a space can be read.
+    Unlocked {
+        /// The space.
+        space: SpaceId,
+    },
+    /// Tell whoever derives something from documents that some were purged: what it keeps of
+    /// them goes now.
+    Purged {
+        /// The space.
+        space: SpaceId,
+    },
+    /// Show the short code of a pairing with a ticket of ours.
+    PairingCode {
+        /// Who came.
+        device: DeviceId,
+        /// The code.
+        code: String,
+    },
+    /// A pairing is done.
+    Paired {
+        /// Who came.
+        device: DeviceId,
+        /// What they want to be called.
+        name: String,
+    },
+    /// A peer did not get what it asked for.
+    Denied(Denied),
+}
