@@ -92,6 +92,10 @@ impl Node {
         space: SpaceId,
         progress: Progress,
     ) -> Result<Option<Progress>, EngineError> {
+        // What others signed for is the part.
+        if self.sync.kept(space).is_some() {
+            return Ok(None);
+        }
         let Some(document) = self.sync.next_superseded(space, progress.document)? else {
             return Ok(None);
         };

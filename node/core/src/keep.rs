@@ -1,8 +1,9 @@
 //! What this node keeps of a space: everything, or some documents, for a device with little
 //! room.
 //!
-//! Invariants: what was written here is kept, too, so that it goes out; keeping less removes
-//! nothing; who keeps a part does not say that it holds the space.
+//! Invariants: what was written here is kept, too, and what nobody else was known to have
+//! when less was kept, so that it goes out; keeping less removes nothing; who keeps a part does not say
+//! that it holds the space.
 //! Non-goals: removing what is here; files, which follow the documents that name them.
 
 use std::collections::BTreeSet;
@@ -36,6 +37,9 @@ struct Chosen {
     /// Those that were named, and those that peers said the rule chooses.
     documents: BTreeSet<DocumentId>,
     rule: Rule,
+    /// A name that nothing here has is a content id or a path: the two ids that it may stand for.
+    #[serde(default)]
+    twins: BTreeSet<(DocumentId, DocumentId)>,
 }
 
 impl Node {
@@ -51,20 +55,28 @@ impl Node {
         };
         let before: Choice = self.choice(space);
         self.trust.put_note(&format!("{NOTE}{space}"), &choice)?;
-        if let Err(error) = self.apply_choice(space, choice) {
+        let elsewhere = self.elsewhere_up_to(space);
+        if let Err(error) = self.apply_choice(space, choice, elsewhere) {
             self.trust.put_note(&format!("{NOTE}{space}"), &before)?;
+            self.apply_choice(space, before, u64::MAX)?;
             return Err(error.into());
         }
         self.note_chosen(space);
         self.find_space(&space.to_string()).map(Response::Space)
     }
 
-    fn apply_choice(&mut self, space: SpaceId, choice: Choice) -> Result<(), EngineError> {
+    /// What came after the place up to which others have everything is kept whatever is chosen.
+    fn apply_choice(
+        &mut self,
+        space: SpaceId,
+        choice: Choice,
+        elsewhere_up_to: u64,
+    ) -> Result<(), EngineError> {
         let (documents, rule) = match choice {
-            Some(Chosen { documents, rule }) => (Some(documents), rule),
+            Some(Chosen { documents, rule, twins: _ }) => (Some(documents), rule),
             None => (None, Rule::default()),
         };
-        self.sync.keep(space, documents)?;
+        self.sync.keep(space, documents, elsewhere_up_to)?;
         self.sync.choose_by(space, rule)
     }
 
@@ -81,12 +93,14 @@ impl Node {
         }
     }
 
-    /// Those of some spaces that an agent may read.
+    /// Those of some spaces of which an agent may read everything: an answer says of what was
+    /// before somebody came whether it is of a type, in a folder or of a time.
     pub(crate) fn read_by(&self, agent: AgentId, spaces: &BTreeSet<SpaceId>) -> BTreeSet<SpaceId> {
         let facts = &self.trust.graph().spaces;
         let reads = |space: &&SpaceId| {
-            let member = facts.get(space).and_then(|facts| facts.members.get(&agent));
-            member.is_some_and(|member| member.role.holds_keys())
+            let Some(facts) = facts.get(space) else { return false };
+            let is_reader = facts.members.get(&agent).is_some_and(|it| it.role.holds_keys());
+            is_reader && (facts.has_open_history || agent == self.trust.agent())
         };
         spaces.iter().filter(reads).copied().collect()
     }
@@ -107,7 +121,7 @@ impl Node {
             let message = format!("at most {NAMED_MAX} documents can be named at once");
             return Err(Failure::new(FailureKind::Invalid, message, "kith space keep --help"));
         }
-        let mut documents = BTreeSet::new();
+        let (mut documents, mut twins) = (BTreeSet::new(), BTreeSet::new());
         for text in named {
             if text.is_empty() {
                 let message = "a document has an id, a content id or a path";
@@ -119,18 +133,20 @@ impl Node {
                 }
                 // It need not be here to be chosen: its id derives from what it is called.
                 (Err(_), Err(failure)) if failure.kind == FailureKind::NotFound => {
-                    documents.extend([content_document(space, text), path_document(space, text)]);
+                    let twin = (content_document(space, text), path_document(space, text));
+                    documents.extend([twin.0, twin.1]);
+                    twins.insert(twin);
                 }
                 (Err(_), Err(failure)) => return Err(failure),
             }
         }
-        Ok(Chosen { documents, rule })
+        Ok(Chosen { documents, rule, twins })
     }
 
     /// What was chosen in an earlier run, for a space that has just been opened.
     pub(crate) fn recall_kept(&mut self, space: SpaceId) -> Result<(), StoreError> {
         let Some(chosen) = self.choice(space) else { return Ok(()) };
-        match self.apply_choice(space, Some(chosen)) {
+        match self.apply_choice(space, Some(chosen), u64::MAX) {
             Err(EngineError::Store(error)) => Err(error),
             // The rest is about documents, which nobody can read yet.
             Ok(()) | Err(_) => Ok(()),
@@ -139,9 +155,13 @@ impl Node {
 
     pub(crate) fn part_info(&self, space: SpaceId) -> Option<PartInfo> {
         let kept = self.sync.kept(space)?;
-        let rule = self.choice(space).unwrap_or_default().rule;
+        let Chosen { rule, twins, .. } = self.choice(space).unwrap_or_default();
+        let is_here = |document| self.sync.is_stored(space, document).unwrap_or(false);
+        let are_two = |twin: &&(DocumentId, DocumentId)| is_here(twin.0) && is_here(twin.1);
+        let unused = (twins.len() - twins.iter().filter(are_two).count()) as u64;
+        let documents = kept.documents.saturating_sub(unused);
         let has_answer = self.sync.has_answer(space);
-        Some(PartInfo { documents: kept.documents, here: kept.here, rule, has_answer })
+        Some(PartInfo { documents, here: kept.here, rule, has_answer })
     }
 
     /// Connected peers that keep a part of a space only.

@@ -321,7 +321,8 @@ impl Node {
             let epoch = StoreEpoch(random_bytes(self.entropy.as_mut()));
             let store = self.storage.open(space, epoch)?;
             self.sync.open_space(space, store)?;
-            self.recall_kept(space)?;
+            // Rather not open than open with all of it.
+            self.recall_kept(space).inspect_err(|_| self.sync.close_space(space))?;
         }
         let mut has_new_keys = false;
         for (epoch, _, keys) in self.trust.keyring().epochs(space) {

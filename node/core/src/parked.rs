@@ -169,7 +169,7 @@ impl Node {
                     looks.lists.insert(*space);
                 }
             }
-            Request::Documents { space } => {
+            Request::Documents { space } | Request::Purge { space, .. } => {
                 looks.lists.insert(*space);
             }
             Request::Doctor { of: DoctorOf::Space(space) | DoctorOf::Document(space, _) } => {
@@ -193,7 +193,6 @@ impl Node {
             | Request::FindAgent { .. }
             | Request::Relations
             | Request::Offer(_)
-            | Request::Purge(_)
             | Request::Circle(_)
             | Request::Relate { .. }
             | Request::Part { .. }

@@ -20,61 +20,28 @@ use crate::{
 /// Most documents that are purged at once: some forty statements.
 const DOCUMENTS_MAX: usize = 1_000;
 
-/// What is asked about purging documents.
-#[derive(Clone, Debug)]
-pub enum PurgeRequest {
-    /// Finds a document to purge: one that is here, removed or not, or any other by its id.
-    /// → [`Response::Found`]
-    Find {
-        /// The space.
-        space: SpaceId,
-        /// What it is called.
-        text: String,
-    },
-    /// Has documents purged for good, at every node that keeps the space. → [`Response::Done`]
-    Purge {
-        /// The space.
-        space: SpaceId,
-        /// The documents.
-        documents: Vec<DocumentId>,
-    },
-}
-
 impl Node {
-    pub(crate) fn serve_purge(
-        &mut self,
-        now: Now,
-        request: PurgeRequest,
-    ) -> Result<Response, Failure> {
-        match request {
-            PurgeRequest::Find { space, text } => {
-                self.find_to_purge(space, &text).map(Response::Found)
-            }
-            PurgeRequest::Purge { space, documents } => self.purge(now, space, &documents),
-        }
-    }
-
-    fn purge(
+    /// Purges documents by what they are called: by its id also one that is not here.
+    pub(crate) fn purge(
         &mut self,
         now: Now,
         space: SpaceId,
-        documents: &[DocumentId],
+        names: &[String],
     ) -> Result<Response, Failure> {
         self.need_role(space, Role::Admin)?;
-        if documents.is_empty() || documents.len() > DOCUMENTS_MAX {
+        if names.is_empty() || names.len() > DOCUMENTS_MAX {
             let message = format!("from 1 to {DOCUMENTS_MAX} documents are purged at once");
             return Err(Failure::new(FailureKind::Invalid, message, "kith doc purge --help"));
         }
-        self.trust.purge(now.wall, space, documents)?;
+        let found = names.iter().map(|name| self.find_to_purge(space, name));
+        let documents: BTreeSet<DocumentId> = found.collect::<Result<_, _>>()?;
+        let documents: Vec<DocumentId> = documents.into_iter().collect();
+        self.trust.purge(now.wall, space, &documents)?;
         self.trust_changed(now);
-        Ok(Response::Done)
+        Ok(Response::Purged(documents))
     }
 
-    pub(crate) fn find_to_purge(
-        &mut self,
-        space: SpaceId,
-        text: &str,
-    ) -> Result<DocumentId, Failure> {
+    fn find_to_purge(&mut self, space: SpaceId, text: &str) -> Result<DocumentId, Failure> {
         match self.find_document_or_removed(space, text) {
             Err(failure) if failure.kind == FailureKind::NotFound => {
                 text.parse().map_err(|_| failure)

@@ -145,6 +145,16 @@ impl Node {
         held.filter(fits).map_or(0, |held| held.place)
     }
 
+    /// Up to which place of our store somebody else has all entries of a space, as they signed
+    /// or say now.
+    pub(crate) fn elsewhere_up_to(&self, space: SpaceId) -> u64 {
+        let devices = self.receipts.held.get(&space).into_iter().flat_map(BTreeMap::keys);
+        let signed = devices.map(|device| self.signed_up_to(space, *device));
+        let equal = self.data.connected().filter_map(|peer| self.sync.equal_at(space, peer));
+        let equal = equal.filter(|it| it.is_all_of_ours).map(|it| it.head.arrivals);
+        signed.chain(equal).max().unwrap_or_default()
+    }
+
     /// Up to which place of our store the entries of a space are safe.
     fn safe_up_to(&self, space: SpaceId) -> u64 {
         let graph = self.trust.graph();

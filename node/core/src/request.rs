@@ -37,7 +37,6 @@ pub use crate::conflicts::{
 };
 pub use crate::offers::{OfferInfo, OfferRequest};
 pub use crate::past::{ChangeInfo, HISTORY_MAX, HistoryView, PastOf, PastRequest};
-pub use crate::purge::PurgeRequest;
 pub use crate::receipts::Durability;
 pub use crate::state::{PeerSyncState, SpaceState};
 pub use crate::sync_now::SyncReport;
@@ -221,8 +220,13 @@ pub enum Request {
         /// The document.
         document: DocumentId,
     },
-    /// About purging documents.
-    Purge(PurgeRequest),
+    /// Has documents purged for good, at every node that keeps the space. → [`Response::Purged`]
+    Purge {
+        /// The space.
+        space: SpaceId,
+        /// What they are called: ids, content ids or paths, at most 1,000.
+        names: Vec<String>,
+    },
     /// Reads a document. → [`Response::Document`]
     ReadDocument {
         /// The space.
@@ -388,6 +392,8 @@ pub enum Response {
     Document(DocumentView),
     /// To [`Request::FindDocument`].
     Found(DocumentId),
+    /// To [`Request::Purge`].
+    Purged(Vec<DocumentId>),
     /// To [`Request::Conflict`].
     Conflict(ConflictResponse),
     /// To [`PastOf::History`].

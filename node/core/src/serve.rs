@@ -96,7 +96,7 @@ impl Node {
             Request::FindDocument { space, text, includes_removed } => {
                 self.find_any_document(space, &text, includes_removed).map(Response::Found)
             }
-            Request::Purge(request) => self.serve_purge(now, request),
+            Request::Purge { space, names } => self.purge(now, space, &names),
             Request::Documents { space } => self.documents(space),
             Request::Changes { space, since } => self.changes(space, since.as_deref()),
             Request::LookAt { space, document } => self.look_at(space, document),

@@ -51,13 +51,15 @@ impl From<PartInfo> for Part {
     }
 }
 
-/// What to keep: the documents that are named, and those that fit all of the rest; everything
-/// when all is left out.
+/// What to keep: everything; or the documents that are named, and those that fit all of the
+/// rest.
 #[derive(Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Choice {
+    /// Everything, and nothing else is said.
+    everything: bool,
     /// Documents by id, content id or path, here or not.
-    docs: Option<Vec<String>>,
+    docs: Vec<String>,
     /// Of one of these types.
     types: BTreeSet<String>,
     /// In one of these folders, or below.
@@ -87,13 +89,17 @@ pub(crate) async fn choose(
     JsonBody(choice): JsonBody<Choice>,
 ) -> Answer<Space> {
     let space = ask::space(&app.handle, &space).await?.space;
-    let part = if choice == Choice::default() {
+    let all = Choice { everything: true, ..Choice::default() };
+    let part = if choice == all {
         None
+    } else if choice.everything || choice == Choice::default() {
+        let message = "say what to keep, or {\"everything\": true} and nothing else";
+        return Err(Problem::invalid(message));
     } else {
-        let Choice { docs, types, folders, since, until } = choice;
+        let Choice { everything: _, docs, types, folders, since, until } = choice;
         let (since, until) = (time(since)?, time(until)?);
         let rule = PartRule { kinds: types, folders, since, until };
-        Some(KeptBy { documents: docs.unwrap_or_default(), rule })
+        Some(KeptBy { documents: docs, rule })
     };
     let request = Request::Keep { space, part };
     let Response::Space(info) = app.handle.request(request).await? else {

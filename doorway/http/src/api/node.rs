@@ -163,7 +163,7 @@ pub(crate) struct SpaceNumbers {
     blobs: usize,
     blobs_missing: usize,
     bytes: u64,
-    /// `local`, `synced`, `syncing`, `behind` or `offline`.
+    /// `local`, `synced`, `syncing`, `behind`, `offline` or `unopened`.
     state: &'static str,
     /// What this node keeps of it; nothing where that is everything.
     part: Option<Part>,
@@ -228,7 +228,7 @@ pub(crate) struct Compaction {
 /// A history that contradicts itself: worth a look by a person.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Alarm {
-    /// `fork`, `gap` or `backdated`.
+    /// `fork` (two statements, or two entries, in one place), `gap`, `backdated` or `two-owners`.
     kind: &'static str,
     /// Whose key signed.
     device: String,

@@ -1,9 +1,7 @@
 //! Documents that are purged for good.
 
 use axum::{Json, extract::State};
-use node_core::{Failure, Request, Response, request::PurgeRequest};
-use node_model::{DocumentId, SpaceId};
-use node_runtime::Handle;
+use node_core::{Request, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -39,21 +37,11 @@ pub(crate) async fn purge(
     JsonBody(ToPurge { docs }): JsonBody<ToPurge>,
 ) -> Answer<Purged> {
     let space = ask::space(&app.handle, &space).await?.space;
-    let mut documents = Vec::with_capacity(docs.len());
-    for text in docs {
-        documents.push(find(&app.handle, space, text).await?);
-    }
-    let printed = documents.iter().map(ToString::to_string).collect();
-    let request = PurgeRequest::Purge { space, documents };
-    ask::done(&app.handle, Request::Purge(request)).await?;
-    Ok(Json(Purged { space: space.to_string(), docs: printed }))
-}
-
-async fn find(node: &Handle, space: SpaceId, text: String) -> Result<DocumentId, Failure> {
-    let request = Request::Purge(PurgeRequest::Find { space, text });
-    let Response::Found(document) = node.request(request).await? else {
-        return Err(ask::unexpected());
+    let request = Request::Purge { space, names: docs };
+    let Response::Purged(documents) = app.handle.request(request).await? else {
+        return Err(ask::unexpected().into());
     };
-    audit::concerns(Thing::Document(document));
-    Ok(document)
+    documents.iter().for_each(|document| audit::concerns(Thing::Document(*document)));
+    let docs = documents.iter().map(ToString::to_string).collect();
+    Ok(Json(Purged { space: space.to_string(), docs }))
 }

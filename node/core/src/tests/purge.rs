@@ -5,7 +5,7 @@ use super::*;
 use crate::{
     doctor::{Cause, DoctorOf, Finding, Refuser},
     pack::{PackRequest, PackResponse},
-    request::{Party, PurgeRequest, WhyInfo},
+    request::{Party, WhyInfo},
 };
 
 /// Four nodes: a founder, a writer, a custodian and a writer who will be late; with a diary
@@ -41,8 +41,8 @@ impl Company {
     }
 
     fn purge(&mut self, at: usize, space: SpaceId, document: DocumentId) -> Result<(), Failure> {
-        let purge = PurgeRequest::Purge { space, documents: vec![document] };
-        self.ask(at, Request::Purge(purge)).map(|_| ())
+        let names = vec![document.to_string()];
+        self.ask(at, Request::Purge { space, names }).map(|_| ())
     }
 
     fn decisions(&mut self, at: usize, text: &str) -> Vec<WhyInfo> {

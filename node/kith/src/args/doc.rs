@@ -112,7 +112,7 @@ pub enum Doc {
     },
     /// Delete documents with all of their history, at everybody who keeps the space; only admins
     #[command(
-        after_help = "Examples:\n  kith doc purge album notes\n  kith doc purge album --yes notes letters/ada.md\n\nNothing brings a purged document back, and nobody can write one of the same id or path again.\nNodes that are away delete it when they hear of it. What somebody copied elsewhere, or keeps\nin a pack, is theirs; a pack that is unpacked does not bring it back here."
+        after_help = "Examples:\n  kith doc purge album notes\n  kith doc purge album --yes notes letters/ada.md\n\nNothing brings a purged document back, and nobody can write one of the same id again, which\na document that was imported has from its path.\nNodes that are away delete it when they hear of it. What somebody copied elsewhere, or keeps\nin a pack, is theirs; a pack that is unpacked does not bring it back here."
     )]
     Purge {
         /// The space

@@ -68,7 +68,7 @@ pub enum Space {
     },
     /// Keep only some documents of a space on this device, or everything again
     #[command(
-        after_help = "Examples:\n  kith space keep album --doc cake --doc recipes/bread.md\n  kith space keep album --folder recipes --type note --since 2026-01-01\n  kith space keep album --everything\n\nOther nodes send this device the documents that you name, and what belongs to them. With\n--folder, --type, --since and --until those that fit all of these come, too, also new ones:\nmembers who can read say which these are. What you write here is kept, too, and goes out as\never. Keeping less removes nothing that is here; it only gets nothing new. Each time you\nname all that you want to keep."
+        after_help = "Examples:\n  kith space keep album --doc cake --doc recipes/bread.md\n  kith space keep album --folder recipes --type note --since 2026-01-01\n  kith space keep album --everything\n\nOther nodes send this device the documents that you name, and what belongs to them. With\n--folder, --type, --since and --until those that fit all of these come, too, also new ones:\nmembers who can read say which these are. What you write here is kept, too, and goes out as\never, and so does what nobody else has yet said to have. Keeping less removes nothing that is here; it only gets nothing new. Each time you\nname all that you want to keep."
     )]
     #[command(group = clap::ArgGroup::new("part").required(true).multiple(true)
         .args(["doc", "folder", "kind", "since", "until", "everything"]))]

@@ -62,7 +62,9 @@ pub(super) async fn run(asking: &Asking<'_>, command: Space) -> Result<(), CliEr
                 format!("you left {space}; what you have of it stays readable")
             });
         }
-        Space::Keep { space, everything: _, chosen } => keep(asking, &space, chosen).await?,
+        Space::Keep { space, everything, chosen } => {
+            keep(asking, &space, everything, chosen).await?;
+        }
         Space::Members { space } => {
             let path = format!("/api/v1/spaces/{}/members", escape(&space));
             let members = asking.client.get(&path).await?;
@@ -81,15 +83,17 @@ pub(super) async fn run(asking: &Asking<'_>, command: Space) -> Result<(), CliEr
     Ok(())
 }
 
-async fn keep(asking: &Asking<'_>, space: &str, chosen: KeptPart) -> Result<(), CliError> {
+async fn keep(
+    asking: &Asking<'_>,
+    space: &str,
+    everything: bool,
+    chosen: KeptPart,
+) -> Result<(), CliError> {
     let KeptPart { doc, folder, kind, since, until } = chosen;
-    let mut body = json!({"types": kind, "folders": folder});
-    for (name, time) in [("since", since), ("until", until)] {
-        body[name] = time.map(Timestamp::rfc3339).into();
-    }
-    if !doc.is_empty() {
-        body["docs"] = doc.into();
-    }
+    let [since, until] = [since, until].map(|time| time.map(Timestamp::rfc3339));
+    let chosen =
+        json!({"docs": doc, "types": kind, "folders": folder, "since": since, "until": until});
+    let body = if everything { json!({"everything": true}) } else { chosen };
     let path = format!("/api/v1/spaces/{}/keep", escape(space));
     let kept = asking.client.call(Method::PUT, &path, Some(body)).await?;
     answer(asking.is_json, &kept, || {

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use node_core::{
     FailureKind, Request, Response,
-    request::{Meta, PurgeRequest, Reach, WriteDocument, content_document},
+    request::{Meta, Reach, WriteDocument, content_document},
 };
 use node_model::{DocumentId, SpaceId};
 use serde_json::json;
@@ -196,8 +196,8 @@ async fn nothing_of_a_purged_document_stays_in_the_file() {
         };
         assert!(holds());
         let node = house.start(indexing).await;
-        let purge = PurgeRequest::Purge { space, documents: vec![document] };
-        node.handle.request(Request::Purge(purge)).await.expect("purges");
+        let purge = Request::Purge { space, names: vec![document.to_string()] };
+        node.handle.request(purge).await.expect("purges");
         node.stop().await;
         assert!(!holds(), "{indexing:?}");
     }

@@ -88,22 +88,25 @@ impl Space {
         Ok(true)
     }
 
-    /// Documents in which a device wrote something that is here.
-    fn written_by(&self, author: DeviceId) -> Result<BTreeSet<DocumentId>, StoreError> {
-        let mut written = BTreeSet::new();
-        let mut place = 0;
-        if self.store.tip(author)?.is_none() {
-            return Ok(written);
-        }
+    /// Documents in which a device wrote something that is here, and those of which something
+    /// came after a place.
+    fn written_or_after(
+        &self,
+        author: DeviceId,
+        after: u64,
+    ) -> Result<BTreeSet<DocumentId>, StoreError> {
+        let mut found = BTreeSet::new();
+        let mut place = if self.store.tip(author)?.is_none() { after } else { 0 };
         loop {
             let page = self.store.arrivals(place, ENTRIES_AT_ONCE, BYTES_AT_ONCE)?;
-            let Some(last) = page.last() else { return Ok(written) };
+            let Some(last) = page.last() else { return Ok(found) };
             place = last.place;
             for arrival in page {
+                let is_after = arrival.place > after;
                 let entry = VerifiedEntry::from_storage(arrival.bytes);
                 let entry = entry.map_err(|error| StoreError::Damaged(error.to_string()))?;
-                if entry.header().author == author {
-                    written.insert(entry.header().document);
+                if is_after || entry.header().author == author {
+                    found.insert(entry.header().document);
                 }
             }
         }
@@ -150,9 +153,10 @@ impl Space {
 pub(super) type Bundled = BTreeMap<DocumentId, BTreeSet<EntryId>>;
 
 impl SyncEngine {
-    /// Keeps these documents of a space, and what was or will be written here; `None` is
-    /// everything. What is here stays. More than
-    /// [`SELECTED_MAX`](crate::part::SELECTED_MAX) documents are everything.
+    /// Keeps these documents of a space, what was or will be written here, and what came after
+    /// the place up to which others are known to have everything; `None` is everything. What is
+    /// here stays. More than [`SELECTED_MAX`](crate::part::SELECTED_MAX) documents are
+    /// everything.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is kept that was not.
@@ -160,17 +164,23 @@ impl SyncEngine {
         &mut self,
         space: SpaceId,
         chosen: Option<BTreeSet<DocumentId>>,
+        elsewhere_up_to: u64,
     ) -> Result<(), StoreError> {
         let device = self.device;
         let Some(facts) = self.spaces.get_mut(&space) else { return Ok(()) };
         match chosen {
             None => facts.kept = None,
             Some(mut documents) => {
-                documents.extend(facts.written_by(device)?);
+                documents.extend(facts.written_or_after(device, elsewhere_up_to)?);
                 facts.keep_only(documents)?;
             }
         }
         self.say_kept(space)
+    }
+
+    /// Closes a space that was opened, and with which nothing was done since.
+    pub fn close_space(&mut self, space: SpaceId) {
+        self.spaces.remove(&space);
     }
 
     /// What is kept of a space; `None` is everything.

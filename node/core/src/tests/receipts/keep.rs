@@ -67,7 +67,7 @@ fn a_phone_keeps_one_document_and_the_rest_follows_when_it_keeps_more() {
 
     // What is called by name can be chosen before it is here.
     let part = company.keep(1, space, Some(&["cake", "rice"])).expect("a part");
-    assert!(part.documents >= 2);
+    assert_eq!((part.documents, part.here), (2, 1), "rice is one document, whatever it stands for");
     assert!(company.has(1, space, "rice") && !company.has(1, space, "beans"));
     assert_eq!(company.status(1, space).info.part.map(|part| part.here), Some(2));
     company.assert_in_sync(space);
@@ -79,6 +79,27 @@ fn a_phone_keeps_one_document_and_the_rest_follows_when_it_keeps_more() {
     let digests: Vec<_> = company.nodes.iter_mut().map(digest).collect();
     assert_eq!(digests[0], digests[1]);
     assert_eq!(company.status(0, space).partial_peers, 0);
+}
+
+#[test]
+fn what_only_this_device_has_goes_on_when_less_is_kept() {
+    let mut company = Company::new(3);
+    let space = company.space(0);
+    company.write(0, space, "cake");
+    for at in [1, 2] {
+        let ticket = company.ticket(0, Some(space));
+        company.accept(at, ticket).expect("joins the space");
+    }
+    company.set_apart(2, true);
+    company.write(0, space, "soup");
+    assert!(company.has(1, space, "soup") && !company.has(2, space, "soup"));
+    // The laptop is gone before it signs that it has it.
+    company.set_apart(0, true);
+    company.keep(1, space, Some(&["cake"])).expect("a part");
+    company.connect(1, 2, true);
+    company.connect(2, 1, false);
+    company.run();
+    assert!(company.has(2, space, "soup"));
 }
 
 #[test]
@@ -233,4 +254,22 @@ fn who_cannot_read_is_not_told_what_somebody_chooses() {
     let answer = Message::decode(answers.first().expect("an answer")).expect("ours");
     let ids = content_document(space, "cake").0.to_vec().into();
     assert_eq!(answer, Message::Chosen { space, documents: ids });
+}
+
+/// An answer would say what was there before they came.
+#[test]
+fn who_may_not_read_what_was_before_is_not_told_what_fits() {
+    let mut company = Company::new(2);
+    let found = Request::FoundSpace {
+        name: "diary".into(),
+        reach: Reach::Private,
+        has_open_history: false,
+    };
+    let Ok(Response::Space(info)) = company.ask(0, found) else { panic!("does not found") };
+    let space = info.space;
+    company.put(0, space, ("divorce", "note", "secret/divorce.md"));
+    let ticket = company.ticket(0, Some(space));
+    company.accept(1, ticket).expect("joins the space");
+    let asked = Message::Choose { space, rule: Some(rule(&[], &["secret"])) };
+    assert_eq!(company.hear(&asked), Vec::<Vec<u8>>::new());
 }
