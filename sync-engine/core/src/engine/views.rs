@@ -158,7 +158,6 @@ impl SyncEngine {
 fn arrived(space: &Space, after: u64) -> Result<(Vec<DocumentId>, u64), StoreError> {
     let page = space.store.places(after, ENTRIES_AT_ONCE)?;
     let place = page.last().map_or(after, |(place, ..)| *place);
-    let documents: BTreeSet<DocumentId> =
-        page.into_iter().map(|(.., document)| document).collect();
+    let documents: BTreeSet<DocumentId> = page.into_iter().map(|(.., document)| document).collect();
     Ok((documents.into_iter().collect(), place))
 }
