@@ -175,10 +175,9 @@ impl Node {
             Request::Doctor { of: DoctorOf::Space(space) | DoctorOf::Document(space, _) } => {
                 looks.lists.insert(*space);
             }
-            Request::Status | Request::Doctor { of: DoctorOf::Everything } => {
-                looks.lists.extend(self.trust.spaces());
-            }
-            Request::Identity
+            Request::Doctor { of: DoctorOf::Everything } => looks.lists.extend(self.trust.spaces()),
+            Request::Status
+            | Request::Identity
             | Request::IssueTicket { .. }
             | Request::Pair { .. }
             | Request::ConfirmPairing { .. }

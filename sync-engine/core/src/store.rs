@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::memory::MemoryStore;
 use crate::{
-    entry::VerifiedEntry,
+    entry::{EntryKind, VerifiedEntry},
     sketch::{ShortId, Sketch},
 };
 
@@ -281,6 +281,22 @@ pub trait EntryStore: Send {
     /// # Errors
     /// [`StoreError`].
     fn documents(&self) -> Result<Vec<DocumentId>, StoreError>;
+
+    /// How many documents have entries in the set, without those that have a tombstone there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn document_count(&self) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for document in self.documents()? {
+            let mut is_removed = false;
+            for bytes in self.document(document)? {
+                is_removed |= stored(bytes)?.header().kind == EntryKind::Tombstone;
+            }
+            count += u64::from(!is_removed);
+        }
+        Ok(count)
+    }
 
     /// All blobs that entries refer to.
     ///

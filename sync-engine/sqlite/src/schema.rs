@@ -4,12 +4,14 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::Path;
 use sync_engine_core::store::StoreError;
 
+use crate::store::count;
+
 /// Version of the file's layout (`PRAGMA user_version`).
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// The oldest layout that is read. Before it entries were of another form, which nobody
 /// reads any more; no release wrote it.
-const OLDEST: u32 = 4;
+pub(crate) const OLDEST: u32 = 4;
 
 /// Marks the file as ours (`PRAGMA application_id`): "KITH".
 const APPLICATION_ID: u32 = 0x4b49_5448;
@@ -42,7 +44,8 @@ CREATE TABLE head (
     digest BLOB NOT NULL,
     arrivals INTEGER NOT NULL,
     entries INTEGER NOT NULL,
-    stored_bytes INTEGER NOT NULL
+    stored_bytes INTEGER NOT NULL,
+    documents INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE aside (id BLOB PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
 CREATE TABLE sketch (
@@ -65,6 +68,13 @@ CREATE TABLE superseded (
     bytes BLOB NOT NULL
 ) STRICT;
 CREATE INDEX superseded_by_document ON superseded (document);
+";
+
+/// The tombstones in the set: how many documents there are is kept (`head.documents`) without
+/// those that are removed.
+const CREATE_TOMBSTONES: &str = "
+CREATE TABLE tombstones (document BLOB NOT NULL, id BLOB NOT NULL, PRIMARY KEY (document, id))
+    STRICT, WITHOUT ROWID;
 ";
 
 pub(crate) fn open(
@@ -111,9 +121,11 @@ pub(crate) fn open(
     connection.pragma_update(None, "synchronous", level).map_err(failure)?;
     // Pages of 4 KiB: 4 MiB of cache, so that many spaces stay small.
     connection.pragma_update(None, "cache_size", -4096).map_err(failure)?;
-    connection.set_prepared_statement_cache_capacity(16);
+    connection.set_prepared_statement_cache_capacity(32);
     if found == 0 {
         create(&connection, epoch, digest).map_err(failure)?;
+    } else if found < FORMAT {
+        upgrade(&connection).map_err(failure)?;
     }
     Ok(connection)
 }
@@ -133,12 +145,24 @@ fn use_wal(connection: &Connection) -> rusqlite::Result<bool> {
 fn create(connection: &Connection, epoch: &[u8], digest: &[u8]) -> rusqlite::Result<()> {
     let transaction = connection.unchecked_transaction()?;
     transaction.execute_batch(CREATE)?;
+    transaction.execute_batch(CREATE_TOMBSTONES)?;
     transaction.execute(
-        "INSERT INTO head (one, epoch, digest, arrivals, entries, stored_bytes)
-         VALUES (1, ?1, ?2, 0, 0, 0)",
+        "INSERT INTO head (one, epoch, digest, arrivals, entries, stored_bytes, documents)
+         VALUES (1, ?1, ?2, 0, 0, 0, 0)",
         (epoch, digest),
     )?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.commit()
+}
+
+/// From format 4, which did not keep how many documents there are: all of it, or nothing.
+fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(CREATE_TOMBSTONES)?;
+    transaction
+        .execute_batch("ALTER TABLE head ADD COLUMN documents INTEGER NOT NULL DEFAULT 0")?;
+    count::begin(&transaction)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()
 }

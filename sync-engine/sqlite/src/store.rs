@@ -1,4 +1,7 @@
+pub(crate) mod count;
 mod purge;
+mod sketch;
+mod tips;
 mod write;
 
 use std::{
@@ -32,9 +35,6 @@ pub struct OpenOptions<'a> {
 /// it a start would read all ids. Smaller spaces need none.
 const SKETCH_EVERY: u64 = 16_384;
 
-/// Ids that are read at once to bring a sketch up to date.
-const SKETCH_PAGE: usize = 16_384;
-
 /// A space's entries in a SQLite file, held exclusively.
 pub struct SqliteStore {
     connection: Connection,
@@ -55,6 +55,7 @@ impl SqliteStore {
         let connection = open(path, options.vfs, &options.epoch_if_new.0, &empty)?;
         let one = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
         let arrivals = one("SELECT arrivals FROM head").map_err(failure)?;
+        let documents = one("SELECT documents FROM head").map_err(failure)?;
         let has_aside = one("SELECT EXISTS (SELECT 1 FROM aside)").map_err(failure)? != 0;
         let has_bundles = one("SELECT EXISTS (SELECT 1 FROM bundles)").map_err(failure)? != 0;
         let sketched = one("SELECT place FROM sketch").optional().map_err(failure)?;
@@ -70,6 +71,7 @@ impl SqliteStore {
             arrivals: arrivals.unsigned_abs(),
             entries: entries.unsigned_abs(),
             stored_bytes: stored_bytes.unsigned_abs(),
+            documents: documents.unsigned_abs(),
             digest,
             has_bundles,
             sketched: sketched.unwrap_or_default().unsigned_abs(),
@@ -91,27 +93,6 @@ impl SqliteStore {
             .pragma_query_value(None, "integrity_check", |row| row.get(0))
             .map_err(failure)?;
         if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged(verdict)) }
-    }
-
-    /// The stored sketch, with what arrived since.
-    fn load_sketch(&self) -> Result<Sketch, StoreError> {
-        let stored: Option<(i64, Vec<u8>)> =
-            self.read_one("SELECT place, state FROM sketch", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
-        let (mut place, mut sketch) = match stored {
-            Some((place, state)) => {
-                let wrong = || StoreError::Damaged("the sketch has a wrong length".into());
-                (place.unsigned_abs(), Sketch::from_bytes(&state).ok_or_else(wrong)?)
-            }
-            None => (0, Sketch::default()),
-        };
-        loop {
-            let page = self.ids(place, SKETCH_PAGE)?;
-            let Some((last, _)) = page.last() else { return Ok(sketch) };
-            place = *last;
-            page.into_iter().for_each(|(_, id)| sketch.insert(id));
-        }
     }
 
     fn read<T>(
@@ -353,6 +334,10 @@ impl EntryStore for SqliteStore {
         self.read("SELECT DISTINCT document FROM entries ORDER BY document", [], |row| {
             Ok(DocumentId(row.get(0)?))
         })
+    }
+
+    fn document_count(&self) -> Result<u64, StoreError> {
+        Ok(self.tally.documents)
     }
 
     fn blobs(&self) -> Result<Vec<BlobId>, StoreError> {

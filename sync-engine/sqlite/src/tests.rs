@@ -5,7 +5,7 @@ use sync_engine_core::{
     store::{Batch, EntryStore, StoreEpoch, StoreError, conformance},
 };
 
-use crate::{FORMAT, OpenOptions, SqliteStore};
+use crate::{FORMAT, OpenOptions, SqliteStore, schema::OLDEST};
 
 fn open(path: &Path) -> Result<SqliteStore, StoreError> {
     SqliteStore::open(path, OpenOptions { vfs: None, epoch_if_new: StoreEpoch([1; 16]) })
@@ -43,12 +43,36 @@ fn a_database_of_a_development_version_is_named_and_left_alone() {
     let path = folder.path().join("entries.db");
     drop(open(&path).expect("creates"));
     let connection = rusqlite::Connection::open(&path).expect("opens");
-    connection.pragma_update(None, "user_version", FORMAT - 1).expect("writes");
+    connection.pragma_update(None, "user_version", OLDEST - 1).expect("writes");
     drop(connection);
     let before = std::fs::read(&path).expect("is there");
     let error = open(&path).err().expect("is refused");
-    assert_eq!(error, StoreError::Older { found: FORMAT - 1, oldest: FORMAT });
+    assert_eq!(error, StoreError::Older { found: OLDEST - 1, oldest: OLDEST });
     assert_eq!(std::fs::read(&path).expect("is there"), before);
+}
+
+#[test]
+fn a_database_that_did_not_count_documents_counts_them_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("entries.db");
+    let mut store = open(&path).expect("creates");
+    let mut entries = conformance::entries_in(1, 30, 10);
+    let removed = [0, 3].map(|number| entries[number].header().document);
+    entries.extend(removed.map(|document| conformance::tombstone(2, document)));
+    store.append(&[Batch { entries, ..Batch::default() }]).expect("writes");
+    drop(store);
+    let connection = rusqlite::Connection::open(&path).expect("opens");
+    let before = "DROP TABLE tombstones; ALTER TABLE head DROP COLUMN documents";
+    connection.execute_batch(before).expect("writes");
+    connection.pragma_update(None, "user_version", 4).expect("writes");
+    drop(connection);
+    for _ in 0..2 {
+        let mut store = open(&path).expect("opens");
+        assert_eq!(store.document_count(), Ok(8));
+        let again = conformance::tombstone(3, removed[0]);
+        store.append(&[Batch { entries: vec![again], ..Batch::default() }]).expect("writes");
+        assert_eq!(store.document_count(), Ok(8), "it was removed before");
+    }
 }
 
 #[test]

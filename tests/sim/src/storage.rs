@@ -164,6 +164,10 @@ impl EntryStore for Window {
         lock(&self.0).store.documents()
     }
 
+    fn document_count(&self) -> Result<u64, StoreError> {
+        lock(&self.0).store.document_count()
+    }
+
     fn blobs(&self) -> Result<Vec<BlobId>, StoreError> {
         lock(&self.0).store.blobs()
     }

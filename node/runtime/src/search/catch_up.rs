@@ -34,7 +34,10 @@ const UNSEARCHED: &[&str] = &["progress"];
 /// A space that is being caught up with.
 pub(super) struct CatchUp {
     space: SpaceId,
-    changes: Changes,
+    /// What the index has seen once all documents are in.
+    stamp: Vec<u8>,
+    /// They are taken from the end.
+    documents: Vec<DocumentId>,
     /// What the index has, where that matters.
     versions: BTreeMap<DocumentId, Vec<u8>>,
     gone: Vec<DocumentId>,
@@ -49,12 +52,12 @@ struct Read {
 }
 
 /// How a batch went.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Batch {
     /// There are more.
     More,
-    /// The index has everything up to the stamp; `true` where the store has more.
-    Done(bool),
+    /// The index has everything that was there at the beginning.
+    Done,
 }
 
 impl CatchUp {
@@ -65,30 +68,25 @@ impl CatchUp {
         space: SpaceId,
     ) -> Result<Option<Self>, Trouble> {
         let since = index.stamp(space)?;
-        let changes = match ask(node, Request::Changes { space, since: since.clone() }).await {
-            Ok(Response::Changes(changes)) => changes,
-            Ok(_) => return Err(Trouble::Node(unexpected())),
-            Err(failure) => return Err(Trouble::Node(failure)),
-        };
-        let Some(mut changes) = changes else {
+        let Some(changes) = all_changes(node, space, since.clone()).await? else {
             if index.spaces()?.contains(&space) {
                 index.apply(&[Change::RemoveSpace(space)])?;
             }
             return Ok(None);
         };
-        if since.as_ref() == Some(&changes.stamp) {
+        let Changes { stamp, mut documents, is_all, .. } = changes;
+        if since.as_ref() == Some(&stamp) {
             return Ok(None);
         }
         let mut versions = BTreeMap::new();
         let mut gone = Vec::new();
-        if changes.is_all {
+        if is_all {
             versions = index.versions(space)?;
-            let there: BTreeSet<DocumentId> = changes.documents.iter().copied().collect();
+            let there: BTreeSet<DocumentId> = documents.iter().copied().collect();
             gone.extend(versions.keys().filter(|document| !there.contains(document)));
         }
-        // They are taken from the end.
-        changes.documents.reverse();
-        Ok(Some(Self { space, changes, versions, gone }))
+        documents.reverse();
+        Ok(Some(Self { space, stamp, documents, versions, gone }))
     }
 
     /// Reads some documents and indexes them; says how many were there to index.
@@ -99,10 +97,10 @@ impl CatchUp {
     ) -> Result<(Batch, usize), Trouble> {
         let mut read = Vec::new();
         let mut bytes = 0;
-        while read.len() < BATCH && bytes < BATCH_BYTES && !self.changes.documents.is_empty() {
-            let rest = self.changes.documents.len().saturating_sub(READ_AT_ONCE);
+        while read.len() < BATCH && bytes < BATCH_BYTES && !self.documents.is_empty() {
+            let rest = self.documents.len().saturating_sub(READ_AT_ONCE);
             let space = self.space;
-            let some = self.changes.documents.split_off(rest);
+            let some = self.documents.split_off(rest);
             let some: Vec<Read> = stream::iter(some)
                 .map(|document| look(node, space, document))
                 .buffered(READ_AT_ONCE)
@@ -128,12 +126,12 @@ impl CatchUp {
                 None => changes.push(Change::Remove { space, document: *document }),
             }
         }
-        let is_done = self.changes.documents.is_empty();
+        let is_done = self.documents.is_empty();
         if is_done {
-            changes.push(Change::Stamp { space, stamp: &self.changes.stamp });
+            changes.push(Change::Stamp { space, stamp: &self.stamp });
         }
         index.apply(&changes)?;
-        let batch = if is_done { Batch::Done(self.changes.is_more) } else { Batch::More };
+        let batch = if is_done { Batch::Done } else { Batch::More };
         Ok((batch, count))
     }
 
@@ -152,6 +150,36 @@ pub(super) enum Trouble {
 impl From<SearchError> for Trouble {
     fn from(error: SearchError) -> Self {
         Self::Index(error)
+    }
+}
+
+/// All that changed since a state, by document: one that changed many times is read once.
+/// `None` where there is nothing to read.
+async fn all_changes(
+    node: &mpsc::WeakSender<Call>,
+    space: SpaceId,
+    mut since: Option<Vec<u8>>,
+) -> Result<Option<Changes>, Trouble> {
+    let mut documents = BTreeSet::new();
+    let mut is_all = false;
+    loop {
+        let changes = match ask(node, Request::Changes { space, since }).await {
+            Ok(Response::Changes(Some(changes))) => changes,
+            Ok(Response::Changes(None)) => return Ok(None),
+            Ok(_) => return Err(Trouble::Node(unexpected())),
+            Err(failure) => return Err(Trouble::Node(failure)),
+        };
+        if changes.is_all {
+            // What an earlier answer named may be gone.
+            documents.clear();
+            is_all = true;
+        }
+        documents.extend(changes.documents.iter().copied());
+        if !changes.is_more {
+            let documents = documents.into_iter().collect();
+            return Ok(Some(Changes { documents, is_all, ..changes }));
+        }
+        since = Some(changes.stamp);
     }
 }
 

@@ -54,8 +54,6 @@ pub(super) struct Worker {
     /// All spaces that were ever taken from the inbox.
     known: BTreeSet<SpaceId>,
     task: Option<CatchUp>,
-    /// A space of which there is more to index.
-    next: Option<SpaceId>,
     waiting: VecDeque<Question>,
     reading: Calm,
     saving: Calm,
@@ -94,7 +92,6 @@ impl Worker {
             is_lacking: false,
             known: BTreeSet::new(),
             task: None,
-            next: None,
             waiting: VecDeque::new(),
             reading: Calm::new(READ_CALM, READ_LATEST),
             saving: Calm::new(SAVE_CALM, SAVE_LATEST),
@@ -198,14 +195,16 @@ impl Worker {
     /// Indexes some documents.
     async fn step(&mut self) -> Step {
         let Some(index) = &mut self.index else {
+            // What was noted waits for the first question.
+            self.reading.done();
             return Step::UpToDate;
         };
         let Some(task) = &mut self.task else {
             let now = self.clock.now().monotonic;
             let is_urgent = !self.waiting.is_empty() || self.holds_purged;
             let is_due = is_urgent || self.reading.due().is_some_and(|due| due <= now);
-            let noted = || if is_due { self.inbox.take() } else { None };
-            let Some(space) = self.next.take().or_else(noted) else {
+            let noted = if is_due { self.inbox.take() } else { None };
+            let Some(space) = noted else {
                 if is_due {
                     self.reading.done();
                 }
@@ -224,11 +223,10 @@ impl Worker {
             Ok((batch, count)) => {
                 self.indexed += count;
                 self.saving.changed(self.clock.now().monotonic);
-                if let Batch::Done(is_more) = batch {
+                if batch == Batch::Done {
                     let space = task.space();
                     tracing::debug!(%space, indexed = self.indexed, "search index is up to date");
                     self.task = None;
-                    self.next = is_more.then_some(space);
                 }
                 Step::Worked
             }

@@ -407,17 +407,14 @@ impl SyncEngine {
         self.space_mut(space)?.index()
     }
 
-    /// Numbers of a space.
+    /// Numbers of a space, without looking at its documents.
     ///
     /// # Errors
     /// [`EngineError`].
-    pub fn counts(&mut self, space: SpaceId) -> Result<SpaceCounts, EngineError> {
-        let space = self.space_mut(space)?;
-        let entries = space.store.head().entries;
-        let bytes = space.store.stored_bytes();
-        let documents =
-            if space.is_readable() { space.index()?.len() } else { space.store.documents()?.len() };
-        Ok(SpaceCounts { documents: documents as u64, entries, bytes })
+    pub fn counts(&self, space: SpaceId) -> Result<SpaceCounts, EngineError> {
+        let store = &self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?.store;
+        let (documents, entries) = (store.document_count()?, store.head().entries);
+        Ok(SpaceCounts { documents, entries, bytes: store.stored_bytes() })
     }
 
     /// Bytes of all entries of a space.

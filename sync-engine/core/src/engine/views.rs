@@ -1,20 +1,19 @@
 //! For whatever is derived from documents and kept elsewhere, such as an index:
 //! what has changed since, and a look that leaves no trace.
 
+use std::collections::BTreeSet;
+
 use node_model::{DocumentId, EntryId, SpaceId};
 
 use super::{EngineError, SyncEngine, space::Space};
 use crate::{
     document::Document,
-    entry::VerifiedEntry,
     store::{StoreEpoch, StoreError},
 };
 
-/// Entries looked at in one go: some ten milliseconds.
+/// Entries looked at in one go, without their bytes: a millisecond, and a request of a page
+/// of documents.
 const ENTRIES_AT_ONCE: usize = 512;
-
-/// Bytes of entries looked at in one go; one entry may be larger.
-const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
 
 /// What has changed in a space that we can read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,15 +156,8 @@ impl SyncEngine {
 
 /// Documents of the entries after a place, and the place of the last one.
 fn arrived(space: &Space, after: u64) -> Result<(Vec<DocumentId>, u64), StoreError> {
-    let page = space.store.arrivals(after, ENTRIES_AT_ONCE, BYTES_AT_ONCE)?;
-    let place = page.last().map_or(after, |arrival| arrival.place);
-    let mut documents = Vec::with_capacity(page.len());
-    for arrival in page {
-        let entry = VerifiedEntry::from_storage(arrival.bytes);
-        let entry = entry.map_err(|error| StoreError::Damaged(error.to_string()))?;
-        documents.push(entry.header().document);
-    }
-    documents.sort_unstable();
-    documents.dedup();
-    Ok((documents, place))
+    let page = space.store.places(after, ENTRIES_AT_ONCE)?;
+    let place = page.last().map_or(after, |(place, ..)| *place);
+    let documents: BTreeSet<DocumentId> = page.into_iter().map(|(.., document)| document).collect();
+    Ok((documents.into_iter().collect(), place))
 }

@@ -1,5 +1,6 @@
 //! What every [`EntryStore`] must do; each implementation's tests call it.
 
+mod count;
 mod purge;
 
 use std::collections::BTreeSet;
@@ -85,6 +86,26 @@ pub fn bundle(author: u8, sequence: u64, covered: &[&VerifiedEntry]) -> Verified
         deps: vec![],
         covers: Covers::of(&numbers).expect("they are few"),
         blobs: vec![BlobId([author; 32])],
+    };
+    seal(draft, author)
+}
+
+/// The first entry of `author`: it removes a document.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn tombstone(author: u8, document: DocumentId) -> VerifiedEntry {
+    let draft = Draft {
+        space: SpaceId([1; 32]),
+        document,
+        kind: EntryKind::Tombstone,
+        run: Run([author; 8]),
+        sequence: 0,
+        prev: None,
+        deps: vec![],
+        covers: Covers::default(),
+        blobs: vec![],
     };
     seal(draft, author)
 }

@@ -235,6 +235,14 @@ impl EntryStore for MemoryStore {
         Ok(all.collect::<BTreeSet<_>>().into_iter().collect())
     }
 
+    fn document_count(&self) -> Result<u64, StoreError> {
+        let mut removed: BTreeMap<DocumentId, bool> = BTreeMap::new();
+        for header in self.arrivals.values().map(|(entry, _)| entry.header()) {
+            *removed.entry(header.document).or_default() |= header.kind == EntryKind::Tombstone;
+        }
+        Ok(removed.into_values().filter(|is_removed| !is_removed).count() as u64)
+    }
+
     fn blobs(&self) -> Result<Vec<BlobId>, StoreError> {
         let all = self.arrivals.values().chain(self.superseded.values());
         let blobs = all.flat_map(|(entry, _)| entry.header().blobs.clone());

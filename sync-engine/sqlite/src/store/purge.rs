@@ -14,7 +14,7 @@ use sync_engine_core::{
 };
 
 use super::{
-    SqliteStore,
+    SqliteStore, count,
     write::{Tally, write_head},
 };
 
@@ -28,6 +28,7 @@ impl SqliteStore {
         let transaction = self.connection.unchecked_transaction()?;
         let (mut tally, mut purged) = (self.tally.clone(), Purged::default());
         for document in documents {
+            let was_counted = count::is_counted(&transaction, *document)?;
             for (id, bytes) in delete(&transaction, "entries", *document)? {
                 tally.entries -= 1;
                 tally.digest.remove(id);
@@ -41,6 +42,7 @@ impl SqliteStore {
             transaction
                 .prepare_cached("DELETE FROM bundles WHERE document = ?1")?
                 .execute([document.0])?;
+            count::note_purged(&transaction, *document, was_counted, &mut tally.documents)?;
         }
         if self.has_aside {
             delete_aside(&transaction, documents, &mut purged)?;

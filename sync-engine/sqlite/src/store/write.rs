@@ -13,7 +13,10 @@ use sync_engine_core::{
     store::{Batch, Cursor, StoreEpoch, Tip, raise_tip},
 };
 
-use super::{SKETCH_EVERY, SqliteStore, signed};
+use super::{
+    SKETCH_EVERY, SqliteStore, count, signed,
+    tips::{tips_of, write_tips},
+};
 
 /// What a transaction changes beside rows; taken over once it is committed.
 #[derive(Clone)]
@@ -23,6 +26,8 @@ pub(super) struct Tally {
     /// How many are in the set.
     pub(super) entries: u64,
     pub(super) stored_bytes: u64,
+    /// How many are not removed.
+    pub(super) documents: u64,
     pub(super) digest: SetDigest,
     pub(super) has_bundles: bool,
     /// Up to which place the stored sketch goes.
@@ -206,6 +211,7 @@ impl Writing<'_> {
     }
 
     fn put_in(&mut self, entry: &VerifiedEntry, source: Option<DeviceId>) -> rusqlite::Result<()> {
+        let was_counted = count::is_counted(self.transaction, entry.header().document)?;
         let tally = &mut self.appended.tally;
         tally.arrivals += 1;
         tally.entries += 1;
@@ -221,8 +227,8 @@ impl Writing<'_> {
                 entry.header().document.0,
                 source.map(|source| source.0),
                 entry.bytes(),
-            ))
-            .map(|_| ())
+            ))?;
+        count::note_new(self.transaction, entry, was_counted, &mut tally.documents)
     }
 
     fn put_by(&self, entry: &VerifiedEntry, source: Option<DeviceId>) -> rusqlite::Result<()> {
@@ -241,13 +247,16 @@ impl Writing<'_> {
 
     /// Takes an entry out of the set, and says whether it was in it.
     fn take_out(&mut self, entry: &VerifiedEntry) -> rusqlite::Result<bool> {
+        let was_counted = count::is_counted(self.transaction, entry.header().document)?;
         let removed = self
             .transaction
             .prepare_cached("DELETE FROM entries WHERE id = ?1")?
             .execute([entry.id().0])?;
         if removed == 1 {
-            self.appended.tally.entries -= 1;
-            self.appended.tally.digest.remove(entry.id());
+            let tally = &mut self.appended.tally;
+            tally.entries -= 1;
+            tally.digest.remove(entry.id());
+            count::note_gone(self.transaction, entry, was_counted, &mut tally.documents)?;
         }
         Ok(removed == 1)
     }
@@ -338,48 +347,20 @@ fn renumber(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     )
 }
 
-fn tips_of(
-    transaction: &Transaction<'_>,
-    authors: &BTreeSet<DeviceId>,
-) -> rusqlite::Result<BTreeMap<DeviceId, Tip>> {
-    let mut tips = BTreeMap::new();
-    let mut statement = transaction.prepare("SELECT bytes FROM entries")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        if let Ok(entry) = VerifiedEntry::from_storage(row.get(0)?)
-            && authors.contains(&entry.header().author)
-        {
-            raise_tip(&mut tips, &entry);
-        }
-    }
-    Ok(tips)
-}
-
 pub(super) fn write_head(connection: &Connection, tally: &Tally) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE head SET digest = ?1, arrivals = ?2, entries = ?3, stored_bytes = ?4",
+            "UPDATE head SET digest = ?1, arrivals = ?2, entries = ?3, stored_bytes = ?4,
+             documents = ?5",
         )?
         .execute((
             tally.digest.to_bytes(),
             signed(tally.arrivals),
             signed(tally.entries),
             signed(tally.stored_bytes),
+            signed(tally.documents),
         ))
         .map(|_| ())
-}
-
-fn write_tips(connection: &Connection, tips: &BTreeMap<DeviceId, Tip>) -> rusqlite::Result<()> {
-    for (author, tip) in tips {
-        connection
-            .prepare_cached(
-                "INSERT INTO tips (author, sequence, id) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (author) DO UPDATE SET sequence = excluded.sequence, id = excluded.id
-                 WHERE excluded.sequence > tips.sequence",
-            )?
-            .execute((author.0, signed(tip.sequence), tip.id.0))?;
-    }
-    Ok(())
 }
 
 fn write_cursor(connection: &Connection, peer: DeviceId, cursor: Cursor) -> rusqlite::Result<()> {

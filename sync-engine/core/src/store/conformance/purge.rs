@@ -51,7 +51,7 @@ pub(super) fn check<S: EntryStore>(
     assert_eq!(store.head(), head, "nothing was there");
     // Not even what a bundle stood for that is gone, too.
     assert_eq!(append_all(&mut store, &[&lonely[0]])?, [lonely[0].id()]);
-    Ok(())
+    super::count::check(store, reopen)
 }
 
 fn check_absence(
