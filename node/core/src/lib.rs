@@ -34,6 +34,7 @@ pub mod receipts;
 pub mod request;
 mod route;
 mod serve;
+mod settling;
 mod sites;
 mod state;
 mod sync_now;

@@ -257,7 +257,7 @@ impl Node {
             .chain([self.compare_at])
             .chain(self.journal_at)
             .chain(self.compaction.poll_timeout())
-            .chain(self.collection.due)
+            .chain(self.collection.poll_timeout())
             .chain(self.receipts.due)
             .chain(self.doctor.examine_at)
             .chain(self.parked.due)
@@ -280,7 +280,7 @@ impl Node {
         self.data.on_timeout(now.monotonic);
         self.expire_pairings(now);
         self.compact_one(now);
-        self.collect_some(now);
+        self.free_some(now);
         self.give_receipts(now);
         self.list_more(now);
         self.open_again(now);

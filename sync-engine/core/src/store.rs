@@ -340,6 +340,16 @@ pub trait EntryStore: Send {
 
     /// Bytes of all entries, superseded ones among them.
     fn stored_bytes(&self) -> u64;
+
+    /// Gives room that nothing needs any more back to the disk, a little at a time, and says
+    /// whether there is more to give back. For when nobody has written for a while. What is
+    /// in the store stays as it is, whatever happens meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the room is given back another time.
+    fn settle(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
 }
 
 fn stored(bytes: Vec<u8>) -> Result<VerifiedEntry, StoreError> {

@@ -20,6 +20,10 @@ const APPLICATION_ID: u32 = 0x4b49_5448;
 /// (sqlite.org/wal.html#walresetbug).
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
 
+/// To so many bytes the write-ahead log is cut when it starts over: the 1,000 pages after which
+/// SQLite empties it. A bundle of a large document makes it longer, once.
+const LOG_BYTES_MAX: u32 = 4_194_304;
+
 const CREATE: &str = "
 CREATE TABLE entries (
     place INTEGER PRIMARY KEY,
@@ -107,6 +111,10 @@ pub(crate) fn open(
     if (1..OLDEST).contains(&found) {
         return Err(StoreError::Older { found, oldest: OLDEST });
     }
+    if found == 0 {
+        // Before anything is written: later it takes writing the file anew.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(failure)?;
+    }
     if !use_wal(&connection).map_err(failure)? {
         return Err(StoreError::Storage("it cannot have a write-ahead log".to_owned()));
     }
@@ -121,6 +129,7 @@ pub(crate) fn open(
     connection.pragma_update(None, "synchronous", level).map_err(failure)?;
     // Pages of 4 KiB: 4 MiB of cache, so that many spaces stay small.
     connection.pragma_update(None, "cache_size", -4096).map_err(failure)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX).map_err(failure)?;
     connection.set_prepared_statement_cache_capacity(32);
     if found == 0 {
         create(&connection, epoch, digest).map_err(failure)?;

@@ -1,5 +1,6 @@
 pub(crate) mod count;
 mod purge;
+mod settle;
 mod sketch;
 mod tips;
 mod write;
@@ -79,7 +80,7 @@ impl SqliteStore {
         let epoch = StoreEpoch(epoch);
         let store = Self { connection, epoch, tally, has_aside, sketch: RefCell::default() };
         // Without room it stays for the next time.
-        let _ = store.wipe_traces();
+        let _ = store.wipe_traces().and_then(|()| store.renew_old_file());
         Ok(store)
     }
 
@@ -366,6 +367,10 @@ impl EntryStore for SqliteStore {
 
     fn stored_bytes(&self) -> u64 {
         self.tally.stored_bytes
+    }
+
+    fn settle(&mut self) -> Result<bool, StoreError> {
+        self.settle_in().map_err(failure)
     }
 }
 

@@ -202,6 +202,10 @@ impl EntryStore for Window {
     fn stored_bytes(&self) -> u64 {
         lock(&self.0).store.stored_bytes()
     }
+
+    fn settle(&mut self) -> Result<bool, StoreError> {
+        lock(&self.0).store.settle()
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,4 +1,4 @@
-//! Bundles, as the node asks for them.
+//! Bundles, and the room that they leave, as the node asks for them.
 
 use std::collections::BTreeMap;
 
@@ -50,6 +50,23 @@ impl SyncEngine {
         agreed: &BTreeMap<DeviceId, u64>,
     ) -> Result<Collected, EngineError> {
         self.space_mut(space)?.collect(document, after, agreed)
+    }
+
+    /// Spaces whose stores were opened or changed since this was last asked.
+    pub fn take_unsettled(&mut self) -> Vec<SpaceId> {
+        let spaces = self.spaces.iter_mut();
+        spaces
+            .filter_map(|(id, space)| std::mem::take(&mut space.is_unsettled).then_some(*id))
+            .collect()
+    }
+
+    /// Gives room that a space's store does not need back to the disk, a little at a time,
+    /// and says whether there is more.
+    ///
+    /// # Errors
+    /// [`EngineError`]; everything is as it was.
+    pub fn settle(&mut self, space: SpaceId) -> Result<bool, EngineError> {
+        Ok(self.space_mut(space)?.store.settle()?)
     }
 
     /// How many changes to each document became durable here since this was last asked.

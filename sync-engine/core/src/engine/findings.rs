@@ -113,6 +113,7 @@ impl Space {
     pub(super) fn append(&mut self, batches: &[Batch]) -> Result<Vec<EntryId>, StoreError> {
         let appended = self.store.append(batches);
         self.health.store_error = appended.as_ref().err().cloned();
+        self.is_unsettled = true;
         appended
     }
 }

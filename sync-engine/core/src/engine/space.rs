@@ -49,6 +49,8 @@ pub(super) struct Space {
     device: DeviceId,
     run: [u8; 16],
     pub(super) store: Box<dyn EntryStore>,
+    /// Whether the store may hold room that nothing needs.
+    pub(super) is_unsettled: bool,
     /// What is kept, when it is not everything.
     pub(super) kept: Option<Part>,
     keys: Keys,
@@ -85,6 +87,7 @@ impl Space {
             device,
             run,
             store,
+            is_unsettled: true,
             kept: None,
             keys: Keys::default(),
             generation: 0,

@@ -15,6 +15,7 @@ use sync_engine_core::{
 
 use super::{
     SqliteStore, count,
+    settle::empty_log,
     write::{Tally, write_head},
 };
 
@@ -68,7 +69,7 @@ impl SqliteStore {
         if !has_traces(&self.connection)? {
             return Ok(());
         }
-        self.connection.execute_batch("VACUUM")?;
+        self.write_anew()?;
         empty_log(&self.connection)?;
         self.connection.execute_batch("DROP TABLE traces")?;
         Ok(())
@@ -79,11 +80,6 @@ fn has_traces(connection: &Connection) -> rusqlite::Result<bool> {
     connection
         .prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'traces'")?
         .exists([])
-}
-
-/// Moves all that the write-ahead log holds into the file, and cuts it to nothing.
-fn empty_log(connection: &Connection) -> rusqlite::Result<()> {
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 fn delete(

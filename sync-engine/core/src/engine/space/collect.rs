@@ -63,6 +63,7 @@ impl Space {
                 gone.push(entry.id());
             }
         }
+        self.is_unsettled = true;
         let (entries, bytes) = (gone.len() as u64, self.store.forget_superseded(&gone)?);
         Ok(Collected { entries, bytes, reached: stopped_at })
     }

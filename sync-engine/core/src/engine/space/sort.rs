@@ -42,6 +42,7 @@ impl Space {
         }
         if !changed.is_empty() {
             self.forget_loaded();
+            self.is_unsettled = true;
         }
         Ok(changed)
     }
