@@ -19,6 +19,7 @@ mod listing;
 mod message;
 mod push;
 mod sketching;
+mod state;
 mod view;
 
 use node_model::{DeviceId, SpaceId};
@@ -35,25 +36,11 @@ pub use answer::{answer_find, answer_get, answer_list, answer_pull, answer_sketc
 pub use message::{
     HEADS_MAX, Head, Message, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_IDS_MAX, PROTOCOL, PartHead,
 };
+pub use state::PeerState;
 pub use view::View;
 
 /// Pages that may wait to be verified before the next one is asked for.
 const PAGES_UNVERIFIED_MAX: u32 = 4;
-
-/// How a peer's copy of a space compares with ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PeerState {
-    /// Nothing heard yet.
-    Unknown,
-    /// Both named the same digest.
-    Equal,
-    /// We are pulling.
-    Pulling,
-    /// They differ, and nothing is under way from our side.
-    Different,
-    /// The peer says that there is no such space for us.
-    Denied,
-}
 
 #[derive(Debug)]
 enum Step {
@@ -196,36 +183,6 @@ impl Session {
         }
         self.compares_all = true;
         self.plan(store)
-    }
-
-    /// How the two copies compare, as far as both sides said. `whole` is the head of our
-    /// store.
-    #[must_use]
-    pub fn state(&self, whole: StoreHead) -> PeerState {
-        let own = self.own(whole);
-        if self.is_denied {
-            return PeerState::Denied;
-        }
-        match (&self.step, self.theirs()) {
-            (
-                Step::Pull(_)
-                | Step::List(_)
-                | Step::Sketch(_)
-                | Step::Await
-                | Step::Find(_)
-                | Step::Finish,
-                _,
-            ) => PeerState::Pulling,
-            (Step::Idle, None) => PeerState::Unknown,
-            (Step::Idle, Some(theirs)) => {
-                let both_said = self.told.is_some_and(|told| told.digest == own.digest);
-                if both_said && theirs.digest == own.digest {
-                    PeerState::Equal
-                } else {
-                    PeerState::Different
-                }
-            }
-        }
     }
 
     /// What to tell the peer of our copy, unless it knows.

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use node_model::{DeviceId, SpaceId, cbor::DecodeError};
 
-use super::{
-    Delivered, Job, JobId, Output, PeerSync, SyncEngine, findings::Traffic, keep::EqualPart,
-};
+use super::{Delivered, Job, JobId, Output, SyncEngine, findings::Traffic, keep::EqualPart};
 use crate::{
     receipt::Receipt,
     reconcile::{self, HEADS_MAX, Message, PROTOCOL, Session, Todo, View},
@@ -106,19 +104,6 @@ impl SyncEngine {
     /// Spaces with a session with this peer.
     pub fn shared_with(&self, peer: DeviceId) -> impl Iterator<Item = SpaceId> {
         self.sessions.keys().filter(move |(_, other)| *other == peer).map(|(space, _)| *space)
-    }
-
-    /// Where we stand with a peer over a space.
-    #[must_use]
-    pub fn peer_sync(&self, space: SpaceId, peer: DeviceId) -> Option<PeerSync> {
-        let session = self.sessions.get(&(space, peer))?;
-        let state = session.state(self.spaces.get(&space)?.store.head());
-        let traffic = self.traffic.get(&(space, peer));
-        Some(PeerSync {
-            state,
-            pushed: traffic.map_or(0, |traffic| traffic.pushed),
-            pulled: traffic.map_or(0, |traffic| traffic.pulled),
-        })
     }
 
     /// Takes a frame of the sync lane. `may_hold` is the trust plane's word on

@@ -32,6 +32,17 @@ pub struct RefusedEntries {
     pub last: Option<String>,
 }
 
+/// Where we stand with a peer over a space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerSync {
+    /// How the copies compare.
+    pub state: PeerState,
+    /// Entries sent since the connection began.
+    pub pushed: u64,
+    /// Entries received since then.
+    pub pulled: u64,
+}
+
 /// How far two copies of a space have read each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CopyFacts {
@@ -118,6 +129,19 @@ impl Space {
 }
 
 impl SyncEngine {
+    /// Where we stand with a peer over a space.
+    #[must_use]
+    pub fn peer_sync(&self, space: SpaceId, peer: DeviceId) -> Option<PeerSync> {
+        let session = self.sessions.get(&(space, peer))?;
+        let state = session.state(self.spaces.get(&space)?.store.head());
+        let traffic = self.traffic.get(&(space, peer));
+        Some(PeerSync {
+            state,
+            pushed: traffic.map_or(0, |traffic| traffic.pushed),
+            pulled: traffic.map_or(0, |traffic| traffic.pulled),
+        })
+    }
+
     /// How far we and each of some peers have read each other's copy of a space; those
     /// without a session are left out.
     ///

@@ -34,7 +34,7 @@ pub use self::{
     carried::Carried,
     derived::{content_document, path_document},
     exchange::FrameError,
-    findings::{CopyFacts, DocumentTrouble, RefusedEntries},
+    findings::{CopyFacts, DocumentTrouble, PeerSync, RefusedEntries},
     keep::{EqualPart, KeptPart},
     loading::{LARGE_FROM_BYTES, Unlisted},
     space::{Collected, Compacted, LoadOrder, LoadedDocument},
@@ -46,7 +46,7 @@ use crate::{
     document::{Document, DocumentError, Meta, Summary, blobs_in},
     entry::{EntryError, EntryKind, VerifiedEntry},
     receipt::Receipt,
-    reconcile::{PeerState, Session},
+    reconcile::Session,
     store::{Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip},
 };
 
@@ -188,17 +188,6 @@ pub struct SpaceCounts {
     pub entries: u64,
     /// Bytes of entries.
     pub bytes: u64,
-}
-
-/// Where we stand with a peer over a space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PeerSync {
-    /// How the copies compare.
-    pub state: PeerState,
-    /// Entries sent since the connection began.
-    pub pushed: u64,
-    /// Entries received since then.
-    pub pulled: u64,
 }
 
 struct Job {
