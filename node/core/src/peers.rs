@@ -23,6 +23,7 @@ impl Node {
             description: known.map(|known| known.description.clone()).unwrap_or_default(),
             layer: relationship.map(|(mine, _)| mine.terms.layer),
             is_connected: facts.is_connected,
+            agreement: self.sync.agreement(device),
             state: self.peer_sync_state(device),
             last_sync: self.last_sync.get(&device).copied(),
             addresses: facts.addresses,

@@ -15,6 +15,7 @@
 
 mod answer;
 mod filter;
+mod hello;
 mod listing;
 mod message;
 mod push;
@@ -33,8 +34,12 @@ use push::Given;
 use sketching::{Finding, Sketching};
 
 pub use answer::{answer_find, answer_get, answer_list, answer_pull, answer_sketch};
+pub use hello::{
+    Agreement, CAPABILITIES_MAX, Capabilities, Capability, Hello, NoCommonVersion, PROTOCOL,
+    PROTOCOL_OLDEST,
+};
 pub use message::{
-    HEADS_MAX, Head, Message, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_IDS_MAX, PROTOCOL, PartHead,
+    HEADS_MAX, Head, Message, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_IDS_MAX, PartHead,
 };
 pub use state::PeerState;
 pub use view::View;
@@ -119,12 +124,15 @@ pub struct Session {
     given: Option<Given>,
     /// Which part of the space is compared.
     filter: Filter,
+    /// What both can do of what is optional.
+    able: Capabilities,
 }
 
 impl Session {
-    /// A session of `space` between this device and `peer`.
+    /// A session of `space` between this device and `peer`, who are both `able` to do
+    /// what is optional.
     #[must_use]
-    pub fn new(space: SpaceId, own: DeviceId, peer: DeviceId) -> Self {
+    pub fn new(space: SpaceId, own: DeviceId, peer: DeviceId, able: Capabilities) -> Self {
         Self {
             space,
             own,
@@ -141,7 +149,13 @@ impl Session {
             equal_at: None,
             given: None,
             filter: Filter::default(),
+            able,
         }
+    }
+
+    /// From now on both can do this of what is optional.
+    pub fn enable(&mut self, able: Capabilities) {
+        self.able = able;
     }
 
     /// Our copy when both last said the same.
@@ -395,7 +409,7 @@ impl Session {
     pub fn restart(&mut self) {
         self.filter.start_over();
         let filter = std::mem::take(&mut self.filter);
-        *self = Self { filter, ..Self::new(self.space, self.own, self.peer) };
+        *self = Self { filter, ..Self::new(self.space, self.own, self.peer, self.able) };
     }
 }
 

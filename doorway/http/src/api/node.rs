@@ -117,6 +117,11 @@ pub(crate) struct Peer {
     connected: bool,
     /// How it is reached.
     path: &'static str,
+    /// Version of the protocol that both speak; `null` as long as it has said none since it
+    /// connected, or speaks none that this node does.
+    protocol: Option<u16>,
+    /// What both can do of what is optional: `pushes`, `sketches`, `rules`.
+    capabilities: Vec<&'static str>,
     /// `synced`, `syncing`, `behind` or `unreachable`.
     state: &'static str,
     /// When both last confirmed that everything shared is equal.
@@ -138,6 +143,8 @@ impl From<PeerInfo> for Peer {
             relation: peer.layer.map(|layer| layer.word()),
             connected: peer.is_connected,
             path: "direct",
+            protocol: peer.agreement.map(|it| it.version),
+            capabilities: peer.agreement.map(|it| it.capabilities.words()).unwrap_or_default(),
             state: peer.state.word(),
             last_sync: peer.last_sync.map(|at| at.rfc3339()),
             addresses: peer.addresses,

@@ -14,6 +14,7 @@ mod findings;
 mod forks;
 mod keep;
 mod loading;
+mod meeting;
 mod past;
 mod purge;
 mod space;
@@ -41,7 +42,7 @@ pub use self::{
     views::Changes,
 };
 
-use self::{choosing::Choosing, findings::Traffic, keep::Bundled, space::Space};
+use self::{choosing::Choosing, findings::Traffic, keep::Bundled, meeting::Meeting, space::Space};
 use crate::{
     document::{Document, DocumentError, Meta, Summary, blobs_in},
     entry::{EntryError, EntryKind, VerifiedEntry},
@@ -213,6 +214,7 @@ pub struct SyncEngine {
     next_job: u64,
     arrived: BTreeMap<SpaceId, Vec<(Batch, Delivered)>>,
     choosing: Choosing,
+    meetings: BTreeMap<DeviceId, Meeting>,
     large_from: u64,
     outputs: VecDeque<Output>,
 }
@@ -232,6 +234,7 @@ impl SyncEngine {
             next_job: 0,
             arrived: BTreeMap::new(),
             choosing: Choosing::default(),
+            meetings: BTreeMap::new(),
             large_from: LARGE_FROM_BYTES,
             outputs: VecDeque::new(),
         }

@@ -6,7 +6,9 @@ use std::collections::VecDeque;
 
 use serde_bytes::ByteBuf;
 
-use super::{Cursor, Delivery, Head, Message, Session, Step, Todo, message::FIND_IDS_MAX};
+use super::{
+    Capability, Cursor, Delivery, Head, Message, Session, Step, Todo, message::FIND_IDS_MAX,
+};
 use crate::{
     sketch::{Decoder, Difference, KEPT_SYMBOLS, Progress, Run, ShortId},
     store::{EntryStore, StoreEpoch, StoreError, StoreHead},
@@ -76,7 +78,8 @@ impl Session {
             Some(part) => (own.entries, part.entries),
             None => (own.arrivals, theirs.arrivals),
         };
-        let is_worth_it = sizes.0.min(sizes.1) >= SKETCH_FROM
+        let is_worth_it = self.able.has(Capability::Sketches)
+            && sizes.0.min(sizes.1) >= SKETCH_FROM
             && sizes.0.abs_diff(sizes.1) <= SIZES_APART_MAX
             && self.sketched_at != Some(sizes)
             && !self.compares_all;

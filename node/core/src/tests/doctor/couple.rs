@@ -111,7 +111,7 @@ impl Couple {
 }
 
 impl Company {
-    pub(super) fn doctor(&mut self, at: usize, of: DoctorOf) -> Vec<Finding> {
+    pub(in super::super) fn doctor(&mut self, at: usize, of: DoctorOf) -> Vec<Finding> {
         let Ok(Response::Findings(answer)) = self.ask(at, Request::Doctor { of }) else {
             panic!("no findings");
         };
@@ -120,7 +120,7 @@ impl Company {
     }
 
     /// What a node wants done about an input, while nobody does it.
-    pub(super) fn alone(&mut self, at: usize, input: Input) -> Vec<Effect> {
+    pub(in super::super) fn alone(&mut self, at: usize, input: Input) -> Vec<Effect> {
         let now = self.now();
         self.nodes[at].handle(now, input);
         self.nodes[at].flush(now);
