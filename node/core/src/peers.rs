@@ -25,6 +25,7 @@ impl Node {
             is_connected: facts.is_connected,
             agreement: self.sync.agreement(device),
             state: self.peer_sync_state(device),
+            progress: self.progress_with(device),
             last_sync: self.last_sync.get(&device).copied(),
             addresses: facts.addresses,
             last_failure: facts.last_failure,

@@ -33,6 +33,7 @@ mod farewell;
 mod introduce;
 mod offers;
 mod parked;
+mod progress;
 mod purge;
 mod receipts;
 mod sites;

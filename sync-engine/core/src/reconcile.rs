@@ -18,6 +18,7 @@ mod filter;
 mod hello;
 mod listing;
 mod message;
+mod progress;
 mod push;
 mod sketching;
 mod state;
@@ -41,6 +42,7 @@ pub use hello::{
 pub use message::{
     HEADS_MAX, Head, Message, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_IDS_MAX, PartHead,
 };
+pub use progress::EntryProgress;
 pub use state::PeerState;
 pub use view::View;
 
@@ -63,6 +65,7 @@ enum Step {
 
 #[derive(Debug)]
 struct Pulling {
+    begun: u64,
     next: u64,
     is_asked: bool,
     unverified: u32,
@@ -294,7 +297,8 @@ impl Session {
     }
 
     fn begin_pull(&mut self, after: u64) -> Message {
-        let pulling = Pulling { next: after, is_asked: true, unverified: 0, is_done: false };
+        let (begun, next) = (after, after);
+        let pulling = Pulling { begun, next, is_asked: true, unverified: 0, is_done: false };
         self.step = Step::Pull(pulling);
         Message::Pull { space: self.space, after }
     }

@@ -17,6 +17,7 @@ use super::{
     folder::{KeptFolder, kept},
     keep::Part,
     parse,
+    progress::EntriesProgress,
 };
 use crate::{
     ask,
@@ -124,6 +125,8 @@ pub(crate) struct Peer {
     capabilities: Vec<&'static str>,
     /// `synced`, `syncing`, `behind` or `unreachable`.
     state: &'static str,
+    /// How far the exchange of entries is that is running.
+    progress: Option<EntriesProgress>,
     /// When both last confirmed that everything shared is equal.
     last_sync: Option<String>,
     addresses: Vec<String>,
@@ -146,6 +149,7 @@ impl From<PeerInfo> for Peer {
             protocol: peer.agreement.map(|it| it.version),
             capabilities: peer.agreement.map(|it| it.capabilities.words()).unwrap_or_default(),
             state: peer.state.word(),
+            progress: peer.progress.map(EntriesProgress::from),
             last_sync: peer.last_sync.map(|at| at.rfc3339()),
             addresses: peer.addresses,
             last_failure: peer.last_failure,
@@ -172,6 +176,8 @@ pub(crate) struct SpaceNumbers {
     bytes: u64,
     /// `local`, `synced`, `syncing`, `behind` or `offline`.
     state: &'static str,
+    /// How far the exchange of its entries is that is running.
+    progress: Option<EntriesProgress>,
     /// What this node keeps of it; nothing where that is everything.
     part: Option<Part>,
     /// Connected peers that keep a part of it only.
@@ -194,6 +200,7 @@ impl From<SpaceStatus> for SpaceNumbers {
             blobs_missing: status.blobs_missing,
             bytes: status.bytes,
             state: status.state.word(),
+            progress: status.progress.map(EntriesProgress::from),
             part: status.info.part.map(Part::from),
             partial_peers: status.partial_peers,
         }

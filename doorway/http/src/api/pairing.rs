@@ -13,7 +13,7 @@ use node_model::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Answer, parse};
+use super::{Answer, parse, progress::EntriesProgress};
 use crate::{
     ask,
     audit::{self, Thing},
@@ -203,6 +203,8 @@ pub(crate) struct PeerState {
     peer: String,
     /// `synced`, `syncing`, `behind` or `unreachable`.
     state: &'static str,
+    /// How far the exchange of entries is, if one is still running.
+    progress: Option<EntriesProgress>,
 }
 
 /// What came of synchronising.
@@ -227,7 +229,10 @@ pub(crate) async fn sync(
         return Err(ask::unexpected().into());
     };
     let peers = report.peers.into_iter();
-    let peers =
-        peers.map(|(peer, state)| PeerState { peer: peer.to_string(), state: state.word() });
+    let peers = peers.map(|(peer, state)| PeerState {
+        peer: peer.to_string(),
+        state: state.word(),
+        progress: report.running.get(&peer).copied().map(EntriesProgress::from),
+    });
     Ok(Json(Synced { pushed: report.pushed, pulled: report.pulled, peers: peers.collect() }))
 }

@@ -93,8 +93,11 @@ pub(super) fn sentence(cause: &Cause, names: &Names) -> String {
             )
         }
         Cause::Denied => format!("{peer} says that {space} is not for you"),
-        Cause::Transferring { entries, files: coming } => {
-            let entries = (*entries > 0).then(|| count(*entries, "change", "changes"));
+        Cause::Transferring { entries, files: coming, progress } => {
+            let entries = match progress {
+                Some(progress) => Some(format!("{progress} here")),
+                None => (*entries > 0).then(|| count(*entries, "change", "changes")),
+            };
             let coming = (*coming > 0).then(|| files(*coming));
             let parts: Vec<String> = entries.into_iter().chain(coming).collect();
             if parts.is_empty() {

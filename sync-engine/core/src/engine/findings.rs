@@ -11,7 +11,7 @@ use node_model::{DeviceId, DocumentId, EntryId, SpaceId};
 use super::{EngineError, SyncEngine, space::Space};
 use crate::{
     document::{Document, Refusal},
-    reconcile::{PeerState, Session},
+    reconcile::{EntryProgress, PeerState, Session},
     store::{Batch, EntryStore, StoreError, StoreHead},
 };
 
@@ -55,6 +55,8 @@ pub struct CopyFacts {
     pub unread_here: u64,
     /// Entries of our copy that the peer has not said to have looked at, at most.
     pub unread_there: u64,
+    /// How far the exchange that is running is.
+    pub progress: Option<EntryProgress>,
     /// Whether entries of the peer's copy were refused and may be welcome later.
     pub has_refused: bool,
     /// Those of them that came since the connection began.
@@ -68,6 +70,7 @@ impl CopyFacts {
             has_spoken: true,
             unread_here: 0,
             unread_there: 0,
+            progress: None,
             has_refused: false,
             refused: RefusedEntries::default(),
         }
@@ -139,6 +142,16 @@ impl SyncEngine {
             state,
             pushed: traffic.map_or(0, |traffic| traffic.pushed),
             pulled: traffic.map_or(0, |traffic| traffic.pulled),
+        })
+    }
+
+    /// How far the exchange of entries of a space is that is running with a peer.
+    #[must_use]
+    pub fn progress(&self, space: SpaceId, peer: DeviceId) -> Option<EntryProgress> {
+        let (session, facts) = (self.sessions.get(&(space, peer))?, self.spaces.get(&space)?);
+        session.progress(facts.store.as_ref()).unwrap_or_else(|error| {
+            tracing::warn!(%space, %peer, %error, "could not look how far it is");
+            None
         })
     }
 
@@ -215,6 +228,7 @@ fn copy_facts_of(
         has_spoken: theirs.is_some(),
         unread_here: theirs.map_or(0, |theirs| theirs.arrivals.saturating_sub(read_here)),
         unread_there: own.arrivals.saturating_sub(read_there).min(own.entries),
+        progress: session.progress(store)?,
         has_refused: cursor.is_some_and(|cursor| cursor.has_refused),
         refused,
     })

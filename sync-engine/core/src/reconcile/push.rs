@@ -104,7 +104,8 @@ impl Session {
         let cursor = store.cursor(self.peer)?;
         if let Some(cursor) = cursor.filter(|it| (it.epoch, it.after) == (epoch, after)) {
             self.has_refused = cursor.has_refused;
-            let pulling = Pulling { next: after, is_asked: false, unverified: 0, is_done: true };
+            let (begun, next) = (after, after);
+            let pulling = Pulling { begun, next, is_asked: false, unverified: 0, is_done: true };
             self.step = Step::Pull(pulling);
         }
         Ok(())

@@ -15,6 +15,7 @@ use crate::store::{
 
 mod optional;
 mod parts;
+mod progress;
 mod sketches;
 
 const SPACE: SpaceId = SpaceId([1; 32]);
