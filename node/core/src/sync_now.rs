@@ -7,6 +7,7 @@ use node_model::{DeviceId, Now, Timestamp};
 use sync_engine_core::reconcile::{EntryProgress, PeerState};
 
 use crate::{
+    doctor::Warnings,
     failure::{Failure, FailureKind},
     node::{Node, RequestId},
     request::{PeerSyncState, Response, SpaceState},
@@ -32,6 +33,8 @@ pub struct SyncReport {
     pub peers: Vec<(DeviceId, PeerSyncState)>,
     /// How far it is with those with whom an exchange of entries is still running.
     pub running: BTreeMap<DeviceId, EntryProgress>,
+    /// What could not be done, and what mends it.
+    pub warnings: Warnings,
 }
 
 /// A request that waits for peers.
@@ -129,7 +132,8 @@ impl Node {
                 let devices = wait.peers.keys();
                 let running = devices.filter_map(|it| Some((*it, self.progress_with(*it)?)));
                 let running = running.collect();
-                let report = SyncReport { pushed, pulled, peers: states, running };
+                let warnings = self.warnings(now, &states);
+                let report = SyncReport { pushed, pulled, peers: states, running, warnings };
                 self.reply(wait.id, Ok(Response::Synced(report)));
             } else {
                 self.sync_waits.push(wait);

@@ -13,7 +13,7 @@ use node_model::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Answer, parse, progress::EntriesProgress};
+use super::{Answer, doctor::CauseFound, parse, progress::EntriesProgress};
 use crate::{
     ask,
     audit::{self, Thing},
@@ -215,6 +215,11 @@ pub(crate) struct Synced {
     /// Entries received.
     pulled: u64,
     peers: Vec<PeerState>,
+    /// What could not be done, as the doctor says it: a peer that could not be reached,
+    /// entries that were refused, files that are not here. At most 100.
+    warnings: Vec<CauseFound>,
+    /// Whether these are all.
+    warnings_complete: bool,
 }
 
 /// Synchronise now; answers when nothing more comes.
@@ -234,5 +239,11 @@ pub(crate) async fn sync(
         state: state.word(),
         progress: report.running.get(&peer).copied().map(EntriesProgress::from),
     });
-    Ok(Json(Synced { pushed: report.pushed, pulled: report.pulled, peers: peers.collect() }))
+    Ok(Json(Synced {
+        pushed: report.pushed,
+        pulled: report.pulled,
+        peers: peers.collect(),
+        warnings: report.warnings.warnings.into_iter().map(CauseFound::from).collect(),
+        warnings_complete: report.warnings.is_complete,
+    }))
 }

@@ -3,6 +3,7 @@
 
 mod couple;
 mod store;
+mod warnings;
 
 use node_model::BlobId;
 use sync_engine_core::{entry::VerifiedEntry, reconcile::EntryProgress};

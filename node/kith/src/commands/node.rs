@@ -8,7 +8,7 @@ use crate::{
     args::{Peer, Sync},
     client::escape,
     error::CliError,
-    show::{answer, bytes, list, number, table, text},
+    show::{answer, bytes, list, number, printable, table, text},
 };
 
 pub(super) async fn status(asking: &Asking<'_>) -> Result<(), CliError> {
@@ -125,6 +125,13 @@ pub(super) fn show_synced(asking: &Asking<'_>, report: &Value) -> Result<(), Cli
         let (pushed, pulled) = (number(report, "pushed"), number(report, "pulled"));
         let mut lines = vec![format!("{pushed} changes sent, {pulled} received")];
         lines.extend(peers);
+        for warning in list(report, "warnings") {
+            lines.push(format!("! {}", printable(text(warning, "words"))));
+            lines.push(format!("  → {}", printable(text(warning, "next"))));
+        }
+        if report.get("warnings_complete") == Some(&Value::Bool(false)) {
+            lines.push("! and more: kith doctor".to_owned());
+        }
         lines.join("\n")
     });
     let states = list(report, "peers");
