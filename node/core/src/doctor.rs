@@ -12,6 +12,7 @@
 mod causes;
 mod diagnosis;
 mod facts;
+mod warnings;
 mod words;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -19,7 +20,10 @@ use std::{collections::BTreeMap, time::Duration};
 use node_model::{DeviceId, DocumentId, Now, SpaceId, Timestamp};
 use sync_engine_core::{FrameError, reconcile::PROTOCOL, store::StoreError};
 
-pub use self::causes::{Cause, Consent, Refuser, Subject};
+pub use self::{
+    causes::{Cause, Consent, Refuser, Subject},
+    warnings::{WARNINGS_MAX, Warnings},
+};
 use crate::{failure::Failure, node::Node, request::Response};
 
 /// Most subjects whose cause is remembered: more spaces, times peers, than a person has.

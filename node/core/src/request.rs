@@ -42,7 +42,7 @@ pub use crate::state::{PeerSyncState, SpaceState};
 pub use crate::sync_now::SyncReport;
 pub use crate::write::WriteDocument;
 pub use crate::{collection::CollectionCounts, compaction::CompactionCounts};
-pub use sync_engine_core::rule::Rule as PartRule;
+pub use sync_engine_core::{reconcile::EntryProgress, rule::Rule as PartRule};
 
 /// A request.
 #[derive(Clone, Debug)]

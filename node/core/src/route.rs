@@ -178,7 +178,7 @@ impl Node {
                 if !share.is_admitted && self.data.connected().any(|other| other == device) {
                     // The lane for it stays open, all others close now.
                     self.bid_farewell(device);
-                    self.sync.disconnect(device);
+                    self.sync.stop_sharing(device);
                 }
                 let Share { is_admitted, spaces, nearness } = share.clone();
                 self.shares.insert(device, share);

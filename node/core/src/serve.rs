@@ -185,6 +185,7 @@ impl Node {
                 blobs: blobs.len(),
                 blobs_missing: blobs.iter().filter(|is_here| !**is_here).count(),
                 state: self.space_state(info.space),
+                progress: self.progress_of(info.space),
                 partial_peers: self.partial_peers(info.space),
                 info,
             });

@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use data_plane_core::plane::Command;
 use node_model::{DeviceId, Now, Timestamp};
-use sync_engine_core::reconcile::PeerState;
+use sync_engine_core::reconcile::{EntryProgress, PeerState};
 
 use crate::{
+    doctor::Warnings,
     failure::{Failure, FailureKind},
     node::{Node, RequestId},
     request::{PeerSyncState, Response, SpaceState},
@@ -30,6 +31,10 @@ pub struct SyncReport {
     pub pulled: u64,
     /// How it stands with each peer.
     pub peers: Vec<(DeviceId, PeerSyncState)>,
+    /// How far it is with those with whom an exchange of entries is still running.
+    pub running: BTreeMap<DeviceId, EntryProgress>,
+    /// What could not be done, and what mends it.
+    pub warnings: Warnings,
 }
 
 /// A request that waits for peers.
@@ -124,7 +129,11 @@ impl Node {
             if all_settled || is_over {
                 let pushed = traffic.0.saturating_sub(wait.before.0);
                 let pulled = traffic.1.saturating_sub(wait.before.1);
-                let report = SyncReport { pushed, pulled, peers: states };
+                let devices = wait.peers.keys();
+                let running = devices.filter_map(|it| Some((*it, self.progress_with(*it)?)));
+                let running = running.collect();
+                let warnings = self.warnings(now, &states);
+                let report = SyncReport { pushed, pulled, peers: states, running, warnings };
                 self.reply(wait.id, Ok(Response::Synced(report)));
             } else {
                 self.sync_waits.push(wait);
@@ -217,6 +226,18 @@ impl Node {
         } else {
             SpaceState::Synced
         }
+    }
+
+    /// How far the exchanges are that are running with a peer. Spaces have no entry in common.
+    pub(crate) fn progress_with(&self, device: DeviceId) -> Option<EntryProgress> {
+        let spaces = self.sync.shared_with(device);
+        spaces.filter_map(|space| self.sync.progress(space, device)).reduce(EntryProgress::and)
+    }
+
+    /// How far the exchanges of a space are. Peers may be sending the same.
+    pub(crate) fn progress_of(&self, space: node_model::SpaceId) -> Option<EntryProgress> {
+        let peers = self.data.connected();
+        peers.filter_map(|peer| self.sync.progress(space, peer)).reduce(EntryProgress::or)
     }
 
     fn traffic(&self, devices: impl Iterator<Item = DeviceId>) -> (u64, u64) {

@@ -23,6 +23,7 @@ use crate::{
     request::{Changes, Meta, PeerSyncState, WriteDocument},
 };
 
+mod capabilities;
 mod circles;
 mod collection;
 mod conflicts;
@@ -32,6 +33,7 @@ mod farewell;
 mod introduce;
 mod offers;
 mod parked;
+mod progress;
 mod purge;
 mod receipts;
 mod sites;
@@ -60,6 +62,8 @@ struct Company {
     apart: Option<usize>,
     /// Who hears no statements.
     deaf: Option<usize>,
+    /// Who neither says nor hears what a program speaks, like one of before.
+    early: Option<usize>,
     next_request: u64,
     wall: u64,
 }
@@ -83,6 +87,7 @@ impl Company {
             parked: vec![],
             apart: None,
             deaf: None,
+            early: None,
             next_request: 0,
             wall: 1_000,
         }
@@ -133,7 +138,10 @@ impl Company {
                 }
             },
             Effect::Net(NetCommand::Send { device, lane, frame }) => {
-                let hears = |other: &usize| lane != Lane::Trust || self.deaf != Some(*other);
+                let hears = |other: &usize| {
+                    (lane != Lane::Trust || self.deaf != Some(*other))
+                        && !self.is_unheard_of((at, *other), lane, &frame)
+                };
                 if let Some(other) = self.find(device).filter(hears) {
                     let device = self.devices[at];
                     let input = Input::Net(NetEvent::Frame { device, lane, frame });

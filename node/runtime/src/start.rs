@@ -162,6 +162,7 @@ impl Started {
         let driver = self.driver;
         // A panic of the driver was logged when it happened.
         let _ = tokio::task::spawn_blocking(move || driver.join()).await;
+        self.search.inbox.end();
         if tokio::time::timeout(STOP_MAX, self.search.has_ended).await.is_err() {
             tracing::warn!("the search index was not saved in time; what is missing is made anew");
         }

@@ -15,10 +15,13 @@
 
 mod answer;
 mod filter;
+mod hello;
 mod listing;
 mod message;
+mod progress;
 mod push;
 mod sketching;
+mod state;
 mod view;
 
 use node_model::{DeviceId, SpaceId};
@@ -32,28 +35,19 @@ use push::Given;
 use sketching::{Finding, Sketching};
 
 pub use answer::{answer_find, answer_get, answer_list, answer_pull, answer_sketch};
-pub use message::{
-    HEADS_MAX, Head, Message, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_IDS_MAX, PROTOCOL, PartHead,
+pub use hello::{
+    Agreement, CAPABILITIES_MAX, Capabilities, Capability, Hello, NoCommonVersion, PROTOCOL,
+    PROTOCOL_OLDEST,
 };
+pub use message::{
+    HEADS_MAX, Head, Message, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_IDS_MAX, PartHead,
+};
+pub use progress::EntryProgress;
+pub use state::PeerState;
 pub use view::View;
 
 /// Pages that may wait to be verified before the next one is asked for.
 const PAGES_UNVERIFIED_MAX: u32 = 4;
-
-/// How a peer's copy of a space compares with ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PeerState {
-    /// Nothing heard yet.
-    Unknown,
-    /// Both named the same digest.
-    Equal,
-    /// We are pulling.
-    Pulling,
-    /// They differ, and nothing is under way from our side.
-    Different,
-    /// The peer says that there is no such space for us.
-    Denied,
-}
 
 #[derive(Debug)]
 enum Step {
@@ -71,6 +65,7 @@ enum Step {
 
 #[derive(Debug)]
 struct Pulling {
+    begun: u64,
     next: u64,
     is_asked: bool,
     unverified: u32,
@@ -132,12 +127,15 @@ pub struct Session {
     given: Option<Given>,
     /// Which part of the space is compared.
     filter: Filter,
+    /// What both can do of what is optional.
+    able: Capabilities,
 }
 
 impl Session {
-    /// A session of `space` between this device and `peer`.
+    /// A session of `space` between this device and `peer`, who are both `able` to do
+    /// what is optional.
     #[must_use]
-    pub fn new(space: SpaceId, own: DeviceId, peer: DeviceId) -> Self {
+    pub fn new(space: SpaceId, own: DeviceId, peer: DeviceId, able: Capabilities) -> Self {
         Self {
             space,
             own,
@@ -154,7 +152,13 @@ impl Session {
             equal_at: None,
             given: None,
             filter: Filter::default(),
+            able,
         }
+    }
+
+    /// From now on both can do this of what is optional.
+    pub fn enable(&mut self, able: Capabilities) {
+        self.able = able;
     }
 
     /// Our copy when both last said the same.
@@ -196,36 +200,6 @@ impl Session {
         }
         self.compares_all = true;
         self.plan(store)
-    }
-
-    /// How the two copies compare, as far as both sides said. `whole` is the head of our
-    /// store.
-    #[must_use]
-    pub fn state(&self, whole: StoreHead) -> PeerState {
-        let own = self.own(whole);
-        if self.is_denied {
-            return PeerState::Denied;
-        }
-        match (&self.step, self.theirs()) {
-            (
-                Step::Pull(_)
-                | Step::List(_)
-                | Step::Sketch(_)
-                | Step::Await
-                | Step::Find(_)
-                | Step::Finish,
-                _,
-            ) => PeerState::Pulling,
-            (Step::Idle, None) => PeerState::Unknown,
-            (Step::Idle, Some(theirs)) => {
-                let both_said = self.told.is_some_and(|told| told.digest == own.digest);
-                if both_said && theirs.digest == own.digest {
-                    PeerState::Equal
-                } else {
-                    PeerState::Different
-                }
-            }
-        }
     }
 
     /// What to tell the peer of our copy, unless it knows.
@@ -323,7 +297,8 @@ impl Session {
     }
 
     fn begin_pull(&mut self, after: u64) -> Message {
-        let pulling = Pulling { next: after, is_asked: true, unverified: 0, is_done: false };
+        let (begun, next) = (after, after);
+        let pulling = Pulling { begun, next, is_asked: true, unverified: 0, is_done: false };
         self.step = Step::Pull(pulling);
         Message::Pull { space: self.space, after }
     }
@@ -438,7 +413,7 @@ impl Session {
     pub fn restart(&mut self) {
         self.filter.start_over();
         let filter = std::mem::take(&mut self.filter);
-        *self = Self { filter, ..Self::new(self.space, self.own, self.peer) };
+        *self = Self { filter, ..Self::new(self.space, self.own, self.peer, self.able) };
     }
 }
 

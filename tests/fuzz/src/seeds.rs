@@ -169,22 +169,19 @@ pub(crate) fn sync_messages() -> Vec<Vec<u8>> {
     let part = Some(PartHead { selection: SelectionId([3; 32]), entries: 5 });
     let entries: Vec<_> = entries().into_iter().take(2).map(ByteBuf::from).collect();
     let ids = ByteBuf::from([9; 96]);
+    let counts = ByteBuf::from(sketch().counts().encode());
     let messages = [
         Message::Heads { protocol: 1, heads: vec![head, Head { seen: None, part, ..head }] },
         Message::Keep { space, documents: Some(ByteBuf::from([9; 16])) },
         Message::Keep { space, documents: None },
+        Message::Hello(reconcile::Hello::ours()),
         Message::Pull { space, after: 1 << 40 },
         Message::Page { space, store, after: 8, upto: 9, more: true, entries: entries.clone() },
         Message::List { space, after: 0 },
         Message::Ids { space, store, after: 2, upto: 3, more: false, ids: ids.clone() },
         Message::Get { space, ids },
         Message::Entries { space, entries },
-        Message::Sketch {
-            space,
-            counts: ByteBuf::from(sketch().counts().encode()),
-            first: 0,
-            length: 0,
-        },
+        Message::Sketch { space, counts, first: 0, length: 0 },
         Message::Symbols {
             space,
             store,

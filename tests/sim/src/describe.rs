@@ -77,6 +77,7 @@ fn content(lane: Lane, frame: &[u8]) -> String {
 
 fn message(message: Message) -> String {
     match message {
+        Message::Hello(hello) => format!("{hello:?}"),
         Message::Heads { heads, .. } => {
             let heads = heads.into_iter().map(|head| {
                 let seen = head.seen.map(|(_, place)| place);

@@ -1,9 +1,9 @@
 use axum::{Json, extract::State};
-use node_core::doctor::{DoctorOf, Finding, Findings};
+use node_core::doctor::{Cause, DoctorOf, Finding, Findings};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Answer;
+use super::{Answer, progress::EntriesProgress};
 use crate::{ask, config::App, extract::Search};
 
 /// What to look at; everything, if nothing is said.
@@ -36,6 +36,8 @@ pub(crate) struct CauseFound {
     next: String,
     /// The cause in a sentence.
     words: String,
+    /// With `transferring`: how far the exchange of entries is, once anything is known of it.
+    progress: Option<EntriesProgress>,
     space_name: Option<String>,
     peer_name: Option<String>,
 }
@@ -43,6 +45,21 @@ pub(crate) struct CauseFound {
 impl From<Finding> for CauseFound {
     fn from(found: Finding) -> Self {
         let Finding { subject, space_name, peer_name, cause, since, sentence, next } = found;
+        let progress = match cause {
+            Cause::Transferring { progress, .. } => progress.map(EntriesProgress::from),
+            Cause::Revoked { .. }
+            | Cause::NoPath { .. }
+            | Cause::VersionMismatch { .. }
+            | Cause::ClockSkew { .. }
+            | Cause::Denied
+            | Cause::DiskFull
+            | Cause::StorageFailed { .. }
+            | Cause::PeerBehind { .. }
+            | Cause::RejectedEntry { .. }
+            | Cause::MissingDependency { .. }
+            | Cause::MissingFiles { .. }
+            | Cause::WaitingForConsent(_) => None,
+        };
         Self {
             space: subject.space.map(|space| space.to_string()),
             doc: subject.document.map(|document| document.to_string()),
@@ -51,6 +68,7 @@ impl From<Finding> for CauseFound {
             since: since.rfc3339(),
             next,
             words: sentence,
+            progress,
             space_name: subject.space.map(|_| space_name),
             peer_name: subject.peer.map(|_| peer_name),
         }

@@ -18,6 +18,7 @@ pub(crate) mod packs;
 pub(crate) mod pairing;
 pub(crate) mod past;
 pub(crate) mod people;
+pub(crate) mod progress;
 pub(crate) mod purge;
 pub(crate) mod search;
 pub(crate) mod spaces;

@@ -17,6 +17,7 @@ use super::{
     folder::{KeptFolder, kept},
     keep::Part,
     parse,
+    progress::EntriesProgress,
 };
 use crate::{
     ask,
@@ -117,8 +118,15 @@ pub(crate) struct Peer {
     connected: bool,
     /// How it is reached.
     path: &'static str,
+    /// Version of the protocol that both speak; `null` as long as it has said none since it
+    /// connected, or speaks none that this node does.
+    protocol: Option<u16>,
+    /// What both can do of what is optional: `pushes`, `sketches`, `rules`.
+    capabilities: Vec<&'static str>,
     /// `synced`, `syncing`, `behind` or `unreachable`.
     state: &'static str,
+    /// How far the exchange of entries is that is running.
+    progress: Option<EntriesProgress>,
     /// When both last confirmed that everything shared is equal.
     last_sync: Option<String>,
     addresses: Vec<String>,
@@ -138,7 +146,10 @@ impl From<PeerInfo> for Peer {
             relation: peer.layer.map(|layer| layer.word()),
             connected: peer.is_connected,
             path: "direct",
+            protocol: peer.agreement.map(|it| it.version),
+            capabilities: peer.agreement.map(|it| it.capabilities.words()).unwrap_or_default(),
             state: peer.state.word(),
+            progress: peer.progress.map(EntriesProgress::from),
             last_sync: peer.last_sync.map(|at| at.rfc3339()),
             addresses: peer.addresses,
             last_failure: peer.last_failure,
@@ -165,6 +176,8 @@ pub(crate) struct SpaceNumbers {
     bytes: u64,
     /// `local`, `synced`, `syncing`, `behind`, `offline` or `unopened`.
     state: &'static str,
+    /// How far the exchange of its entries is that is running.
+    progress: Option<EntriesProgress>,
     /// What this node keeps of it; nothing where that is everything.
     part: Option<Part>,
     /// Connected peers that keep a part of it only.
@@ -187,6 +200,7 @@ impl From<SpaceStatus> for SpaceNumbers {
             blobs_missing: status.blobs_missing,
             bytes: status.bytes,
             state: status.state.word(),
+            progress: status.progress.map(EntriesProgress::from),
             part: status.info.part.map(Part::from),
             partial_peers: status.partial_peers,
         }

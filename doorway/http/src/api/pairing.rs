@@ -13,7 +13,7 @@ use node_model::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Answer, parse};
+use super::{Answer, doctor::CauseFound, parse, progress::EntriesProgress};
 use crate::{
     ask,
     audit::{self, Thing},
@@ -203,6 +203,8 @@ pub(crate) struct PeerState {
     peer: String,
     /// `synced`, `syncing`, `behind` or `unreachable`.
     state: &'static str,
+    /// How far the exchange of entries is, if one is still running.
+    progress: Option<EntriesProgress>,
 }
 
 /// What came of synchronising.
@@ -213,6 +215,11 @@ pub(crate) struct Synced {
     /// Entries received.
     pulled: u64,
     peers: Vec<PeerState>,
+    /// What could not be done, as the doctor says it: a peer that could not be reached,
+    /// entries that were refused, files that are not here. At most 100.
+    warnings: Vec<CauseFound>,
+    /// Whether these are all.
+    warnings_complete: bool,
 }
 
 /// Synchronise now; answers when nothing more comes.
@@ -227,7 +234,16 @@ pub(crate) async fn sync(
         return Err(ask::unexpected().into());
     };
     let peers = report.peers.into_iter();
-    let peers =
-        peers.map(|(peer, state)| PeerState { peer: peer.to_string(), state: state.word() });
-    Ok(Json(Synced { pushed: report.pushed, pulled: report.pulled, peers: peers.collect() }))
+    let peers = peers.map(|(peer, state)| PeerState {
+        peer: peer.to_string(),
+        state: state.word(),
+        progress: report.running.get(&peer).copied().map(EntriesProgress::from),
+    });
+    Ok(Json(Synced {
+        pushed: report.pushed,
+        pulled: report.pulled,
+        peers: peers.collect(),
+        warnings: report.warnings.warnings.into_iter().map(CauseFound::from).collect(),
+        warnings_complete: report.warnings.is_complete,
+    }))
 }

@@ -90,7 +90,7 @@ async fn two_nodes_become_equal_through_a_doorway() {
     };
     let (report, ()) = tokio::join!(ask, carry);
     assert!(report["pushed"].as_u64() > Some(0), "{report}");
-    assert_eq!(report["peers"], json!([{ "peer": rack(), "state": "synced" }]));
+    assert_eq!(report["peers"], json!([{ "peer": rack(), "progress": null, "state": "synced" }]));
     let read = house.get(&format!("/api/v1/spaces/{space}/docs/plan")).await;
     assert_eq!(read.json()["value"]["title"], "Plan");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use node_model::{AgentId, DeviceId, DocumentId, EntryId, SpaceId};
-use sync_engine_core::document::Refusal;
+use sync_engine_core::{document::Refusal, reconcile::EntryProgress};
 
 /// What a cause is about: a space and a peer; a document; a space that is in trouble
 /// here, whoever shares it; or a peer, before there is a space to share.
@@ -83,6 +83,8 @@ pub enum Cause {
         entries: u64,
         /// Files that are being fetched from it.
         files: usize,
+        /// How far the exchange of entries is, once anything is known of it.
+        progress: Option<EntryProgress>,
     },
     /// The peer has not confirmed to hold what we hold.
     PeerBehind {

@@ -116,8 +116,11 @@ fn of_peer(space: &SpaceFacts, peer: &PeerFacts) -> Option<Cause> {
     if let Some(error) = space.store_error.as_ref().filter(|_| takes_in && !is_settled) {
         return Some(of_store(error));
     }
-    let transferring =
-        || Cause::Transferring { entries: copies.unread_here, files: peer.files_coming };
+    let transferring = || Cause::Transferring {
+        entries: copies.unread_here,
+        files: peer.files_coming,
+        progress: copies.progress,
+    };
     match copies.state {
         PeerState::Equal if peer.files_coming > 0 => Some(transferring()),
         PeerState::Equal => None,

@@ -3,7 +3,7 @@
 use node_model::{DeviceId, SpaceId};
 
 use super::causes::{Cause, Consent, Refuser, Subject};
-use crate::node::Node;
+use crate::{node::Node, request::EntryProgress};
 
 const GOES_ON: &str = "nothing to do: it goes on by itself";
 
@@ -93,14 +93,8 @@ pub(super) fn sentence(cause: &Cause, names: &Names) -> String {
             )
         }
         Cause::Denied => format!("{peer} says that {space} is not for you"),
-        Cause::Transferring { entries, files: coming } => {
-            let entries = (*entries > 0).then(|| count(*entries, "change", "changes"));
-            let coming = (*coming > 0).then(|| files(*coming));
-            let parts: Vec<String> = entries.into_iter().chain(coming).collect();
-            if parts.is_empty() {
-                return format!("this node and {peer} are comparing what they have");
-            }
-            format!("on the way from {peer}: {}", parts.join(" and "))
+        Cause::Transferring { entries, files, progress } => {
+            transferring(peer, *entries, *files, *progress)
         }
         Cause::PeerBehind { has_spoken: false, .. } => {
             format!("{peer} is connected, and has not said yet what it has of {space}")
@@ -144,16 +138,30 @@ fn no_path(names: &Names, has_address: bool, failure: Option<&str>) -> String {
     }
 }
 
+fn transferring(
+    peer: &str,
+    entries: u64,
+    coming: usize,
+    progress: Option<EntryProgress>,
+) -> String {
+    let entries = match progress {
+        Some(progress) => Some(format!("{progress} here")),
+        None => (entries > 0).then(|| count(entries, "change", "changes")),
+    };
+    let coming = (coming > 0).then(|| files(coming));
+    let parts: Vec<String> = entries.into_iter().chain(coming).collect();
+    if parts.is_empty() {
+        return format!("this node and {peer} are comparing what they have");
+    }
+    format!("on the way from {peer}: {}", parts.join(" and "))
+}
+
 fn rejected(names: &Names, by: Refuser, refused: u64, why: Option<&str>) -> String {
     let Names { peer, space, document, .. } = names;
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
     match by {
-        Refuser::Us if refused == 0 => format!("changes of {space} from {peer} were refused here"),
-        Refuser::Us => {
-            let were = if refused == 1 { "was" } else { "were" };
-            let refused = count(refused, "change", "changes");
-            format!("{refused} of {space} from {peer} {were} refused here{why}")
-        }
+        // The same one as often as it is offered: how many there are nobody counts.
+        Refuser::Us => format!("{peer} has changes of {space} that are refused here{why}"),
         Refuser::Them => format!("{peer} has looked at all changes of {space} and refused some"),
         Refuser::Everybody(..) => {
             let refused = count(refused, "change does", "changes do");

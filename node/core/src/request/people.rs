@@ -1,6 +1,7 @@
 //! What a node answers about people and their devices.
 
 use node_model::{AgentId, DeviceId, SpaceId, Timestamp};
+use sync_engine_core::reconcile::{Agreement, EntryProgress};
 use trust_core::{Description, Journalled, Layer, Nearness, Role, Terms, explain::Explanation};
 
 use super::PeerSyncState;
@@ -152,8 +153,13 @@ pub struct PeerInfo {
     pub layer: Option<Layer>,
     /// Whether a connection exists.
     pub is_connected: bool,
+    /// What it and we speak with each other, once it has said anything of it since it
+    /// connected.
+    pub agreement: Option<Agreement>,
     /// How it stands.
     pub state: PeerSyncState,
+    /// How far the exchange of entries is that is running with it, over all spaces.
+    pub progress: Option<EntryProgress>,
     /// When both last confirmed that all shared spaces are equal.
     pub last_sync: Option<Timestamp>,
     /// Where it may be found.

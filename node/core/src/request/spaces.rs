@@ -1,7 +1,7 @@
 //! What a node answers about spaces.
 
 use node_model::SpaceId;
-use sync_engine_core::rule::Rule;
+use sync_engine_core::{reconcile::EntryProgress, rule::Rule};
 use trust_core::{Reach, Role};
 
 use super::SpaceState;
@@ -70,6 +70,8 @@ pub struct SpaceStatus {
     pub blobs_missing: usize,
     /// How it stands with the peers that share it.
     pub state: SpaceState,
+    /// How far the exchange of its entries is that is running.
+    pub progress: Option<EntryProgress>,
     /// Connected peers that share it and keep a part of it only: whoever is in sync with
     /// them knows nothing of the rest.
     pub partial_peers: usize,

@@ -3,9 +3,10 @@
 
 mod couple;
 mod store;
+mod warnings;
 
 use node_model::BlobId;
-use sync_engine_core::entry::VerifiedEntry;
+use sync_engine_core::{entry::VerifiedEntry, reconcile::EntryProgress};
 use trust_core::{Layer, Party, Terms};
 
 use self::couple::Couple;
@@ -230,7 +231,14 @@ fn entries_and_files_under_way_are_counted() {
         let input = Input::Net(NetEvent::Frame { device, lane, frame });
         held_back.extend(couple.company.alone(0, input));
     }
-    assert_eq!(couple.only().cause, Cause::Transferring { entries: 1, files: 0 });
+    assert_eq!(
+        couple.only().cause,
+        Cause::Transferring {
+            entries: 1,
+            files: 0,
+            progress: Some(EntryProgress { here: 0, wanted: 1, is_at_least: false }),
+        }
+    );
     held_back.into_iter().for_each(|effect| couple.company.carry(0, effect));
     while let Some((at, input)) = couple.company.inbox.pop_front() {
         for effect in couple.company.alone(at, input) {
@@ -241,7 +249,7 @@ fn entries_and_files_under_way_are_counted() {
         }
     }
     let job = job.expect("it is fetched");
-    assert_eq!(couple.only().cause, Cause::Transferring { entries: 0, files: 1 });
+    assert_eq!(couple.only().cause, Cause::Transferring { entries: 0, files: 1, progress: None });
 
     let ended = NetEvent::FetchEnded { job, error: Some("it broke".to_owned()) };
     couple.company.inbox.push_back((0, Input::Net(ended)));

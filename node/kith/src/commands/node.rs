@@ -8,7 +8,7 @@ use crate::{
     args::{Peer, Sync},
     client::escape,
     error::CliError,
-    show::{answer, bytes, list, number, table, text},
+    show::{answer, bytes, list, number, printable, table, text},
 };
 
 pub(super) async fn status(asking: &Asking<'_>) -> Result<(), CliError> {
@@ -52,6 +52,15 @@ fn space_row(space: &Value) -> Vec<String> {
     ]
 }
 
+/// The state of a space or peer, and how far an exchange with it is.
+fn standing(of: &Value) -> String {
+    let state = text(of, "state");
+    match of.pointer("/progress/words").and_then(Value::as_str) {
+        Some(words) => format!("{state}, {words} here"),
+        None => state.to_owned(),
+    }
+}
+
 /// How a space stands, and with how much of it.
 fn state(space: &Value) -> String {
     let own = part(space).map(|part| format!(" ({part})")).unwrap_or_default();
@@ -60,7 +69,7 @@ fn state(space: &Value) -> String {
         1 => ", 1 peer keeps a part".to_owned(),
         many => format!(", {many} peers keep a part"),
     };
-    format!("{}{own}{others}", text(space, "state"))
+    format!("{}{own}{others}", standing(space))
 }
 
 fn peers_table(peers: &[Value]) -> String {
@@ -76,7 +85,7 @@ fn peers_table(peers: &[Value]) -> String {
                 text(peer, "peer").to_owned(),
                 places::class(peer),
                 places::place(peer),
-                text(peer, "state").to_owned(),
+                standing(peer),
                 if last_sync.is_empty() { "never".to_owned() } else { last_sync.to_owned() },
             ]
         })
@@ -112,11 +121,17 @@ pub(super) fn show_synced(asking: &Asking<'_>, report: &Value) -> Result<(), Cli
         if peers.is_empty() {
             return "Nobody to sync with yet: kith ticket, or kith pair TICKET".to_owned();
         }
-        let peers =
-            peers.iter().map(|peer| format!("{}  {}", text(peer, "peer"), text(peer, "state")));
+        let peers = peers.iter().map(|peer| format!("{}  {}", text(peer, "peer"), standing(peer)));
         let (pushed, pulled) = (number(report, "pushed"), number(report, "pulled"));
         let mut lines = vec![format!("{pushed} changes sent, {pulled} received")];
         lines.extend(peers);
+        for warning in list(report, "warnings") {
+            lines.push(format!("! {}", printable(text(warning, "words"))));
+            lines.push(format!("  → {}", printable(text(warning, "next"))));
+        }
+        if report.get("warnings_complete") == Some(&Value::Bool(false)) {
+            lines.push("! and more: kith doctor".to_owned());
+        }
         lines.join("\n")
     });
     let states = list(report, "peers");

@@ -23,6 +23,7 @@ struct Noted {
     spaces: BTreeSet<SpaceId>,
     has_purged: bool,
     is_stopping: bool,
+    has_ended: bool,
 }
 
 impl Inbox {
@@ -38,10 +39,20 @@ impl Inbox {
         self.note(space);
     }
 
-    /// The worker shall save and end.
+    /// The worker shall begin nothing more.
     pub(crate) fn stop(&self) {
         self.noted().is_stopping = true;
         self.0.woken.notify_one();
+    }
+
+    /// Nothing will be noted any more: the worker shall save and end.
+    pub(crate) fn end(&self) {
+        self.noted().has_ended = true;
+        self.0.woken.notify_one();
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.noted().has_ended
     }
 
     pub(super) fn is_stopping(&self) -> bool {

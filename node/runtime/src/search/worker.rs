@@ -116,7 +116,7 @@ impl Worker {
             }
             self.holds_purged |= self.inbox.take_purged();
             if self.inbox.is_stopping() {
-                return self.finish();
+                return self.finish().await;
             }
             match self.step().await {
                 Step::Worked => self.answer(false),
@@ -130,7 +130,7 @@ impl Worker {
                     }
                 }
                 // Only a node that is told to stop is also told to save.
-                Step::Gone if self.inbox.is_stopping() => return self.finish(),
+                Step::Gone if self.inbox.is_stopping() => return self.finish().await,
                 Step::Gone => return,
             }
             let now = self.clock.now().monotonic;
@@ -270,8 +270,12 @@ impl Worker {
         self.holds_purged = false;
     }
 
-    fn finish(&mut self) {
-        if self.holds_purged {
+    /// What was purged with the node's last breath is noted then, too.
+    async fn finish(&mut self) {
+        while !self.inbox.has_ended() {
+            self.inbox.woken().await;
+        }
+        if self.holds_purged | self.inbox.take_purged() {
             self.remove_file();
         } else {
             self.save();

@@ -3,7 +3,7 @@
 //! A device with little room has neither the documents nor their names. It tells its rule to
 //! peers who may read the space, who answer with ids, and with more when something new fits.
 //!
-//! Invariants: rules and answers go only to peers who may read; an answer that was not asked
+//! Invariants: rules and answers go only to peers who may read and can ([`Capability::Rules`]); an answer that was not asked
 //! for adds nothing; what was chosen stays chosen.
 //! Non-goals: who may read, and keeping answers across a restart: the caller's.
 
@@ -14,7 +14,7 @@ use node_model::{DeviceId, DocumentId, SpaceId};
 use super::{EngineError, Output, SyncEngine};
 use crate::{
     part::{SELECTED_MAX, Selection},
-    reconcile::{Message, Session},
+    reconcile::{Capability, Message, Session},
     rule::Rule,
     store::StoreError,
 };
@@ -87,7 +87,18 @@ impl SyncEngine {
         Some(self.choosing.readers.range(of_space).any(|(_, reader)| reader.has_answered))
     }
 
+    /// A peer said what it can do: tells it the rules that it may hear.
+    pub(super) fn tell_rules(&mut self, peer: DeviceId) {
+        let with_peer = self.choosing.readers.keys().filter(|(_, other)| *other == peer);
+        for (space, _) in with_peer.copied().collect::<Vec<_>>() {
+            self.tell_rule(space, peer);
+        }
+    }
+
     fn tell_rule(&mut self, space: SpaceId, peer: DeviceId) {
+        if !self.able_with(peer).has(Capability::Rules) {
+            return;
+        }
         let Some(reader) = self.choosing.readers.get_mut(&(space, peer)) else { return };
         let rule = self.choosing.rules.get(&space).cloned();
         if reader.told != rule {
@@ -103,6 +114,9 @@ impl SyncEngine {
         space: SpaceId,
         rule: Option<Rule>,
     ) -> Result<(), StoreError> {
+        if !self.able_with(peer).has(Capability::Rules) {
+            return Ok(());
+        }
         let Some(reader) = self.choosing.readers.get_mut(&(space, peer)) else { return Ok(()) };
         reader.rules += 1;
         if reader.rules > RULES_MAX {

@@ -4,12 +4,10 @@ use std::collections::BTreeSet;
 
 use node_model::{DeviceId, SpaceId, cbor::DecodeError};
 
-use super::{
-    Delivered, Job, JobId, Output, PeerSync, SyncEngine, findings::Traffic, keep::EqualPart,
-};
+use super::{Delivered, Job, JobId, Output, SyncEngine, findings::Traffic, keep::EqualPart};
 use crate::{
     receipt::Receipt,
-    reconcile::{self, HEADS_MAX, Message, PROTOCOL, Session, Todo, View},
+    reconcile::{self, HEADS_MAX, Message, PROTOCOL, PROTOCOL_OLDEST, Session, Todo, View},
     store::{Batch, StoreError},
 };
 
@@ -19,8 +17,10 @@ pub enum FrameError {
     /// Not our protocol.
     #[error("the peer does not speak the protocol: {0}")]
     Decode(#[from] DecodeError),
-    /// A later protocol.
-    #[error("the peer speaks version {0} of the protocol, this node speaks {PROTOCOL}")]
+    /// No version of the protocol that we speak, and the nearest to it.
+    #[error(
+        "the peer speaks version {0} of the protocol, this node {PROTOCOL_OLDEST} to {PROTOCOL}"
+    )]
     Version(u16),
     /// Our own store failed.
     #[error(transparent)]
@@ -41,6 +41,7 @@ impl SyncEngine {
             // So that it tells its state again, should the space be shared once more.
             self.send(peer, &Message::Denied { space });
         }
+        self.greet(peer);
         let mut heads = Vec::new();
         for id in spaces.iter().take(HEADS_MAX) {
             self.begin(*id, peer)?;
@@ -51,7 +52,7 @@ impl SyncEngine {
             }
         }
         if !heads.is_empty() {
-            self.send(peer, &Message::Heads { protocol: PROTOCOL, heads });
+            self.send(peer, &Message::Heads { protocol: self.version_with(peer), heads });
         }
         Ok(())
     }
@@ -76,6 +77,12 @@ impl SyncEngine {
 
     /// A peer is gone.
     pub fn disconnect(&mut self, peer: DeviceId) {
+        self.stop_sharing(peer);
+        self.meetings.remove(&peer);
+    }
+
+    /// Nothing is shared with a peer any more; it may stay connected.
+    pub fn stop_sharing(&mut self, peer: DeviceId) {
         self.sessions.retain(|(_, other), _| *other != peer);
         self.traffic.retain(|(_, other), _| *other != peer);
         self.choosing.disconnect(peer);
@@ -87,6 +94,7 @@ impl SyncEngine {
     /// [`StoreError`].
     pub fn restart(&mut self, peer: DeviceId, full: bool) -> Result<(), StoreError> {
         let spaces: BTreeSet<SpaceId> = self.shared_with(peer).collect();
+        self.greet_again(peer);
         for space in &spaces {
             if let Some(session) = self.sessions.get_mut(&(*space, peer)) {
                 let heard = session.heard();
@@ -108,19 +116,6 @@ impl SyncEngine {
         self.sessions.keys().filter(move |(_, other)| *other == peer).map(|(space, _)| *space)
     }
 
-    /// Where we stand with a peer over a space.
-    #[must_use]
-    pub fn peer_sync(&self, space: SpaceId, peer: DeviceId) -> Option<PeerSync> {
-        let session = self.sessions.get(&(space, peer))?;
-        let state = session.state(self.spaces.get(&space)?.store.head());
-        let traffic = self.traffic.get(&(space, peer));
-        Some(PeerSync {
-            state,
-            pushed: traffic.map_or(0, |traffic| traffic.pushed),
-            pulled: traffic.map_or(0, |traffic| traffic.pulled),
-        })
-    }
-
     /// Takes a frame of the sync lane. `may_hold` is the trust plane's word on
     /// which spaces the peer may be sent.
     ///
@@ -132,10 +127,10 @@ impl SyncEngine {
         frame: &[u8],
         may_hold: &dyn Fn(SpaceId) -> bool,
     ) -> Result<(), FrameError> {
-        match Message::decode(frame)? {
-            Message::Heads { protocol, .. } if protocol != PROTOCOL => {
-                Err(FrameError::Version(protocol))
-            }
+        let message = Message::decode(frame)?;
+        self.meet(peer, &message)?;
+        match message {
+            Message::Hello(_) => Ok(()),
             Message::Heads { heads, .. } => {
                 for head in heads {
                     self.on_head(peer, head, may_hold)?;
@@ -230,7 +225,8 @@ impl SyncEngine {
 
     fn send_head(&mut self, peer: DeviceId, told: Option<reconcile::Head>) {
         if let Some(head) = told {
-            self.send(peer, &Message::Heads { protocol: PROTOCOL, heads: vec![head] });
+            let protocol = self.version_with(peer);
+            self.send(peer, &Message::Heads { protocol, heads: vec![head] });
         }
     }
 
@@ -323,7 +319,8 @@ impl SyncEngine {
                 session.on_denied(facts.store.as_ref())?;
                 Todo::default()
             }
-            Message::Heads { .. }
+            Message::Hello(_)
+            | Message::Heads { .. }
             | Message::Keep { .. }
             | Message::Choose { .. }
             | Message::Chosen { .. }
@@ -393,14 +390,10 @@ impl SyncEngine {
             if let Some(page) = page {
                 self.send_entries(space, peer, &page);
             }
-            self.send(peer, &Message::Heads { protocol: PROTOCOL, heads: vec![head] });
+            self.send_head(peer, Some(head));
             self.tell_if_equal(space, peer);
         }
         Ok(())
-    }
-
-    pub(super) fn send(&mut self, peer: DeviceId, message: &Message) {
-        self.outputs.push_back(Output::Send { peer, frame: message.encode() });
     }
 
     pub(super) fn traffic(&mut self, space: SpaceId, peer: DeviceId) -> &mut Traffic {

@@ -11,7 +11,7 @@ use node_model::{DeviceId, DocumentId, EntryId, SpaceId};
 use super::{EngineError, SyncEngine, space::Space};
 use crate::{
     document::{Document, Refusal},
-    reconcile::{PeerState, Session},
+    reconcile::{EntryProgress, PeerState, Session},
     store::{Batch, EntryStore, StoreError, StoreHead},
 };
 
@@ -26,10 +26,21 @@ pub(super) struct Traffic {
 /// Entries of a peer that were left out since the connection began.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RefusedEntries {
-    /// How many.
+    /// How many times; the same one as often as it was offered.
     pub count: u64,
     /// Why the last one was.
     pub last: Option<String>,
+}
+
+/// Where we stand with a peer over a space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerSync {
+    /// How the copies compare.
+    pub state: PeerState,
+    /// Entries sent since the connection began.
+    pub pushed: u64,
+    /// Entries received since then.
+    pub pulled: u64,
 }
 
 /// How far two copies of a space have read each other.
@@ -44,6 +55,8 @@ pub struct CopyFacts {
     pub unread_here: u64,
     /// Entries of our copy that the peer has not said to have looked at, at most.
     pub unread_there: u64,
+    /// How far the exchange that is running is.
+    pub progress: Option<EntryProgress>,
     /// Whether entries of the peer's copy were refused and may be welcome later.
     pub has_refused: bool,
     /// Those of them that came since the connection began.
@@ -57,6 +70,7 @@ impl CopyFacts {
             has_spoken: true,
             unread_here: 0,
             unread_there: 0,
+            progress: None,
             has_refused: false,
             refused: RefusedEntries::default(),
         }
@@ -119,6 +133,29 @@ impl Space {
 }
 
 impl SyncEngine {
+    /// Where we stand with a peer over a space.
+    #[must_use]
+    pub fn peer_sync(&self, space: SpaceId, peer: DeviceId) -> Option<PeerSync> {
+        let session = self.sessions.get(&(space, peer))?;
+        let state = session.state(self.spaces.get(&space)?.store.head());
+        let traffic = self.traffic.get(&(space, peer));
+        Some(PeerSync {
+            state,
+            pushed: traffic.map_or(0, |traffic| traffic.pushed),
+            pulled: traffic.map_or(0, |traffic| traffic.pulled),
+        })
+    }
+
+    /// How far the exchange of entries of a space is that is running with a peer.
+    #[must_use]
+    pub fn progress(&self, space: SpaceId, peer: DeviceId) -> Option<EntryProgress> {
+        let (session, facts) = (self.sessions.get(&(space, peer))?, self.spaces.get(&space)?);
+        session.progress(facts.store.as_ref()).unwrap_or_else(|error| {
+            tracing::warn!(%space, %peer, %error, "could not look how far it is");
+            None
+        })
+    }
+
     /// How far we and each of some peers have read each other's copy of a space; those
     /// without a session are left out.
     ///
@@ -192,6 +229,7 @@ fn copy_facts_of(
         has_spoken: theirs.is_some(),
         unread_here: theirs.map_or(0, |theirs| theirs.arrivals.saturating_sub(read_here)),
         unread_there: own.arrivals.saturating_sub(read_there).min(own.entries),
+        progress: session.progress(store)?,
         has_refused: cursor.is_some_and(|cursor| cursor.has_refused),
         refused,
     })

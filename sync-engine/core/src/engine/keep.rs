@@ -245,7 +245,8 @@ impl SyncEngine {
     /// Begins a session that is not there yet.
     pub(super) fn begin(&mut self, space: SpaceId, peer: DeviceId) -> Result<(), StoreError> {
         let Some(facts) = self.spaces.get(&space) else { return Ok(()) };
-        let new = || Session::new(space, self.device, peer);
+        let able = self.able_with(peer);
+        let new = || Session::new(space, self.device, peer, able);
         let session = self.sessions.entry((space, peer)).or_insert_with(new);
         let todo = session.keep(facts.kept(), facts.store.as_ref())?;
         // Whoever is asked for a part has to know which one.

@@ -14,6 +14,7 @@ mod findings;
 mod forks;
 mod keep;
 mod loading;
+mod meeting;
 mod past;
 mod purge;
 mod space;
@@ -34,19 +35,19 @@ pub use self::{
     carried::Carried,
     derived::{content_document, path_document},
     exchange::FrameError,
-    findings::{CopyFacts, DocumentTrouble, RefusedEntries},
+    findings::{CopyFacts, DocumentTrouble, PeerSync, RefusedEntries},
     keep::{EqualPart, KeptPart},
     loading::{LARGE_FROM_BYTES, Unlisted},
     space::{Collected, Compacted, LoadOrder, LoadedDocument},
     views::Changes,
 };
 
-use self::{choosing::Choosing, findings::Traffic, keep::Bundled, space::Space};
+use self::{choosing::Choosing, findings::Traffic, keep::Bundled, meeting::Meeting, space::Space};
 use crate::{
     document::{Document, DocumentError, Meta, Summary, blobs_in},
     entry::{EntryError, EntryKind, VerifiedEntry},
     receipt::Receipt,
-    reconcile::{PeerState, Session},
+    reconcile::Session,
     store::{Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip},
 };
 
@@ -190,17 +191,6 @@ pub struct SpaceCounts {
     pub bytes: u64,
 }
 
-/// Where we stand with a peer over a space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PeerSync {
-    /// How the copies compare.
-    pub state: PeerState,
-    /// Entries sent since the connection began.
-    pub pushed: u64,
-    /// Entries received since then.
-    pub pulled: u64,
-}
-
 struct Job {
     peer: DeviceId,
     space: SpaceId,
@@ -224,6 +214,7 @@ pub struct SyncEngine {
     next_job: u64,
     arrived: BTreeMap<SpaceId, Vec<(Batch, Delivered)>>,
     choosing: Choosing,
+    meetings: BTreeMap<DeviceId, Meeting>,
     large_from: u64,
     outputs: VecDeque<Output>,
 }
@@ -243,6 +234,7 @@ impl SyncEngine {
             next_job: 0,
             arrived: BTreeMap::new(),
             choosing: Choosing::default(),
+            meetings: BTreeMap::new(),
             large_from: LARGE_FROM_BYTES,
             outputs: VecDeque::new(),
         }

@@ -111,7 +111,7 @@ impl Session {
         // that one, and then it answers of that one.
         let filter = Filter { part, ..std::mem::take(&mut self.filter) };
         let heard = self.heard;
-        *self = Self { filter, heard, ..Self::new(self.space, self.own, self.peer) };
+        *self = Self { filter, heard, ..Self::new(self.space, self.own, self.peer, self.able) };
         Ok(true)
     }
 

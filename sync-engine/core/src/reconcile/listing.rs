@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use node_model::EntryId;
 use serde_bytes::ByteBuf;
 
-use super::{Cursor, Delivery, Message, Session, Step, Todo, message::GET_IDS_MAX};
+use super::{Cursor, Delivery, EntryProgress, Message, Session, Step, Todo, message::GET_IDS_MAX};
 use crate::store::{EntryStore, StoreError};
 
 /// Ids are under way, or entries of a page of ids.
@@ -15,11 +15,22 @@ pub(super) struct Listing {
     is_done: bool,
     wanted: VecDeque<EntryId>,
     asked: Vec<EntryId>,
+    /// Ids that were not here when they were named.
+    missing: u64,
+    /// Those of them that are here now.
+    came: u64,
 }
 
 impl Listing {
     pub(super) fn asked_count(&self) -> usize {
         self.asked.len()
+    }
+
+    /// Nothing before the first ids; those that follow may show more.
+    pub(super) fn progress(&self) -> Option<EntryProgress> {
+        let is_at_least = !self.is_done;
+        let progress = EntryProgress { here: self.came, wanted: self.missing, is_at_least };
+        (self.upto > 0).then_some(progress)
     }
 
     /// They are gone over there; asking again would not end.
@@ -34,8 +45,10 @@ impl Listing {
     ) -> Result<(), StoreError> {
         let asked = std::mem::take(&mut self.asked);
         for id in asked.into_iter().rev() {
-            // Left out for want of room, unless it was refused just now.
-            if !refused && !store.contains(id)? {
+            if store.contains(id)? {
+                self.came += 1;
+            } else if !refused {
+                // Left out for want of room.
                 self.wanted.push_front(id);
             }
         }
@@ -75,6 +88,7 @@ impl Session {
         for id in ids.chunks_exact(32).filter_map(|id| id.try_into().ok()).map(EntryId) {
             if !store.contains(id)? {
                 listing.wanted.push_back(id);
+                listing.missing += 1;
             }
         }
         Ok(self.continue_list())

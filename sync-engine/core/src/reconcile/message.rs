@@ -8,6 +8,7 @@ use node_model::{
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use super::hello::Hello;
 use crate::{
     part::{SelectionId, is_selection},
     receipt::Receipt,
@@ -15,9 +16,6 @@ use crate::{
     sketch::SYMBOLS_MAX,
     store::StoreEpoch,
 };
-
-/// Version of the messages below; frames with another one are refused.
-pub const PROTOCOL: u16 = 4;
 
 /// Most entries in a page.
 pub const PAGE_ENTRIES_MAX: usize = 1_000;
@@ -77,9 +75,11 @@ pub struct PartHead {
 /// What two sides say to each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
+    /// What the sender speaks: before anything else, and again when it starts over.
+    Hello(Hello),
     /// The state of spaces, on connecting and whenever it changed.
     Heads {
-        /// [`PROTOCOL`].
+        /// The version that both speak; the oldest one of the sender until it knows that.
         protocol: u16,
         /// One for each space.
         #[serde(deserialize_with = "cbor::at_most::<HEADS_MAX, _, _>")]
@@ -250,6 +250,7 @@ impl Message {
             }
             Self::Choose { rule, .. } => rule.as_ref().is_none_or(Rule::is_within_bounds),
             Self::Chosen { documents, .. } => is_selection(documents),
+            Self::Hello(hello) => hello.is_well_formed(),
             Self::Sketch { .. } | Self::Symbols { .. } => true,
             Self::Heads { .. }
             | Self::Pull { .. }

@@ -3,14 +3,15 @@
 //! A head says where our copy is, the peer asks, and gets a page: three messages until
 //! somebody sees what was written. While a peer keeps up, the page goes with the head.
 //! It is the page that the peer would have asked for, and the peer takes it only if it
-//! goes on where its cursor is: a page that is lost or too early costs a question.
+//! goes on where its cursor is: a page that is lost or too early costs a question. Both
+//! must be able to ([`Capability::Pushes`]).
 //!
 //! Invariant: what is pushed begins at the cursor that the peer last named, or where the
 //! last push ended.
 
 use serde_bytes::ByteBuf;
 
-use super::{Message, Pulling, Session, Step};
+use super::{Capability, Message, Pulling, Session, Step};
 use crate::store::{EntryStore, StoreEpoch, StoreError, StoreHead};
 
 /// Most entries in a page that was not asked for: what a person or program writes at a
@@ -59,8 +60,10 @@ impl Session {
     /// # Errors
     /// [`StoreError`].
     pub fn push(&mut self, store: &dyn EntryStore) -> Result<Option<Message>, StoreError> {
+        let Some(given) = self.given.filter(|_| self.able.has(Capability::Pushes)) else {
+            return Ok(None);
+        };
         let own = self.own(store.head());
-        let Some(given) = self.given else { return Ok(None) };
         if given.epoch == own.epoch && given.upto == own.arrivals {
             return Ok(None);
         }
@@ -94,13 +97,15 @@ impl Session {
         after: u64,
         store: &dyn EntryStore,
     ) -> Result<(), StoreError> {
-        if !matches!(self.step, Step::Idle) || self.compares_all || self.is_denied {
+        let is_able = self.able.has(Capability::Pushes);
+        if !is_able || !matches!(self.step, Step::Idle) || self.compares_all || self.is_denied {
             return Ok(());
         }
         let cursor = store.cursor(self.peer)?;
         if let Some(cursor) = cursor.filter(|it| (it.epoch, it.after) == (epoch, after)) {
             self.has_refused = cursor.has_refused;
-            let pulling = Pulling { next: after, is_asked: false, unverified: 0, is_done: true };
+            let (begun, next) = (after, after);
+            let pulling = Pulling { begun, next, is_asked: false, unverified: 0, is_done: true };
             self.step = Step::Pull(pulling);
         }
         Ok(())

@@ -6,7 +6,10 @@ use std::collections::VecDeque;
 
 use serde_bytes::ByteBuf;
 
-use super::{Cursor, Delivery, Head, Message, Session, Step, Todo, message::FIND_IDS_MAX};
+use super::{
+    Capability, Cursor, Delivery, EntryProgress, Head, Message, Session, Step, Todo,
+    message::FIND_IDS_MAX,
+};
 use crate::{
     sketch::{Decoder, Difference, KEPT_SYMBOLS, Progress, Run, ShortId},
     store::{EntryStore, StoreEpoch, StoreError, StoreHead},
@@ -36,9 +39,14 @@ pub(super) struct Finding {
     asked: Vec<ShortId>,
     /// With these we have all of their copy up to here.
     upto: (StoreEpoch, u64),
+    progress: EntryProgress,
 }
 
 impl Finding {
+    pub(super) fn progress(&self) -> EntryProgress {
+        self.progress
+    }
+
     pub(super) fn asked_count(&self) -> usize {
         self.asked.len()
     }
@@ -56,6 +64,7 @@ impl Finding {
                 missing.push(*id);
             }
         }
+        self.progress.here += (asked.len() - missing.len()) as u64;
         if !refused && missing.len() < asked.len() {
             missing.into_iter().rev().for_each(|id| self.wanted.push_front(id));
         }
@@ -76,7 +85,8 @@ impl Session {
             Some(part) => (own.entries, part.entries),
             None => (own.arrivals, theirs.arrivals),
         };
-        let is_worth_it = sizes.0.min(sizes.1) >= SKETCH_FROM
+        let is_worth_it = self.able.has(Capability::Sketches)
+            && sizes.0.min(sizes.1) >= SKETCH_FROM
             && sizes.0.abs_diff(sizes.1) <= SIZES_APART_MAX
             && self.sketched_at != Some(sizes)
             && !self.compares_all;
@@ -185,7 +195,8 @@ impl Session {
 
     fn find(&mut self, wanted: VecDeque<ShortId>, upto: (StoreEpoch, u64)) -> Todo {
         self.reached = self.reached.max(upto.1);
-        self.step = Step::Find(Finding { wanted, asked: vec![], upto });
+        let progress = EntryProgress { here: 0, wanted: wanted.len() as u64, is_at_least: false };
+        self.step = Step::Find(Finding { wanted, asked: vec![], upto, progress });
         self.continue_find()
     }
 

@@ -13,15 +13,26 @@ use crate::store::{
     conformance::{bundle, entries},
 };
 
+mod optional;
 mod parts;
+mod progress;
+mod sketches;
 
 const SPACE: SpaceId = SpaceId([1; 32]);
 const PEER: DeviceId = DeviceId([2; 32]);
 
+fn all() -> Capabilities {
+    Capabilities::of(&Hello::ours().capabilities)
+}
+
+fn session() -> Session {
+    Session::new(SPACE, DeviceId([1; 32]), PEER, all())
+}
+
 #[test]
 fn a_peer_that_learns_of_a_space_late_is_told_again() {
     let store = MemoryStore::new(StoreEpoch([3; 16]));
-    let mut session = Session::new(SPACE, DeviceId([1; 32]), PEER);
+    let mut session = session();
     assert!(session.announce(&store).expect("reads").is_some());
     assert!(session.announce(&store).expect("reads").is_none());
     session.on_denied(&store).expect("reads");
@@ -58,7 +69,7 @@ const DEVICES: [DeviceId; 2] = [DeviceId([10; 32]), DeviceId([11; 32])];
 
 fn sessions() -> [Session; 2] {
     let [one, other] = DEVICES;
-    [Session::new(SPACE, one, other), Session::new(SPACE, other, one)]
+    [(one, other), (other, one)].map(|(own, peer)| Session::new(SPACE, own, peer, all()))
 }
 
 impl Pair {
@@ -155,7 +166,9 @@ impl Pair {
                 todo = session.on_head(heads[0], store).expect("reads");
                 None
             }
-            Message::Choose { .. } | Message::Chosen { .. } => panic!("no session says so"),
+            Message::Hello(_) | Message::Choose { .. } | Message::Chosen { .. } => {
+                panic!("no session says so")
+            }
             Message::Keep { documents, .. } => {
                 let theirs = documents.map(|ids| Selection::from_bytes(&ids).expect("ours"));
                 todo = session.on_keep(theirs.map(Arc::new), store).expect("reads");
@@ -383,84 +396,11 @@ fn an_answer_to_an_earlier_question_is_not_taken() {
         seen: None,
         part: None,
     };
-    let mut session = Session::new(SPACE, DeviceId([1; 32]), PEER);
+    let mut session = session();
     let asked = session.on_head(head, &here).expect("reads").ask;
     assert_eq!(asked, Some(Message::Pull { space: SPACE, after: 0 }));
     let mut page_after =
         |after| session.on_page(told.epoch, after, (10, false), vec![], &here).expect("reads");
     assert_eq!(page_after(7), Todo::default());
     assert!(page_after(0).deliver.is_some());
-}
-
-/// Two copies of `count` entries that never met, of which each lacks some of the other's.
-fn apart(count: u64, (left, right): (usize, usize)) -> Pair {
-    let all: Vec<VerifiedEntry> = (1..=4).flat_map(|author| entries(author, count / 4)).collect();
-    let mut reversed: Vec<VerifiedEntry> = all[left..].to_vec();
-    reversed.reverse();
-    Pair::new([store(1, &all[..all.len() - right]), store(2, &reversed)])
-}
-
-#[test]
-fn strangers_who_have_almost_the_same_compare_sketches() {
-    for (left, right) in [(1, 0), (0, 1), (1, 1), (7, 3), (0, 300), (250, 260)] {
-        let mut pair = apart(4_000, (left, right));
-        pair.run();
-        pair.assert_equal();
-        assert_eq!(pair.entries, left + right, "nothing is sent that was there");
-        assert_eq!(pair.lists, 0, "{left} {right}");
-        // Once equal, each knows a place to go on from.
-        let more = entries(9, 1);
-        pair.stores[0].append(&[Batch { entries: more, ..Batch::default() }]).expect("keeps");
-        pair.entries = 0;
-        pair.run();
-        pair.assert_equal();
-        assert_eq!((pair.entries, pair.lists), (1, 0));
-    }
-}
-
-#[test]
-fn one_difference_costs_two_round_trips_and_little() {
-    let mut pair = apart(4_000, (0, 1));
-    pair.run();
-    pair.assert_equal();
-    assert!(pair.overhead_bytes <= 2_200, "{} bytes, both heads included", pair.overhead_bytes);
-    // Heads, the two asks of which one is dropped, symbols, what is lacking, find, entries,
-    // and the heads of what came of it.
-    assert!(pair.messages <= 11, "{}", pair.messages);
-}
-
-#[test]
-fn where_a_sketch_does_not_pay_ids_are_listed() {
-    for (count, left, right) in [(28, 3, 3), (8_000, 0, 2_000), (8_000, 1_900, 1_900)] {
-        let mut pair = apart(count, (left, right));
-        pair.run();
-        pair.assert_equal();
-        assert!(pair.lists > 0, "{count}");
-        assert_eq!(pair.entries, left + right);
-    }
-}
-
-#[test]
-fn symbols_that_are_none_end_in_a_list() {
-    let all = entries(1, 400);
-    let (here, there) = (store(1, &all[..300]), store(2, &all[100..]));
-    let told = there.head();
-    let head = Head {
-        space: SPACE,
-        store: told.epoch,
-        arrivals: told.arrivals,
-        digest: told.digest,
-        seen: None,
-        part: None,
-    };
-    for run in [&b""[..], &[0xff; 40], &[0; 3]] {
-        let mut session = Session::new(SPACE, DeviceId([1; 32]), PEER);
-        let asked = session.on_head(head, &here).expect("reads").ask;
-        assert!(matches!(asked, Some(Message::Sketch { .. })), "{asked:?}");
-        let todo = session.on_symbols((told.epoch, told.arrivals), run);
-        assert!(matches!(todo.ask, Some(Message::List { .. })), "{todo:?}");
-    }
-    // Nobody asked.
-    let mut session = Session::new(SPACE, DeviceId([1; 32]), PEER);
-    assert_eq!(session.on_symbols((told.epoch, 7), b""), Todo::default());
 }

@@ -67,6 +67,29 @@ async fn an_unreachable_peer_is_named_until_it_is_back() {
 }
 
 #[tokio::test]
+async fn a_sync_says_what_it_could_not_do_and_what_mends_it() {
+    let (ada, ben, [of_ada, of_ben]) = couple().await;
+    let report = ada.kith(&["sync"]).json().await;
+    assert_eq!(report.get("warnings"), Some(&json!([])), "{report}");
+    let node = of_ben.node().to_owned();
+    of_ben.stop().await;
+    let said = ada.kith(&["sync", "--json"]).run().await;
+    assert_eq!(said.exit, 5, "nobody could be reached");
+    let report: Value = serde_json::from_slice(&said.out).expect("the report is JSON");
+    let warnings = list(&report, "warnings");
+    assert_eq!(names(warnings), ["no-path"], "{report}");
+    assert_eq!(text(&warnings[0], "peer"), node);
+    assert!(text(&warnings[0], "next").contains("kith up"), "{report}");
+
+    let back = ben.up().ready().await;
+    ben.sync().await;
+    let report = ada.kith(&["sync"]).json().await;
+    assert_eq!(report.get("warnings"), Some(&json!([])), "{report}");
+    back.stop().await;
+    of_ada.stop().await;
+}
+
+#[tokio::test]
 async fn who_was_removed_is_told_so() {
     let (ada, ben, [of_ada, of_ben]) = couple().await;
     ada.kith(&["space", "revoke", "album", "Ben"]).json().await;
@@ -98,6 +121,9 @@ async fn a_file_that_nobody_has_is_missing_until_it_is_here() {
         .await;
         assert_eq!(found[0].get("peer"), Some(&Value::Null), "{found:?}");
     }
+    let report = ada.kith(&["sync"]).json().await;
+    assert_eq!(names(list(&report, "warnings")), ["missing-files"], "{report}");
+    assert_eq!(report.get("warnings_complete"), Some(&Value::Bool(true)), "{report}");
     let unknown = ada.kith(&["doctor", "nothing-of-this-name"]).fails().await;
     unknown.is(4, "not-found").says("no space or document");
     assert_eq!(causes(&ada, Some(&doc)).await.len(), 1);

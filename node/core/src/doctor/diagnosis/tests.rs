@@ -13,6 +13,7 @@ fn copies(state: PeerState) -> CopyFacts {
         has_spoken: true,
         unread_here: 0,
         unread_there: 0,
+        progress: None,
         has_refused: false,
         refused: RefusedEntries::default(),
     }
@@ -56,6 +57,7 @@ fn causes_count_in_their_order() {
         has_spoken: true,
         unread_here: 4,
         unread_there: 5,
+        progress: None,
         has_refused: true,
         refused: RefusedEntries { count: 6, last: Some("it is bad".to_owned()) },
     };

@@ -5,6 +5,8 @@ use sync_engine_core::entry::{
     covers::{Covers, Run},
 };
 
+use node_model::DocumentId;
+
 use super::{super::*, store::Disk};
 use crate::doctor::{DoctorOf, Finding};
 
@@ -88,12 +90,16 @@ impl Couple {
 
     /// An entry as the second one would make it, of a body that is no change.
     pub(super) fn garbage(&mut self) -> VerifiedEntry {
+        self.garbage_in(content_document(self.space, "first"))
+    }
+
+    pub(super) fn garbage_in(&mut self, document: DocumentId) -> VerifiedEntry {
         let node = &mut self.company.nodes[1];
         let tip = node.sync_engine().tips(self.space).expect("is here");
         let tip = tip.get(&node.trust().device()).copied();
         let draft = Draft {
             space: self.space,
-            document: content_document(self.space, "first"),
+            document,
             kind: EntryKind::Change,
             run: Run([9; 8]),
             sequence: tip.map_or(0, |tip| tip.sequence + 1),
@@ -120,7 +126,7 @@ impl Company {
     }
 
     /// What a node wants done about an input, while nobody does it.
-    pub(super) fn alone(&mut self, at: usize, input: Input) -> Vec<Effect> {
+    pub(in super::super) fn alone(&mut self, at: usize, input: Input) -> Vec<Effect> {
         let now = self.now();
         self.nodes[at].handle(now, input);
         self.nodes[at].flush(now);
