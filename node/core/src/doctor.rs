@@ -191,7 +191,7 @@ impl Node {
         {
             return Err(Failure::no_such_space());
         }
-        let facts = self.facts(now, of, true);
+        let facts = self.facts(now, of, facts::Documents::All);
         let mut found = diagnosis::diagnose(&facts);
         let is_complete = found.len() <= FINDINGS_MAX;
         found.truncate(FINDINGS_MAX);
@@ -206,7 +206,7 @@ impl Node {
     /// are left out: to look at them may mean to read them all.
     pub(crate) fn examine(&mut self, now: Now) {
         self.doctor.examine_at = None;
-        let facts = self.facts(now, DoctorOf::Everything, false);
+        let facts = self.facts(now, DoctorOf::Everything, facts::Documents::None);
         let found = diagnosis::diagnose(&facts);
         self.doctor.date(now.wall, &found, |subject| subject.document.is_none());
     }

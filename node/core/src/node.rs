@@ -232,6 +232,9 @@ impl Node {
         self.answer_writes(&flushed);
         self.answer_carried(&flushed);
         self.sort_out(now);
+        // Also while there is always something else to do.
+        self.list_more(now);
+        self.answer_choices(now);
         self.route(now);
         self.note_written(now);
         self.plan_journal(now);

@@ -7,7 +7,10 @@
 //! tried, whatever came of it.
 //! Non-goal: what may be asked; a request is looked at when it is served.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use node_model::{DocumentId, Now, SpaceId};
 use sync_engine_core::{EngineError, LoadedDocument, content_document, path_document};
@@ -37,6 +40,8 @@ type Place = (SpaceId, DocumentId);
 #[derive(Debug, Default)]
 pub(crate) struct Parked {
     requests: Vec<Waiting>,
+    /// Spaces that are listed for peers who wait for what they choose, and what was tried there.
+    choices: BTreeMap<SpaceId, BTreeSet<Place>>,
     /// What workers are loading.
     loading: BTreeSet<Place>,
     /// When to go on listing.
@@ -75,6 +80,9 @@ impl Node {
         for waiting in &mut self.parked.requests {
             waiting.tried.insert(place);
         }
+        for tried in self.parked.choices.values_mut() {
+            tried.insert(place);
+        }
         self.try_parked(now);
     }
 
@@ -90,24 +98,46 @@ impl Node {
         for waiting in std::mem::take(&mut self.parked.requests) {
             self.go_on_with(now, waiting);
         }
+        self.answer_choices(now);
+    }
+
+    /// Answers who waits for what a rule chooses, or goes on listing for it.
+    pub(crate) fn answer_choices(&mut self, now: Now) {
+        let owed = self.sync.owed_choices();
+        self.parked.choices.retain(|space, _| owed.contains(space));
+        for space in owed {
+            let tried = self.parked.choices.entry(space).or_default().clone();
+            let looks = Looks { lists: BTreeSet::from([space]), ..Looks::default() };
+            if self.is_ready(now, looks, &tried).unwrap_or(true) {
+                self.parked.choices.remove(&space);
+                if let Err(error) = self.sync.answer_choices(space) {
+                    tracing::warn!(%space, %error, "cannot choose documents");
+                }
+            }
+        }
     }
 
     fn go_on_with(&mut self, now: Now, waiting: Waiting) {
         // What cannot even be looked for is told by whoever serves it.
-        if self.is_ready(now, &waiting).unwrap_or(true) {
+        let looks = self.looks(&waiting.request);
+        if looks.and_then(|it| self.is_ready(now, it, &waiting.tried)).unwrap_or(true) {
             self.serve(now, waiting.id, waiting.request);
         } else {
             self.parked.requests.push(waiting);
         }
     }
 
-    fn is_ready(&mut self, now: Now, waiting: &Waiting) -> Result<bool, EngineError> {
-        let mut looks = self.looks(&waiting.request)?;
+    fn is_ready(
+        &mut self,
+        now: Now,
+        mut looks: Looks,
+        tried: &BTreeSet<Place>,
+    ) -> Result<bool, EngineError> {
         let mut is_listed = true;
         for space in looks.lists {
             let unlisted = self.sync.list_some(space, LISTED_AT_ONCE)?;
             let large = unlisted.large.iter().map(|document| (space, *document));
-            let untried: Vec<_> = large.filter(|place| !waiting.tried.contains(place)).collect();
+            let untried: Vec<_> = large.filter(|place| !tried.contains(place)).collect();
             // Those that were tried are left for whoever serves the request.
             if unlisted.waiting > unlisted.large.len() {
                 is_listed = false;
@@ -117,7 +147,11 @@ impl Node {
         }
         let mut is_loaded = true;
         for place in looks.documents {
-            is_loaded &= waiting.tried.contains(&place) || self.is_loaded(place)?;
+            is_loaded &= tried.contains(&place) || self.is_loaded(place)?;
+            // The others have to wait whatever they are.
+            if !is_loaded && self.parked.loading.len() >= LOADS_AT_ONCE {
+                break;
+            }
         }
         Ok(is_listed && is_loaded)
     }

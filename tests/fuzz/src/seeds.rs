@@ -174,7 +174,7 @@ pub(crate) fn sync_messages() -> Vec<Vec<u8>> {
         Message::Heads { protocol: 1, heads: vec![head, Head { seen: None, part, ..head }] },
         Message::Keep { space, documents: Some(ByteBuf::from([9; 16])) },
         Message::Keep { space, documents: None },
-        Message::Hello(reconcile::Hello::ours()),
+        Message::Hello(reconcile::Hello::ours(true)),
         Message::Pull { space, after: 1 << 40 },
         Message::Page { space, store, after: 8, upto: 9, more: true, entries: entries.clone() },
         Message::List { space, after: 0 },

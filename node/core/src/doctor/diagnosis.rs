@@ -17,6 +17,8 @@ use crate::failure::Failure;
 pub(super) struct Facts {
     pub(super) spaces: Vec<SpaceFacts>,
     pub(super) consents: Vec<(Option<DeviceId>, Consent)>,
+    /// Whether there are documents that were not looked at, though some were to be.
+    pub(super) has_unknown_documents: bool,
 }
 
 /// A space that this node keeps and has not left.

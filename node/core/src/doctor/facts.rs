@@ -13,9 +13,21 @@ use super::{
 };
 use crate::node::Node;
 
+/// Documents that are looked at for a warning: nobody waits for more.
+const WARNED_LOOKS_MAX: usize = 128;
+
+/// Which documents are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Documents {
+    None,
+    /// Those that were looked at before, and few more.
+    Known,
+    All,
+}
+
 impl Node {
     /// Gathers what is to be known now.
-    pub(super) fn facts(&mut self, now: Now, of: DoctorOf, with_documents: bool) -> Facts {
+    pub(super) fn facts(&mut self, now: Now, of: DoctorOf, looked_at: Documents) -> Facts {
         let wanted = self.data.wanted_by_space();
         let mut sharing = self.sharing(of);
         let spaces: Vec<SpaceId> = self.trust.spaces().filter(|it| of.has_space(*it)).collect();
@@ -25,7 +37,8 @@ impl Node {
             if out.is_none() && self.has_left(space) {
                 continue;
             }
-            let documents = if with_documents { self.troubles(space, of) } else { Vec::new() };
+            let (documents, is_all) = self.troubles(space, of, looked_at);
+            facts.has_unknown_documents |= !is_all;
             let unopened = self.doctor.unopened.get(&space);
             facts.spaces.push(SpaceFacts {
                 space,
@@ -122,19 +135,31 @@ impl Node {
     }
 
     /// Documents of a space in which something does not count.
-    fn troubles(&mut self, space: SpaceId, of: DoctorOf) -> Vec<(DocumentId, DocumentTrouble)> {
+    /// What is wrong with documents, and whether that is all.
+    fn troubles(
+        &mut self,
+        space: SpaceId,
+        of: DoctorOf,
+        looked_at: Documents,
+    ) -> (Vec<(DocumentId, DocumentTrouble)>, bool) {
         // Whoever keeps it sealed sees no documents.
-        if self.need_role(space, Role::Reader).is_err() {
-            return Vec::new();
+        if looked_at == Documents::None || self.need_role(space, Role::Reader).is_err() {
+            return (Vec::new(), true);
         }
-        match self.sync.document_troubles(space) {
-            Ok(troubles) => {
+        let troubles = match looked_at {
+            Documents::Known => self.sync.known_troubles(space, WARNED_LOOKS_MAX),
+            Documents::None | Documents::All => {
+                self.sync.document_troubles(space).map(|troubles| (troubles, true))
+            }
+        };
+        match troubles {
+            Ok((troubles, is_all)) => {
                 let asked = troubles.iter().filter(|(document, _)| of.has_document(**document));
-                asked.map(|(document, trouble)| (*document, *trouble)).collect()
+                (asked.map(|(document, trouble)| (*document, *trouble)).collect(), is_all)
             }
             Err(error) => {
                 tracing::warn!(%space, %error, "could not look at documents");
-                Vec::new()
+                (Vec::new(), false)
             }
         }
     }

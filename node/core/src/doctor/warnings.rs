@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{DeviceId, Now, SpaceId};
 
-use super::{Cause, DoctorOf, Finding, Subject, diagnosis};
+use super::{Cause, DoctorOf, Finding, Subject, diagnosis, facts::Documents};
 use crate::{node::Node, request::PeerSyncState};
 
 /// Most warnings of a synchronisation: some screens. `kith doctor` says all of it.
@@ -32,7 +32,7 @@ impl Node {
             .filter_map(|device| self.shares.get(device))
             .flat_map(|share| share.spaces.iter().copied())
             .collect();
-        let facts = self.facts(now, DoctorOf::Everything, true);
+        let facts = self.facts(now, DoctorOf::Everything, Documents::Known);
         let is_asked = |subject: &Subject| match (subject.peer, subject.space) {
             (Some(peer), _) => targets.contains_key(&peer),
             (None, Some(space)) => shared.contains(&space),
@@ -49,7 +49,7 @@ impl Node {
                 found.push((subject, cause));
             }
         }
-        let is_complete = found.len() <= WARNINGS_MAX;
+        let is_complete = found.len() <= WARNINGS_MAX && !facts.has_unknown_documents;
         found.truncate(WARNINGS_MAX);
         let subjects: BTreeSet<Subject> = found.iter().map(|(subject, _)| *subject).collect();
         let dates = self.doctor.date(now.wall, &found, |subject| subjects.contains(subject));

@@ -121,7 +121,7 @@ fn what_is_spoken_is_said_first_and_forgotten_with_the_connection() {
     let (mut company, _) = couple(None);
     let said = company.talk(0, Request::Sync { device: None, is_full: false });
     let first = said.iter().find(|(by, _)| *by == 0).map(|(_, message)| message);
-    assert_eq!(first, Some(&Message::Hello(Hello::ours())));
+    assert_eq!(first, Some(&Message::Hello(Hello::ours(false))));
     let device = company.devices[1];
     company.inbox.push_back((0, Input::Net(NetEvent::Disconnected { device })));
     company.run();
@@ -135,7 +135,7 @@ fn without_a_common_version_who_is_older_is_named() {
     {
         let (mut company, space) = couple(None);
         let hello = |lowest, highest| {
-            Message::Hello(Hello { lowest, highest, capabilities: vec![1, 2, 3] })
+            Message::Hello(Hello { lowest, highest, capabilities: vec![1, 2, 3], asks: false })
         };
         company.hear(&hello(lowest, highest));
         // What it says further makes no difference.
@@ -161,7 +161,19 @@ fn what_makes_no_sense_is_not_taken() {
     for (lowest, highest, capabilities) in
         [(5, 4, vec![]), (4, 4, vec![2, 1]), (4, 4, vec![3, 3]), (4, 4, (0..=32).collect())]
     {
-        company.hear(&Message::Hello(Hello { lowest, highest, capabilities }));
+        company.hear(&Message::Hello(Hello { lowest, highest, capabilities, asks: false }));
         assert_eq!(company.speaks(0), before);
     }
+}
+
+#[test]
+fn what_was_lost_of_the_beginning_is_said_again() {
+    let (mut company, _) = couple(Some(1));
+    let nothing_optional = |said: Option<(u16, Vec<&str>)>| said.is_some_and(|it| it.1.is_empty());
+    assert!(nothing_optional(company.speaks(0)) && nothing_optional(company.speaks(1)));
+    company.early = None;
+    company.ask(0, Request::Sync { device: None, is_full: false }).expect("synchronises");
+    let all = sync_engine_core::reconcile::Capability::ALL.map(|it| it.word()).to_vec();
+    assert_eq!(company.speaks(0), Some((PROTOCOL_OLDEST, all.clone())));
+    assert_eq!(company.speaks(1), Some((PROTOCOL_OLDEST, all)));
 }

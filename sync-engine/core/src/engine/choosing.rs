@@ -3,9 +3,11 @@
 //! A device with little room has neither the documents nor their names. It tells its rule to
 //! peers who may read the space, who answer with ids, and with more when something new fits.
 //!
-//! Invariants: rules and answers go only to peers who may read and can ([`Capability::Rules`]); an answer that was not asked
-//! for adds nothing; what was chosen stays chosen.
-//! Non-goals: who may read, and keeping answers across a restart: the caller's.
+//! Invariants: rules and answers go only to peers who may read and can ([`Capability::Rules`]);
+//! an answer that was not asked for adds nothing; what was chosen stays chosen; no document is
+//! loaded for an answer but those that just changed.
+//! Non-goals: who may read, keeping answers across a restart, and listing a space before what
+//! is owed is answered: the caller's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,15 +25,22 @@ use crate::{
 /// at.
 const RULES_MAX: u32 = 64;
 
-/// What a peer who reads a space asked, and was asked.
+/// Changed documents that are looked at for an answer at once; more are left for the list.
+const LOOKS_MAX: usize = 32;
+
+/// What a peer asked of a space, and was asked.
 #[derive(Default)]
 struct Reader {
+    /// Nothing is told, asked or answered otherwise.
+    may_read: bool,
     /// The rule that it was told.
     told: Option<Rule>,
     /// Whether it answered.
     has_answered: bool,
     /// What it wants.
     wants: Option<Rule>,
+    /// Whether it waits for all that this chooses.
+    is_owed: bool,
     rules: u32,
 }
 
@@ -39,6 +48,8 @@ struct Reader {
 #[derive(Default)]
 pub(super) struct Choosing {
     rules: BTreeMap<SpaceId, Rule>,
+    /// Spaces of which our own rule has not chosen among what is here.
+    own_owed: BTreeSet<SpaceId>,
     readers: BTreeMap<(SpaceId, DeviceId), Reader>,
 }
 
@@ -57,23 +68,28 @@ impl SyncEngine {
     pub fn choose_by(&mut self, space: SpaceId, rule: Rule) -> Result<(), EngineError> {
         if rule.is_empty() {
             self.choosing.rules.remove(&space);
+            self.choosing.own_owed.remove(&space);
         } else {
             self.choosing.rules.insert(space, rule);
+            self.choosing.own_owed.insert(space);
         }
         let readers = self.choosing.readers.keys().filter(|(of, _)| *of == space);
         for (_, peer) in readers.copied().collect::<Vec<_>>() {
             self.tell_rule(space, peer);
         }
-        let own = self.chosen(space, self.choosing.rules.get(&space).cloned().as_ref(), None)?;
-        self.keep_chosen(space, own.unwrap_or_default())?;
         Ok(())
     }
 
     /// Which of the spaces shared with a connected peer it may read.
     pub fn read_with(&mut self, peer: DeviceId, spaces: &BTreeSet<SpaceId>) {
-        self.choosing.readers.retain(|(space, other), _| *other != peer || spaces.contains(space));
+        for ((space, other), reader) in &mut self.choosing.readers {
+            if *other == peer && !spaces.contains(space) {
+                let (wants, rules) = (reader.wants.take(), reader.rules);
+                *reader = Reader { wants, is_owed: true, rules, ..Reader::default() };
+            }
+        }
         for space in spaces {
-            self.choosing.readers.entry((*space, peer)).or_default();
+            self.choosing.readers.entry((*space, peer)).or_default().may_read = true;
             self.tell_rule(*space, peer);
         }
     }
@@ -99,7 +115,8 @@ impl SyncEngine {
         if !self.able_with(peer).has(Capability::Rules) {
             return;
         }
-        let Some(reader) = self.choosing.readers.get_mut(&(space, peer)) else { return };
+        let reader = self.choosing.readers.get_mut(&(space, peer));
+        let Some(reader) = reader.filter(|reader| reader.may_read) else { return };
         let rule = self.choosing.rules.get(&space).cloned();
         if reader.told != rule {
             (reader.told, reader.has_answered) = (rule.clone(), false);
@@ -107,28 +124,70 @@ impl SyncEngine {
         }
     }
 
-    /// A peer says by which rule it chooses.
-    pub(super) fn on_choose(
-        &mut self,
-        peer: DeviceId,
-        space: SpaceId,
-        rule: Option<Rule>,
-    ) -> Result<(), StoreError> {
-        if !self.able_with(peer).has(Capability::Rules) {
-            return Ok(());
+    /// A peer says by which rule it chooses. It is answered once it may read.
+    pub(super) fn on_choose(&mut self, peer: DeviceId, space: SpaceId, rule: Option<Rule>) {
+        if !self.spaces.contains_key(&space) {
+            return;
         }
-        let Some(reader) = self.choosing.readers.get_mut(&(space, peer)) else { return Ok(()) };
+        let reader = self.choosing.readers.entry((space, peer)).or_default();
         reader.rules += 1;
         if reader.rules > RULES_MAX {
             tracing::warn!(%peer, %space, "says too often what it chooses");
-            return Ok(());
+            return;
         }
-        reader.wants.clone_from(&rule);
-        match self.chosen(space, rule.as_ref(), None) {
-            Ok(Some(documents)) => self.send_chosen(peer, space, documents),
-            Ok(None) => {}
-            Err(EngineError::Store(error)) => return Err(error),
-            Err(error) => tracing::warn!(%peer, %space, %error, "cannot choose documents"),
+        reader.is_owed = rule.is_some();
+        reader.wants = rule;
+    }
+
+    /// Keys came, or entries came back: more of a space may fit.
+    pub(super) fn choose_again(&mut self, space: SpaceId) {
+        if self.choosing.rules.contains_key(&space) {
+            self.choosing.own_owed.insert(space);
+        }
+        let of_space = (space, DeviceId([0; 32]))..=(space, DeviceId([255; 32]));
+        for (_, reader) in self.choosing.readers.range_mut(of_space) {
+            reader.is_owed = reader.wants.is_some();
+        }
+    }
+
+    /// Readable spaces of which somebody waits for all that a rule chooses: they are listed
+    /// first.
+    #[must_use]
+    pub fn owed_choices(&self) -> BTreeSet<SpaceId> {
+        let readers = self.choosing.readers.iter();
+        let owed = readers.filter(|(_, it)| it.may_read && it.is_owed && it.wants.is_some());
+        let owed = owed.filter(|((_, peer), _)| self.able_with(*peer).has(Capability::Rules));
+        let owed = owed.map(|((space, _), _)| *space).chain(self.choosing.own_owed.iter().copied());
+        let is_readable =
+            |space: &SpaceId| self.spaces.get(space).is_some_and(|it| it.is_readable());
+        owed.filter(is_readable).collect()
+    }
+
+    /// Answers those who wait for what their rules choose of a space, which was listed.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn answer_choices(&mut self, space: SpaceId) -> Result<(), EngineError> {
+        if self.choosing.own_owed.remove(&space) {
+            let own = self.choosing.rules.get(&space).cloned();
+            let own = own.map(|rule| self.chosen(space, &rule, None)).transpose()?.flatten();
+            self.keep_chosen(space, own.unwrap_or_default())?;
+        }
+        let of_space = (space, DeviceId([0; 32]))..=(space, DeviceId([255; 32]));
+        let readers = self.choosing.readers.range(of_space);
+        let owed = readers.filter(|(_, reader)| reader.may_read && reader.is_owed);
+        let owed: Vec<(DeviceId, Rule)> =
+            owed.filter_map(|((_, peer), it)| Some((*peer, it.wants.clone()?))).collect();
+        for (peer, rule) in owed {
+            if !self.able_with(peer).has(Capability::Rules) {
+                continue;
+            }
+            if let Some(reader) = self.choosing.readers.get_mut(&(space, peer)) {
+                reader.is_owed = false;
+            }
+            if let Some(documents) = self.chosen(space, &rule, None)? {
+                self.send_chosen(peer, space, documents);
+            }
         }
         Ok(())
     }
@@ -144,15 +203,11 @@ impl SyncEngine {
     fn chosen(
         &mut self,
         space: SpaceId,
-        rule: Option<&Rule>,
+        rule: &Rule,
         among: Option<&BTreeSet<DocumentId>>,
     ) -> Result<Option<BTreeSet<DocumentId>>, EngineError> {
-        let (Some(rule), Some(facts)) = (rule, self.spaces.get_mut(&space)) else {
-            return Ok(None);
-        };
-        if !facts.is_readable() {
-            return Ok(None);
-        }
+        let facts = self.spaces.get_mut(&space).filter(|facts| facts.is_readable());
+        let Some(facts) = facts else { return Ok(None) };
         let index = facts.index()?;
         let fits = |id: &DocumentId| index.get(id).is_some_and(|it| rule.chooses(it));
         Ok(Some(match among {
@@ -164,26 +219,47 @@ impl SyncEngine {
     /// Documents changed, durably: tells those who want what they have become.
     pub(super) fn tell_chosen(&mut self, space: SpaceId, changed: &BTreeSet<DocumentId>) {
         let of_space = (space, DeviceId([0; 32]))..=(space, DeviceId([255; 32]));
-        let wanting: Vec<_> = self
-            .choosing
-            .readers
-            .range(of_space)
-            .filter_map(|((_, peer), reader)| Some((*peer, reader.wants.clone()?)))
-            .collect();
-        for (peer, rule) in wanting {
-            let session = self.sessions.get(&(space, peer));
-            let lacking = session.map(|session| session.not_kept_there(changed));
-            let lacking = lacking.filter(|lacking| !lacking.is_empty());
-            match lacking.map(|lacking| self.chosen(space, Some(&rule), Some(&lacking))) {
-                Some(Ok(Some(documents))) if !documents.is_empty() => {
-                    self.send_chosen(peer, space, documents);
-                }
-                Some(Err(error)) => {
-                    tracing::warn!(%peer, %space, %error, "cannot choose documents");
-                }
-                Some(Ok(_)) | None => {}
+        let readers = self.choosing.readers.range_mut(of_space);
+        let wanting = readers.filter(|(_, it)| it.may_read && !it.is_owed && it.wants.is_some());
+        let wanting: Vec<DeviceId> = wanting.map(|((_, peer), _)| *peer).collect();
+        if wanting.is_empty() {
+            return;
+        }
+        let facts = self.spaces.get_mut(&space);
+        match facts.map_or(Ok(false), |facts| facts.is_listed_but(changed, LOOKS_MAX)) {
+            Ok(true) => {}
+            Ok(false) => return self.choose_again(space),
+            Err(error) => tracing::warn!(%space, %error, "cannot choose documents"),
+        }
+        for peer in wanting {
+            if let Err(error) = self.tell_chosen_to(peer, space, changed) {
+                tracing::warn!(%peer, %space, %error, "cannot choose documents");
             }
         }
+    }
+
+    fn tell_chosen_to(
+        &mut self,
+        peer: DeviceId,
+        space: SpaceId,
+        changed: &BTreeSet<DocumentId>,
+    ) -> Result<(), EngineError> {
+        let session = self.sessions.get(&(space, peer));
+        // Whoever chooses keeps a part; which one it may not have said yet.
+        let kept = session.and_then(Session::theirs_kept);
+        let lacking: BTreeSet<DocumentId> = match kept {
+            Some(kept) => changed.difference(kept.documents()).copied().collect(),
+            None => changed.clone(),
+        };
+        let reader = self.choosing.readers.get(&(space, peer));
+        let rule = reader.and_then(|reader| reader.wants.clone());
+        if let Some(rule) = rule.filter(|_| !lacking.is_empty())
+            && let Some(documents) = self.chosen(space, &rule, Some(&lacking))?
+            && !documents.is_empty()
+        {
+            self.send_chosen(peer, space, documents);
+        }
+        Ok(())
     }
 
     /// A peer says which documents our rule chooses.
@@ -217,15 +293,5 @@ impl SyncEngine {
             self.say_kept(space)?;
         }
         Ok(has_grown)
-    }
-}
-
-impl Session {
-    /// Those of some documents that the peer does not keep.
-    fn not_kept_there(&self, documents: &BTreeSet<DocumentId>) -> BTreeSet<DocumentId> {
-        match self.theirs_kept() {
-            Some(kept) => documents.difference(kept.documents()).copied().collect(),
-            None => BTreeSet::new(),
-        }
     }
 }

@@ -141,7 +141,10 @@ impl SyncEngine {
                 let documents = documents.as_ref().map(|documents| documents.as_slice());
                 Ok(self.on_keep(peer, space, documents, may_hold)?)
             }
-            Message::Choose { space, rule } => Ok(self.on_choose(peer, space, rule)?),
+            Message::Choose { space, rule } => {
+                self.on_choose(peer, space, rule);
+                Ok(())
+            }
             Message::Chosen { space, documents } => Ok(self.on_chosen(peer, space, &documents)?),
             Message::Pull { space, after } => {
                 if let Some(session) = self.sessions.get_mut(&(space, peer)) {

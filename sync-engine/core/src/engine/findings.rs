@@ -202,6 +202,21 @@ impl SyncEngine {
         Ok(&space.health.documents)
     }
 
+    /// The same of the documents that were looked at, and of some more. Says whether these are
+    /// all.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn known_troubles(
+        &mut self,
+        space: SpaceId,
+        looks_max: usize,
+    ) -> Result<(&BTreeMap<DocumentId, DocumentTrouble>, bool), EngineError> {
+        let space = self.space_mut(space)?;
+        let is_all = space.list_some(looks_max)?.waiting == 0;
+        Ok((&space.health.documents, is_all))
+    }
+
     pub(super) fn note_refused(&mut self, space: SpaceId, peer: DeviceId, why: String) {
         let refused = &mut self.traffic(space, peer).refused;
         refused.count += 1;

@@ -113,6 +113,30 @@ mod tests {
         assert_eq!(ben.value(), ada.value());
     }
 
+    /// Else they would stand in the way of the others, and of knowing when these are done.
+    #[test]
+    fn large_documents_are_passed_over_when_a_space_is_listed() {
+        let mut ada = Node::new(1, &[]);
+        ada.begin();
+        for number in 101..=104 {
+            let meta = crate::document::Meta { kind: "note".into(), path: None, source: None };
+            let id = DocumentId([number; 16]);
+            ada.write(|engine, writer| {
+                engine.write_document(writer, SPACE, id, &meta, &json!({})).map(drop)
+            })
+            .expect("it is small");
+        }
+        let mut ben = reader(&ada);
+        let found = |ben: &mut Node| ben.engine.list_some(SPACE, 2).expect("memory");
+        let large = |unlisted: Unlisted| (unlisted.waiting, unlisted.large.len());
+        assert_eq!(large(found(&mut ben)), (5, 2));
+        assert_eq!(large(found(&mut ben)), (5, 4));
+        assert_eq!(large(found(&mut ben)), (5, 5), "nothing is left but what a worker has to load");
+        let loaded = order(&ben).load();
+        ben.engine.take_loaded(loaded).expect("memory");
+        assert_eq!(large(found(&mut ben)), (4, 4));
+    }
+
     #[test]
     fn what_comes_while_a_worker_loads_counts() {
         let mut ada = Node::new(1, &[]);

@@ -15,6 +15,10 @@ use crate::reconcile::{
 pub(super) struct Meeting {
     /// Whether we said what we speak.
     was_greeted: bool,
+    /// Whether the peer said what it speaks, rather than we concluded it.
+    has_heard: bool,
+    /// Whether it was asked to say it again.
+    was_asked: bool,
     /// What came of what the peer said, once it has.
     outcome: Option<Result<Agreement, NoCommonVersion>>,
 }
@@ -39,14 +43,15 @@ impl SyncEngine {
     pub(super) fn greet(&mut self, peer: DeviceId) {
         let meeting = self.meetings.entry(peer).or_default();
         if !std::mem::replace(&mut meeting.was_greeted, true) {
-            let frame = Message::Hello(Hello::ours()).encode();
+            let frame = Message::Hello(Hello::ours(!meeting.has_heard)).encode();
             self.outputs.push_back(Output::Send { peer, frame });
         }
     }
 
     /// The same when all starts over: what was said may have been lost.
     pub(super) fn greet_again(&mut self, peer: DeviceId) {
-        self.meetings.entry(peer).or_default().was_greeted = false;
+        let meeting = self.meetings.entry(peer).or_default();
+        (meeting.was_greeted, meeting.was_asked) = (false, false);
         self.greet(peer);
     }
 
@@ -55,9 +60,10 @@ impl SyncEngine {
     /// # Errors
     /// [`FrameError::Version`]: nothing that the peer says can be taken.
     pub(super) fn meet(&mut self, peer: DeviceId, message: &Message) -> Result<(), FrameError> {
+        self.ask_again(peer, message);
         let known = self.meetings.entry(peer).or_default().outcome;
         let outcome = match (message, known) {
-            (Message::Hello(theirs), _) => Hello::ours().agree(theirs),
+            (Message::Hello(theirs), _) => Hello::ours(false).agree(theirs),
             (_, Some(Err(none))) => Err(none),
             (Message::Heads { protocol, .. }, _)
                 if !(PROTOCOL_OLDEST..=PROTOCOL).contains(protocol) =>
@@ -82,6 +88,21 @@ impl SyncEngine {
                 with_peer.for_each(|(_, session)| session.restart());
                 Err(FrameError::Version(nearest))
             }
+        }
+    }
+
+    /// A connection that gives way to another one may take what was said on it along.
+    fn ask_again(&mut self, peer: DeviceId, message: &Message) {
+        let meeting = self.meetings.entry(peer).or_default();
+        let is_wanted = if let Message::Hello(theirs) = message {
+            meeting.has_heard = true;
+            theirs.asks
+        } else {
+            !meeting.has_heard && !std::mem::replace(&mut meeting.was_asked, true)
+        };
+        if is_wanted {
+            meeting.was_greeted = false;
+            self.greet(peer);
         }
     }
 

@@ -273,7 +273,11 @@ impl SyncEngine {
     /// Hands over an epoch's key. Says whether it is new, so that there may be more to
     /// read.
     pub fn use_epoch(&mut self, space: SpaceId, epoch: Epoch, key: SealKey) -> bool {
-        self.spaces.get_mut(&space).is_some_and(|space| space.use_epoch(epoch, key))
+        let is_new = self.spaces.get_mut(&space).is_some_and(|it| it.use_epoch(epoch, key));
+        if is_new {
+            self.choose_again(space);
+        }
+        is_new
     }
 
     /// Says which epoch new entries are sealed with; `None` seals nothing.
@@ -313,6 +317,7 @@ impl SyncEngine {
         let documents = self.space_mut(space)?.sort_out(counts, new_epoch)?;
         if !documents.is_empty() {
             self.look_again(space).inspect_err(|_| self.end_sessions(space))?;
+            self.choose_again(space);
             self.outputs.push_back(Output::Changed { space, documents });
             self.announce(space)?;
         }

@@ -68,6 +68,8 @@ pub(super) struct Space {
     tip: Option<Tip>,
     index: Option<BTreeMap<DocumentId, Summary>>,
     stale: BTreeSet<DocumentId>,
+    /// Those of them that turned out to be large when the list was looked at.
+    unlisted_large: BTreeSet<DocumentId>,
     pub(super) health: Health,
     /// Documents that were purged: nothing is written in them.
     purged: BTreeSet<DocumentId>,
@@ -100,6 +102,7 @@ impl Space {
             tip,
             index: None,
             stale: BTreeSet::new(),
+            unlisted_large: BTreeSet::new(),
             health: Health::default(),
             purged: BTreeSet::new(),
         })

@@ -98,6 +98,9 @@ pub struct Hello {
     /// Numbers of capabilities, ascending, each once; unknown ones count for nothing.
     #[serde(deserialize_with = "cbor::at_most::<CAPABILITIES_MAX, _, _>")]
     pub capabilities: Vec<u32>,
+    /// Whether the sender has not heard this of the receiver, who says it then, if need be
+    /// again: it may have been lost.
+    pub asks: bool,
 }
 
 /// What two sides speak with each other.
@@ -120,9 +123,9 @@ pub struct NoCommonVersion {
 impl Hello {
     /// What this node says.
     #[must_use]
-    pub fn ours() -> Self {
+    pub fn ours(asks: bool) -> Self {
         let capabilities = Capability::ALL.map(Capability::number).to_vec();
-        Self { lowest: PROTOCOL_OLDEST, highest: PROTOCOL, capabilities }
+        Self { lowest: PROTOCOL_OLDEST, highest: PROTOCOL, capabilities, asks }
     }
 
     pub(super) fn is_well_formed(&self) -> bool {
@@ -153,7 +156,7 @@ mod tests {
     use super::*;
 
     fn says(lowest: u16, highest: u16, capabilities: &[u32]) -> Hello {
-        Hello { lowest, highest, capabilities: capabilities.to_vec() }
+        Hello { lowest, highest, capabilities: capabilities.to_vec(), asks: false }
     }
 
     #[test]
@@ -186,9 +189,9 @@ mod tests {
     #[test]
     fn capabilities_are_what_both_know() {
         let newer = says(4, 9, &[2, 3, 77, u32::MAX]);
-        let agreed = newer.agree(&Hello::ours()).expect("4 is common");
+        let agreed = newer.agree(&Hello::ours(false)).expect("4 is common");
         assert_eq!((agreed.version, agreed.capabilities.words()), (4, vec!["sketches", "rules"]));
-        let none = says(4, 4, &[]).agree(&Hello::ours()).expect("4 is common");
+        let none = says(4, 4, &[]).agree(&Hello::ours(false)).expect("4 is common");
         assert_eq!(none.capabilities, Capabilities::NONE);
     }
 }

@@ -22,7 +22,7 @@ const SPACE: SpaceId = SpaceId([1; 32]);
 const PEER: DeviceId = DeviceId([2; 32]);
 
 fn all() -> Capabilities {
-    Capabilities::of(&Hello::ours().capabilities)
+    Capabilities::of(&Hello::ours(false).capabilities)
 }
 
 fn session() -> Session {

@@ -73,7 +73,7 @@ async fn a_sync_says_what_it_could_not_do_and_what_mends_it() {
     assert_eq!(report.get("warnings"), Some(&json!([])), "{report}");
     let node = of_ben.node().to_owned();
     of_ben.stop().await;
-    let said = ada.kith(&["sync", "--json"]).run().await;
+    let said = ada.kith(&["sync"]).run().await;
     assert_eq!(said.exit, 5, "nobody could be reached");
     let report: Value = serde_json::from_slice(&said.out).expect("the report is JSON");
     let warnings = list(&report, "warnings");

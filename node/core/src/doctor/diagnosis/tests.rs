@@ -43,7 +43,7 @@ fn well() -> SpaceFacts {
 }
 
 fn words(space: &SpaceFacts) -> Vec<&'static str> {
-    let facts = Facts { spaces: vec![space.clone()], consents: vec![] };
+    let facts = Facts { spaces: vec![space.clone()], ..Facts::default() };
     diagnose(&facts).iter().map(|(_, cause)| cause.word()).collect()
 }
 
@@ -169,7 +169,7 @@ fn what_a_document_refused_counts_before_what_waits() {
 fn a_subject_has_one_cause() {
     let (one, other) = (Consent::Inviting, Consent::Accepting);
     let consents = vec![(Some(PEER), one), (Some(PEER), other), (None, one)];
-    let facts = Facts { spaces: vec![well()], consents };
+    let facts = Facts { spaces: vec![well()], consents, ..Facts::default() };
     let found = diagnose(&facts);
     let of_peer = Subject { peer: Some(PEER), ..Subject::default() };
     assert_eq!(

@@ -105,6 +105,7 @@ fn another_version_is_named_once() {
         lowest: PROTOCOL + 1,
         highest: PROTOCOL + 1,
         capabilities: vec![],
+        asks: false,
     });
     let other = couple.company.space(0);
     let party = Party::Agent(couple.company.agent(1));

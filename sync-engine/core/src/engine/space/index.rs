@@ -1,6 +1,6 @@
 //! The list of a space's documents, kept as they change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::DocumentId;
 
@@ -28,16 +28,34 @@ impl Space {
         looks_max: usize,
     ) -> Result<Unlisted, EngineError> {
         self.begin_index()?;
-        let mut unlisted = Unlisted::default();
-        for id in self.stale.iter().copied().take(looks_max).collect::<Vec<_>>() {
+        self.unlisted_large.retain(|id| self.stale.contains(id));
+        let next = self.stale.difference(&self.unlisted_large).copied().take(looks_max);
+        for id in next.collect::<Vec<_>>() {
             if self.is_large(id)? {
-                unlisted.large.insert(id);
+                self.unlisted_large.insert(id);
             } else {
                 self.list(id)?;
             }
         }
-        unlisted.waiting = self.stale.len();
-        Ok(unlisted)
+        Ok(Unlisted { waiting: self.stale.len(), large: self.unlisted_large.clone() })
+    }
+
+    /// Whether all documents are listed as they are, but some of those that changed: few, and
+    /// none of them large.
+    pub(in crate::engine) fn is_listed_but(
+        &mut self,
+        changed: &BTreeSet<DocumentId>,
+        few: usize,
+    ) -> Result<bool, EngineError> {
+        if self.index.is_none() || self.stale.len() > few || !self.stale.is_subset(changed) {
+            return Ok(false);
+        }
+        for id in &self.stale {
+            if self.is_large(*id)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn begin_index(&mut self) -> Result<(), EngineError> {
