@@ -44,6 +44,8 @@ struct Index {
     held: BTreeMap<BlobId, u64>,
     pending: BTreeMap<BlobId, Bytes>,
     pending_bytes: usize,
+    /// Whether some are being written now: neither pending nor held.
+    is_writing: bool,
 }
 
 impl Small {
@@ -72,10 +74,14 @@ impl Small {
         if is_full { self.commit().await } else { Ok(()) }
     }
 
-    /// Makes everything that was added durable. After an error it has to be added
-    /// again.
+    /// Makes everything that was added durable, also what somebody else is writing. After an
+    /// error it has to be added again.
     pub(crate) async fn commit(&self) -> Result<(), BlobError> {
-        if lock(&self.shared.index).pending.is_empty() {
+        let is_done = {
+            let index = lock(&self.shared.index);
+            index.pending.is_empty() && !index.is_writing
+        };
+        if is_done {
             return Ok(());
         }
         self.blocking(|shared| {
@@ -83,12 +89,17 @@ impl Small {
             let pending = {
                 let mut index = lock(&shared.index);
                 index.pending_bytes = 0;
+                index.is_writing = !index.pending.is_empty();
                 std::mem::take(&mut index.pending)
             };
-            write(&mut writer, &pending)?;
-            let lengths = pending.iter().map(|(blob, bytes)| (*blob, bytes.len() as u64));
-            lock(&shared.index).held.extend(lengths);
-            Ok(())
+            let written = if pending.is_empty() { Ok(()) } else { write(&mut writer, &pending) };
+            let mut index = lock(&shared.index);
+            index.is_writing = false;
+            if written.is_ok() {
+                let lengths = pending.iter().map(|(blob, bytes)| (*blob, bytes.len() as u64));
+                index.held.extend(lengths);
+            }
+            written
         })
         .await
     }
