@@ -212,3 +212,40 @@ fn failure(error: &rusqlite::Error) -> BlobError {
         Some(_) | None => BlobError::Io(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each is said once.
+    const SIGNALS_MAX: usize = 1;
+
+    #[tokio::test]
+    async fn what_somebody_else_is_writing_is_waited_for() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let small = Small::open(&folder.path().join("small.db")).expect("opens");
+        let blob = BlobId([7; 32]);
+        lock(&small.shared.index).is_writing = true;
+        let (begun, has_begun) = std::sync::mpsc::sync_channel(SIGNALS_MAX);
+        let (end, is_to_end) = std::sync::mpsc::sync_channel::<()>(SIGNALS_MAX);
+        let writer = small.clone();
+        let other = std::thread::spawn(move || {
+            let _writer = lock(&writer.shared.writer);
+            begun.send(()).expect("somebody waits");
+            is_to_end.recv().expect("somebody says so");
+            let mut index = lock(&writer.shared.index);
+            index.held.insert(blob, 1);
+            index.is_writing = false;
+        });
+        has_begun.recv().expect("it begins");
+        let committed = async {
+            small.commit().await.expect("commits");
+            small.size(blob)
+        };
+        let finish = async { end.send(()).expect("it is there") };
+        // In this order: whoever does not wait has looked already.
+        let (size, ()) = tokio::join!(biased; committed, finish);
+        assert_eq!(size, Some(1));
+        other.join().expect("does not panic");
+    }
+}

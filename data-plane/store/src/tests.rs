@@ -177,19 +177,3 @@ async fn what_a_failed_commit_took_back_is_not_held() {
     blobs.close().await;
     assert!(matches!(blobs.size(lost).await, Err(BlobError::Closed)));
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_syncs_waits_for_what_others_are_writing() {
-    let (_folder, blobs) = store().await;
-    let keep = |blobs: Blobs, number: usize| async move {
-        let id = blobs.add(bytes(500 + number)).await.expect("stored");
-        // Others begin to write it meanwhile.
-        tokio::task::yield_now().await;
-        blobs.sync(&[id]).await.expect("synced");
-        assert_eq!(blobs.size(id).await.expect("asks"), Some(500 + number as u64));
-    };
-    let all: Vec<_> = (0..400).map(|number| tokio::spawn(keep(blobs.clone(), number))).collect();
-    for one in all {
-        one.await.expect("does not panic");
-    }
-}
