@@ -93,6 +93,8 @@ pub enum NetCommand {
         device: DeviceId,
         /// Which.
         blobs: Vec<BlobId>,
+        /// How many bytes of them at most: one that does not fit ends the job.
+        bytes_max: u64,
     },
     /// The answer to [`NetEvent::BlobsRequested`].
     Answer {
@@ -172,6 +174,15 @@ pub enum NetEvent {
         job: u64,
         /// Which.
         blob: BlobId,
+    },
+    /// A blob is larger than the job may fetch.
+    NoRoom {
+        /// Of which job.
+        job: u64,
+        /// Which.
+        blob: BlobId,
+        /// Its length, as the provider says.
+        bytes: u64,
     },
     /// A job is over; blobs of it that were neither fetched nor refused did not
     /// come.

@@ -16,7 +16,8 @@ use std::{
 
 use node_model::{BlobId, DeviceId, SpaceId};
 
-pub use self::command::{Command, Event, Nearness};
+use self::blobs::Job;
+pub use self::command::{Command, Event, Nearness, Room};
 use crate::net::{NetCommand, NetEvent};
 
 /// First wait before a failed dial is tried again; doubles up to [`REDIAL_MAX`].
@@ -24,10 +25,6 @@ const REDIAL_MIN: Duration = Duration::from_secs(1);
 
 /// Longest wait between dials (MindooDB's reconnect uses the same bounds).
 const REDIAL_MAX: Duration = Duration::from_secs(60);
-
-/// Blobs in one fetch job: some seconds of small blobs, so that a lost
-/// connection repeats little.
-const JOB_BLOBS_MAX: usize = 2_048;
 
 /// Most addresses remembered for a peer.
 pub const ADDRESSES_MAX: usize = 16;
@@ -59,18 +56,18 @@ struct Peer {
     lacks: BTreeSet<BlobId>,
 }
 
-#[derive(Debug)]
-struct Job {
-    id: u64,
-    blobs: BTreeSet<BlobId>,
-}
-
 /// The data plane's state.
 #[derive(Debug, Default)]
 pub struct DataPlane {
     peers: BTreeMap<DeviceId, Peer>,
     referred: BTreeMap<BlobId, BTreeSet<SpaceId>>,
-    held: BTreeSet<BlobId>,
+    /// With their lengths in bytes.
+    held: BTreeMap<BlobId, u64>,
+    /// How many bytes of blobs are here that entries of a space refer to.
+    held_bytes: BTreeMap<SpaceId, u64>,
+    rooms: Vec<Room>,
+    /// What somebody has, and there was no room for.
+    oversized: BTreeSet<BlobId>,
     wanted: BTreeSet<BlobId>,
     next_job: u64,
     effects: VecDeque<NetCommand>,
@@ -99,9 +96,15 @@ impl DataPlane {
             Command::Refer { space, blobs } => self.refer(space, blobs),
             Command::Release { space, blobs } => self.release(space, &blobs),
             Command::Hold { blobs } => {
-                for blob in blobs {
+                for (blob, bytes) in blobs {
                     self.wanted.remove(&blob);
-                    self.held.insert(blob);
+                    self.hold(blob, bytes);
+                }
+            }
+            Command::Limit { rooms } => {
+                if self.rooms != rooms {
+                    self.rooms = rooms;
+                    self.fetch_from_all();
                 }
             }
             Command::FetchAgain => {
@@ -177,13 +180,20 @@ impl DataPlane {
                 let allowed = blobs.iter().map(|blob| self.may_provide(device, *blob)).collect();
                 self.effects.push_back(NetCommand::Answer { request, allowed });
             }
-            NetEvent::BlobFetched { blob, .. } => {
-                self.held.insert(blob);
+            NetEvent::BlobFetched { blob, bytes, .. } => {
+                self.hold(blob, bytes);
                 if self.wanted.remove(&blob) {
                     self.events.push_back(Event::BlobArrived { blob });
                 }
             }
             NetEvent::BlobRefused { job, blob } => {
+                if let Some(peer) = self.peer_of_job(job) {
+                    peer.lacks.insert(blob);
+                }
+            }
+            NetEvent::NoRoom { job, blob, bytes } => {
+                tracing::info!(%blob, bytes, "no room");
+                self.oversized.insert(blob);
                 if let Some(peer) = self.peer_of_job(job) {
                     peer.lacks.insert(blob);
                 }
@@ -225,27 +235,6 @@ impl DataPlane {
         self.peers.iter().filter(|(_, peer)| peer.facts.is_connected).map(|(device, _)| *device)
     }
 
-    /// Blobs that entries of a space refer to, and whether each is here.
-    pub fn blobs_of(&self, space: SpaceId) -> impl Iterator<Item = (BlobId, bool)> {
-        self.referred
-            .iter()
-            .filter(move |(_, spaces)| spaces.contains(&space))
-            .map(|(blob, _)| (*blob, self.held.contains(blob)))
-    }
-
-    /// Whether a blob is here, if the space refers to it.
-    #[must_use]
-    pub fn blob_of(&self, space: SpaceId, blob: BlobId) -> Option<bool> {
-        let spaces = self.referred.get(&blob)?;
-        spaces.contains(&space).then(|| self.held.contains(&blob))
-    }
-
-    /// Whether blobs are being fetched from a peer, or could be.
-    #[must_use]
-    pub fn is_fetching(&self, device: DeviceId) -> bool {
-        self.peers.get(&device).is_some_and(|peer| peer.job.is_some())
-    }
-
     fn know(&mut self, now: Duration, device: DeviceId, addresses: Vec<String>) {
         let peer = self.peers.entry(device).or_default();
         if remember(&mut peer.facts.addresses, addresses) {
@@ -276,98 +265,12 @@ impl DataPlane {
         }
     }
 
-    fn refer(&mut self, space: SpaceId, blobs: BTreeSet<BlobId>) {
-        for blob in blobs {
-            self.referred.entry(blob).or_default().insert(space);
-            if !self.held.contains(&blob) {
-                self.wanted.insert(blob);
-            }
-        }
-        let sharing = self.nearest_first(|peer| peer.spaces.contains(&space));
-        sharing.into_iter().for_each(|device| self.fetch(device));
-    }
-
-    /// Of what several peers could send, the nearest is asked.
-    fn fetch_from_all(&mut self) {
-        let connected = self.nearest_first(|peer| peer.facts.is_connected);
-        connected.into_iter().for_each(|device| self.fetch(device));
-    }
-
     fn nearest_first(&self, is_meant: impl Fn(&Peer) -> bool) -> Vec<DeviceId> {
         let meant = self.peers.iter().filter(|(_, peer)| is_meant(peer));
         let mut devices: Vec<(Nearness, DeviceId)> =
             meant.map(|(device, peer)| (peer.nearness, *device)).collect();
         devices.sort_unstable();
         devices.into_iter().map(|(_, device)| device).collect()
-    }
-
-    /// Asks a peer for what is wanted and nobody else is being asked for.
-    fn fetch(&mut self, device: DeviceId) {
-        let Some(peer) = self.peers.get(&device) else {
-            return;
-        };
-        if !peer.facts.is_connected || peer.job.is_some() || peer.spaces.is_empty() {
-            return;
-        }
-        let under_way = |blob: &BlobId| {
-            self.peers
-                .values()
-                .any(|other| other.job.as_ref().is_some_and(|job| job.blobs.contains(blob)))
-        };
-        let blobs: BTreeSet<BlobId> = self
-            .wanted
-            .iter()
-            .filter(|blob| !peer.lacks.contains(*blob))
-            .filter(|blob| self.referred.get(*blob).is_some_and(|s| !s.is_disjoint(&peer.spaces)))
-            .filter(|blob| !under_way(blob))
-            .take(JOB_BLOBS_MAX)
-            .copied()
-            .collect();
-        if blobs.is_empty() {
-            return;
-        }
-        let id = self.next_job;
-        self.next_job += 1;
-        let list = blobs.iter().copied().collect();
-        if let Some(peer) = self.peers.get_mut(&device) {
-            peer.job = Some(Job { id, blobs });
-        }
-        self.effects.push_back(NetCommand::Fetch { job: id, device, blobs: list });
-    }
-
-    fn fetch_ended(&mut self, job: u64, error: Option<String>) {
-        let found = self
-            .peers
-            .iter_mut()
-            .find(|(_, peer)| peer.job.as_ref().is_some_and(|current| current.id == job));
-        let Some((device, peer)) = found else {
-            return;
-        };
-        let device = *device;
-        let Some(ended) = peer.job.take() else {
-            return;
-        };
-        if let Some(error) = error {
-            // What did not come is not asked of this peer again before it
-            // reconnects; a peer that fails at once would be asked for ever.
-            tracing::info!(%device, job, error, "fetch ended");
-            let missing = ended.blobs.intersection(&self.wanted).copied();
-            peer.lacks.extend(missing);
-        }
-        self.fetch_from_all();
-    }
-
-    fn peer_of_job(&mut self, job: u64) -> Option<&mut Peer> {
-        self.peers
-            .values_mut()
-            .find(|peer| peer.job.as_ref().is_some_and(|current| current.id == job))
-    }
-
-    fn may_provide(&self, device: DeviceId, blob: BlobId) -> bool {
-        let (Some(peer), Some(spaces)) = (self.peers.get(&device), self.referred.get(&blob)) else {
-            return false;
-        };
-        self.held.contains(&blob) && !peer.spaces.is_disjoint(spaces)
     }
 }
 

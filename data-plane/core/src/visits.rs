@@ -186,6 +186,7 @@ impl Visits {
             | NetEvent::Discovered { .. }
             | NetEvent::BlobsRequested { .. }
             | NetEvent::BlobFetched { .. }
+            | NetEvent::NoRoom { .. }
             | NetEvent::BlobRefused { .. }
             | NetEvent::FetchEnded { .. } => false,
         };

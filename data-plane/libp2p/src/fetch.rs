@@ -47,6 +47,7 @@ pub(crate) enum FetchError {
 pub(crate) struct Job {
     pub(crate) id: u64,
     pub(crate) list: Vec<BlobId>,
+    pub(crate) bytes_max: u64,
 }
 
 /// A job and what it needs.
@@ -116,21 +117,29 @@ impl Fetch {
         mut from: R,
         mut batches: mpsc::Receiver<Batch>,
     ) -> Result<(), FetchError> {
+        let mut room = self.job.bytes_max;
         while let Some(Batch { here, wanted }) = batches.recv().await {
             let mut unsynced = here;
-            let received = self.receive_batch(&mut from, &wanted, &mut unsynced).await;
+            let received = self.receive_batch(&mut from, &wanted, &mut unsynced, &mut room).await;
             self.settle(&mut unsynced).await?;
-            received?;
+            if let Some((blob, bytes)) = received? {
+                // What follows on the stream would have to be read to be left out.
+                self.tell(NetEvent::NoRoom { job: self.job.id, blob, bytes }).await?;
+                return Ok(());
+            }
         }
         Ok(())
     }
 
+    /// Takes what of a batch there is room for; says for which one there was none, and its
+    /// length.
     async fn receive_batch<R: AsyncRead + Unpin + Send>(
         &self,
         from: &mut R,
         wanted: &[Wanted],
         unsynced: &mut Vec<BlobId>,
-    ) -> Result<(), FetchError> {
+        room: &mut u64,
+    ) -> Result<Option<(BlobId, u64)>, FetchError> {
         let device = self.device;
         let mut unsynced_bytes = 0;
         for Wanted { blob, ranges } in wanted {
@@ -140,9 +149,13 @@ impl Fetch {
                     self.tell(NetEvent::BlobRefused { job: self.job.id, blob: *blob }).await?
                 }
                 FOLLOWS => {
-                    let size = self.blobs.receive(*blob, ranges, from).await;
-                    unsynced_bytes +=
-                        size.map_err(|error| FetchError::Blob { blob: *blob, device, error })?;
+                    let size = match self.blobs.receive_within(*room, *blob, ranges, from).await {
+                        Ok(size) => size,
+                        Err(BlobError::NoRoom { bytes }) => return Ok(Some((*blob, bytes))),
+                        Err(error) => return Err(FetchError::Blob { blob: *blob, device, error }),
+                    };
+                    *room = room.saturating_sub(size);
+                    unsynced_bytes += size;
                     unsynced.push(*blob);
                 }
                 byte => return Err(FetchError::Nonsense { device, byte }),
@@ -152,7 +165,7 @@ impl Fetch {
                 unsynced_bytes = 0;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Makes blobs durable, then reports those that are complete. One that was
@@ -189,7 +202,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let blobs = Blobs::open(folder.path()).await.expect("a store");
         let (events, _received) = mpsc::channel(8);
-        let job = Job { id: 1, list: vec![blob] };
+        let job = Job { id: 1, list: vec![blob], bytes_max: u64::MAX };
         let fetch = Fetch { job, device: DEVICE, blobs: blobs.clone(), events };
         let (near, far) = tokio::io::duplex(1 << 20);
         let fetched = tokio::spawn(run(near, fetch));
@@ -228,6 +241,25 @@ mod tests {
             assert!(is_named, "{error}");
             assert!(error.to_string().contains(&DEVICE.to_string()));
             assert_eq!(blobs.size(blob).await.expect("the store works"), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_there_is_no_room_for_is_told_and_not_read() {
+        for content in [&[7; 50_000][..], &[7; 500_000]] {
+            let (blob, answer) = encoded(content).await;
+            let folder = tempfile::tempdir().expect("a folder");
+            let blobs = Blobs::open(folder.path()).await.expect("a store");
+            let (events, mut told) = mpsc::channel(8);
+            let bytes = content.len() as u64;
+            let job = Job { id: 1, list: vec![blob], bytes_max: bytes - 1 };
+            let fetch = Fetch { job, device: DEVICE, blobs: blobs.clone(), events };
+            let (near, far) = tokio::io::duplex(1 << 20);
+            let fetched = tokio::spawn(run(near, fetch));
+            provide(far, answer).await;
+            fetched.await.expect("no panic").expect("the job has ended");
+            assert_eq!(told.recv().await, Some(NetEvent::NoRoom { job: 1, blob, bytes }));
+            assert_eq!(blobs.missing(blob).await.expect("asks"), data_plane_store::Ranges::all());
         }
     }
 

@@ -177,8 +177,8 @@ impl SwarmTask {
             NetCommand::Admit { device } => self.admit(device),
             NetCommand::Forbid { device } => self.forbid(device),
             NetCommand::Send { device, lane, frame } => self.send(device, lane, frame),
-            NetCommand::Fetch { job, device, blobs } => {
-                self.fetch(device, Job { id: job, list: blobs });
+            NetCommand::Fetch { job, device, blobs, bytes_max } => {
+                self.fetch(device, Job { id: job, list: blobs, bytes_max });
             }
             NetCommand::Answer { request, allowed } => self.questions.answer(request, allowed),
         }

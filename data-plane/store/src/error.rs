@@ -18,6 +18,12 @@ pub enum BlobError {
     /// It claims to be larger than any blob may be.
     #[error("larger than a blob may be")]
     TooLarge,
+    /// It is larger than there is room for.
+    #[error("its {bytes} bytes are more than there is room for")]
+    NoRoom {
+        /// Its length.
+        bytes: u64,
+    },
     /// The store was made by a newer version.
     #[error("the blob store has format {found}, this version reads up to {known}; update kith")]
     Newer {

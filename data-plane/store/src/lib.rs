@@ -12,7 +12,7 @@ mod small;
 mod transfer;
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -147,11 +147,11 @@ impl Blobs {
         self.large.with(|store| read_part(store, blob, start, len)).await
     }
 
-    /// All complete blobs.
+    /// All complete blobs, with their lengths in bytes.
     ///
     /// # Errors
     /// [`BlobError`].
-    pub async fn list(&self) -> Result<BTreeSet<BlobId>, BlobError> {
+    pub async fn list(&self) -> Result<BTreeMap<BlobId, u64>, BlobError> {
         let hashes = |store: Store| async move {
             let hashes = store.blobs().list().hashes().await?;
             // A database that has ended lists nothing, without an error.
@@ -161,11 +161,11 @@ impl Blobs {
         let known = self.large.with(hashes).await?;
         let held = stream::iter(known).map(|hash| async move {
             let blob = id(hash);
-            Ok::<_, BlobError>(self.size(blob).await?.map(|_| blob))
+            Ok::<_, BlobError>(self.size(blob).await?.map(|size| (blob, size)))
         });
         let large =
             held.buffer_unordered(CONCURRENT).try_filter_map(|blob| async move { Ok(blob) });
-        let mut all: BTreeSet<BlobId> = large.try_collect().await?;
+        let mut all: BTreeMap<BlobId, u64> = large.try_collect().await?;
         all.extend(self.small.list());
         Ok(all)
     }

@@ -109,8 +109,9 @@ impl Small {
         lock(&self.shared.index).held.get(&blob).copied()
     }
 
-    pub(crate) fn list(&self) -> Vec<BlobId> {
-        lock(&self.shared.index).held.keys().copied().collect()
+    pub(crate) fn list(&self) -> Vec<(BlobId, u64)> {
+        let index = lock(&self.shared.index);
+        index.held.iter().map(|(blob, size)| (*blob, *size)).collect()
     }
 
     /// All bytes of a blob.

@@ -92,7 +92,24 @@ impl Blobs {
         ranges: &Ranges,
         from: &mut R,
     ) -> Result<u64, BlobError> {
+        self.receive_within(u64::MAX, blob, ranges, from).await
+    }
+
+    /// The same, if the whole blob is no larger than that.
+    ///
+    /// # Errors
+    /// [`BlobError::NoRoom`] before anything of it was read or kept.
+    pub async fn receive_within<R: AsyncRead + Unpin + Send>(
+        &self,
+        bytes_max: u64,
+        blob: BlobId,
+        ranges: &Ranges,
+        from: &mut R,
+    ) -> Result<u64, BlobError> {
         let size = from.read_u64_le().await?;
+        if size > bytes_max && size <= BLOB_BYTES_MAX {
+            return Err(BlobError::NoRoom { bytes: size });
+        }
         if size > BLOB_BYTES_MAX {
             return Err(BlobError::TooLarge);
         }

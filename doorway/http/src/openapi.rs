@@ -117,6 +117,7 @@ use crate::{
         pages::enter::by_token,
         pages::home::show,
         pages::home::follow,
+        pages::keeping::choose,
         pages::search::show,
         pages::doctor::show,
         pages::conflicts::show,

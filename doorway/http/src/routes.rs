@@ -163,6 +163,7 @@ fn for_people() -> Vec<Route> {
         route(POST,   "/enter",                                 Visitors, pages::enter::by_token),
         route(GET,    "/",                                      People,   pages::home::show),
         route(POST,   "/offers/{space}",                        People,   pages::home::follow),
+        route(POST,   "/people/{agent}/keep",                   People,   pages::keeping::choose),
         route(GET,    "/search",                                People,   pages::search::show),
         route(GET,    "/doctor",                                People,   pages::doctor::show),
         route(GET,    "/s/{space}",                             People,   pages::space::show),

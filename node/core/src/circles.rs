@@ -69,7 +69,9 @@ impl Node {
                 let standing = graph.spaces.get(&space)?.membership.members.get(&party)?;
                 Some((space, self.space_name(space), standing.role))
             });
-            let (members, spaces) = (self.member_infos(info.space)?, into.collect());
+            let mut members = self.member_infos(info.space)?;
+            members.retain(|member| !member.is_keeper);
+            let spaces = into.collect();
             Ok(CircleInfo { info, members, spaces })
         });
         circles.collect()

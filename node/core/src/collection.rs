@@ -16,7 +16,7 @@ use std::{
 use node_model::{DeviceId, DocumentId, EntryId, Now, SpaceId};
 use sync_engine_core::EngineError;
 
-use crate::{node::Node, settling::Settling};
+use crate::node::Node;
 
 /// How long after something may have become safe to delete it is looked for: who writes,
 /// writes more, and receipts of others follow.
@@ -47,27 +47,13 @@ pub struct CollectionCounts {
 #[derive(Debug, Default)]
 pub(crate) struct Collection {
     spaces: BTreeMap<SpaceId, Progress>,
-    due: Option<Duration>,
-    pub(crate) settling: Settling,
+    pub(crate) due: Option<Duration>,
     pub(crate) counts: CollectionCounts,
     /// The purged documents of each space that are deleted here.
     pub(crate) purged: BTreeMap<SpaceId, BTreeSet<DocumentId>>,
 }
 
-impl Collection {
-    pub(crate) fn poll_timeout(&self) -> Option<Duration> {
-        self.due.into_iter().chain(self.settling.poll_timeout()).min()
-    }
-}
-
 impl Node {
-    /// Deletes what is not needed any more and gives back its room, a step of each, if it is
-    /// time.
-    pub(crate) fn free_some(&mut self, now: Now) {
-        self.collect_some(now);
-        self.settle_some(now);
-    }
-
     /// Something in a space may have become safe to delete.
     pub(crate) fn collect_soon(&mut self, now: Now, space: SpaceId) {
         self.collection.spaces.insert(space, Progress::default());
@@ -82,7 +68,7 @@ impl Node {
     }
 
     /// Does a step, if it is time.
-    fn collect_some(&mut self, now: Now) {
+    pub(crate) fn collect_some(&mut self, now: Now) {
         if self.collection.due.is_none_or(|due| now.monotonic < due) {
             return;
         }

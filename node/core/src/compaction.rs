@@ -136,7 +136,6 @@ impl Compaction {
 impl Node {
     /// Notes what was written here and is durable now, and which stores changed.
     pub(crate) fn note_written(&mut self, now: Now) {
-        self.settle_later(now);
         for (space, document, changes) in self.sync.take_written() {
             self.compaction.note(now, (space, document), changes);
         }

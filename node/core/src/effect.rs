@@ -1,3 +1,5 @@
+//! What a node wants done by whoever runs it.
+
 use std::collections::BTreeSet;
 
 use data_plane_core::net::NetCommand;

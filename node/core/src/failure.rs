@@ -78,6 +78,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let (kind, fix) = match &error {
             StoreError::Full => (FailureKind::DiskFull, "free some space and try again"),
+            StoreError::Quota => (FailureKind::TooLarge, "kith relation add NAME --quota-gb N"),
             StoreError::Newer { .. } => (FailureKind::Storage, "install the newest kith"),
             StoreError::Older { .. } => {
                 (FailureKind::Storage, "kith export, with the version that wrote it")

@@ -2,8 +2,8 @@
 //! room.
 //!
 //! Invariants: what was written here is kept, too, and what nobody else was known to have
-//! when less was kept, so that it goes out; keeping less removes nothing; who keeps a part does not say
-//! that it holds the space.
+//! when less was kept, so that it goes out; keeping less removes nothing; who keeps a part
+//! does not say that it holds the space.
 //! Non-goals: removing what is here; files, which follow the documents that name them.
 
 use std::collections::BTreeSet;

@@ -9,7 +9,7 @@ use data_plane_core::{
     net::{Lane, NetCommand, NetEvent},
     plane::{Command, DataPlane},
 };
-use node_model::{BlobId, DeviceId, Entropy, Now, SpaceId, Timestamp, random_bytes};
+use node_model::{AgentId, BlobId, DeviceId, Entropy, Now, SpaceId, Timestamp, random_bytes};
 use sync_engine_core::{
     JobId, LoadedDocument, SyncEngine, Writer,
     entry::{EntryError, VerifiedEntry},
@@ -32,6 +32,7 @@ use crate::{
     receipts::Receipts,
     request::{Request, Response},
     route::{Acquaintance, Share},
+    settling::Settling,
     sync_now::SyncWait,
     write::PendingWrite,
 };
@@ -86,8 +87,9 @@ pub enum Input {
     },
     /// A document was loaded, or could not be.
     Loaded(Box<LoadedDocument>),
-    /// Blobs are complete here: all of them at the start, new ones later.
-    BlobsHeld(Vec<BlobId>),
+    /// Blobs are complete here, each with its length in bytes: all of them at the start, new
+    /// ones later.
+    BlobsHeld(Vec<(BlobId, u64)>),
     /// The time of [`Node::poll_timeout`] has come.
     Timeout,
 }
@@ -111,6 +113,9 @@ pub struct Node {
     pub(crate) compare_at: Duration,
     pub(crate) compaction: Compaction,
     pub(crate) collection: Collection,
+    pub(crate) settling: Settling,
+    /// Spaces that are kept for others, by founder.
+    pub(crate) kept: BTreeMap<AgentId, BTreeSet<SpaceId>>,
     pub(crate) receipts: Receipts,
     /// What peers were denied and is not noted yet.
     pub(crate) denials: Vec<(Timestamp, Question, Decision)>,
@@ -154,6 +159,8 @@ impl Node {
             compare_at: now.monotonic + config.sync_interval,
             compaction: Compaction::new(config.bundle_from_changes),
             collection: Collection::default(),
+            settling: Settling::default(),
+            kept: BTreeMap::new(),
             receipts: Receipts::default(),
             denials: Vec::new(),
             journal_at: None,
@@ -237,6 +244,8 @@ impl Node {
         self.answer_choices(now);
         self.route(now);
         self.note_written(now);
+        self.settle_later(now);
+        self.limit_kept(now);
         self.plan_journal(now);
         self.note_synced(now);
         self.check_sync_waits(now);
@@ -260,7 +269,8 @@ impl Node {
             .chain([self.compare_at])
             .chain(self.journal_at)
             .chain(self.compaction.poll_timeout())
-            .chain(self.collection.poll_timeout())
+            .chain(self.collection.due)
+            .chain(self.settling.poll_timeout())
             .chain(self.receipts.due)
             .chain(self.doctor.examine_at)
             .chain(self.parked.due)
@@ -283,7 +293,8 @@ impl Node {
         self.data.on_timeout(now.monotonic);
         self.expire_pairings(now);
         self.compact_one(now);
-        self.free_some(now);
+        self.collect_some(now);
+        self.settle_some(now);
         self.give_receipts(now);
         self.list_more(now);
         self.open_again(now);

@@ -247,7 +247,7 @@ impl Node {
 
     /// Packs are for members only, whatever their role.
     fn need_member(&self, space: SpaceId) -> Result<(), Failure> {
-        if self.trust.role_in(space).is_some() {
+        if self.trust.standing_in(space).is_some() {
             return Ok(());
         }
         let message = "you are not a member of this pack's space; for that you need a ticket, which \

@@ -14,7 +14,7 @@ use data_plane_core::{
 use node_model::{AttestationId, DeviceId, Now, random_bytes, ticket::Ticket};
 use serde_bytes::ByteBuf;
 use trust_core::{
-    Claim, Layer, Terms,
+    Claim, Layer,
     pairing::{Message, Refusal, TicketKey, Transcript, commitment, ticket_key},
 };
 
@@ -307,7 +307,7 @@ impl Node {
             self.send(device, Lane::Pair, Message::Link { hpke, name, consent }.encode());
             return;
         }
-        match self.trust.relate(now.wall, inviter, (Terms::of(Layer::Reciprocal), None), &[]) {
+        match self.trust.relate_by_pairing(now.wall, inviter, &[]) {
             Ok(()) => {
                 let attestations = self.introduction(self.essentials(inviter));
                 self.send(device, Lane::Pair, Message::Confirm { attestations }.encode());

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use node_model::{AgentId, DeviceId, Now, SpaceId, Timestamp, limit::NAME_BYTES_MAX, random_bytes};
 use sync_engine_core::{entry::VerifiedEntry, store::StoreEpoch};
 use trust_core::{
-    Action, Admission, Party, Question, Role, Terms, TrustError,
+    Action, Admission, Party, Question, Role, Terms,
     attestation::{EntryPin, Prefix},
     graph::WriteLimit,
 };
@@ -16,7 +16,7 @@ use crate::{
     mend::Mend,
     node::Node,
     purge::is_purged,
-    request::{DeviceInfo, MemberInfo, RelationInfo, Response, VouchInfo},
+    request::{DeviceInfo, RelationInfo, Response, VouchInfo},
     route::Share,
 };
 
@@ -98,30 +98,6 @@ impl Node {
         Ok(pins.collect())
     }
 
-    pub(crate) fn members(&self, space: SpaceId) -> Result<Response, Failure> {
-        self.need_role(space, Role::Custodian)?;
-        self.member_infos(space).map(Response::Members)
-    }
-
-    pub(crate) fn member_infos(&self, space: SpaceId) -> Result<Vec<MemberInfo>, Failure> {
-        let graph = self.trust.graph();
-        let facts = graph.spaces.get(&space).ok_or(TrustError::NoSuchSpace)?;
-        let mut holds: BTreeMap<AgentId, u64> = BTreeMap::new();
-        for (_, holding) in graph.holders(self.trust.agent(), space) {
-            let most = holds.entry(holding.agent).or_default();
-            *most = holding.bytes.max(*most);
-        }
-        let members = facts.members.iter().map(|(agent, member)| MemberInfo {
-            agent: *agent,
-            name: self.trust.name_of(*agent),
-            role: member.role,
-            via: member.via,
-            is_founder: *agent == facts.founder,
-            holds: holds.get(agent).copied(),
-        });
-        Ok(members.collect())
-    }
-
     /// An agent by its id, the id of a device of its, or a name that only one has.
     pub(crate) fn find_agent(&self, text: &str) -> Result<AgentId, Failure> {
         match text.parse::<AgentId>() {
@@ -179,6 +155,7 @@ impl Node {
                 mine: mine.map(|side| side.terms.clone()),
                 theirs: theirs.map(|side| side.terms.clone()),
                 layer: graph.closeness(me, agent),
+                kept_bytes: self.bytes_kept_for(agent),
                 expires_at: [mine, theirs]
                     .into_iter()
                     .flatten()
@@ -211,6 +188,7 @@ impl Node {
             lifetime.map(|lifetime| now.wall.plus(lifetime.min(RELATION_LIFETIME_MAX)));
         self.trust.relate(now.wall, agent, (terms, expires_at), &[])?;
         self.trust_changed(now);
+        self.keep_more();
         Ok(Response::Done)
     }
 

@@ -164,6 +164,8 @@ impl Node {
         for space in self.trust.spaces().collect::<Vec<_>>() {
             self.open_or_note(now, space);
         }
+        self.find_kept();
+        self.limit_kept(now);
         let own = self.trust.device();
         let devices: Vec<DeviceId> =
             self.trust.graph().devices.keys().copied().filter(|device| *device != own).collect();
@@ -201,10 +203,13 @@ impl Node {
         if !self.may(device, Action::Connect) {
             return Share::default();
         }
-        // Whom a space only reaches is offered it, and has it once they follow (decision 22).
+        // Whom a space only reaches is offered it, and has it once they follow (decision 22),
+        // unless they keep it for its founder.
         let is_in = |space: &SpaceId| {
             let question = Question { device, action: Action::Hold(*space) };
-            self.trust.decide(question).rule == Rule::RoleSuffices
+            let decision = self.trust.decide(question);
+            let is_reached = matches!(decision.rule, Rule::WithinReach | Rule::Commons);
+            decision.is_allowed() && (!is_reached || self.trust.is_kept_on(*space, device))
         };
         let spaces = self.trust.spaces().filter(is_in).collect();
         Share { is_admitted: true, spaces, nearness: self.nearness_of(device) }

@@ -137,7 +137,7 @@ impl Node {
             let message = format!("the space {:?}: {}", self.space_name(space), failure.message);
             return Err(Failure { message, ..failure });
         }
-        match self.trust.role_in(space) {
+        match self.trust.standing_in(space) {
             Some(role) if role.includes(needed) => Ok(()),
             Some(role) => {
                 let why = format!("as a {role} of this space you may not do that; a {needed} may");
@@ -195,7 +195,7 @@ impl Node {
             let space = SpaceId(it.scope.0);
             it.kind != AnomalyKind::Gap
                 || !self.trust.graph().spaces.contains_key(&space)
-                || self.trust.role_in(space).is_some()
+                || self.trust.standing_in(space).is_some()
         };
         let told = self.trust.graph().anomalies.iter().filter(is_told);
         let forked = self.forked().into_iter().map(|device| (AnomalyKind::Fork, device));
@@ -236,7 +236,19 @@ impl Node {
 
     /// What people call a space.
     pub(crate) fn space_name(&self, space: SpaceId) -> String {
-        self.trust.label_of(space).unwrap_or_else(|| "(sealed)".to_owned())
+        self.trust.label_of(space).unwrap_or_else(|| {
+            if self.trust.is_keeper(space) {
+                format!("(sealed, of {})", self.founder_name(space))
+            } else {
+                "(sealed)".to_owned()
+            }
+        })
+    }
+
+    /// What people call whoever founded a space.
+    pub(crate) fn founder_name(&self, space: SpaceId) -> String {
+        let facts = self.trust.graph().spaces.get(&space);
+        facts.map(|facts| self.trust.name_of(facts.founder)).unwrap_or_default()
     }
 
     pub(crate) fn space_info(&self, space: SpaceId) -> Option<SpaceInfo> {
@@ -246,9 +258,10 @@ impl Node {
             space,
             name: self.space_name(space),
             reach: facts.reach,
-            role: self.trust.role_in(space),
+            role: self.trust.standing_in(space),
             members: facts.members.len(),
             is_home,
+            kept_for: self.trust.is_keeper(space).then(|| self.founder_name(space)),
             part: self.part_info(space),
             is_circle: self.trust.is_circle(space),
         })

@@ -55,18 +55,18 @@ impl Node {
     /// Notes which stores changed.
     pub(crate) fn settle_later(&mut self, now: Now) {
         for space in self.sync.take_unsettled() {
-            self.collection.settling.note(now, space);
+            self.settling.note(now, space);
         }
     }
 
     /// Does a step, if it is time.
     pub(crate) fn settle_some(&mut self, now: Now) {
-        let Some(space) = self.collection.settling.next_due(now) else { return };
+        let Some(space) = self.settling.next_due(now) else { return };
         let settled = self.sync.settle(space);
         if let Err(error) = &settled {
             tracing::warn!(%space, %error, "could not give room back to the disk");
         }
-        self.collection.settling.stepped(now, space, settled.unwrap_or_default());
+        self.settling.stepped(now, space, settled.unwrap_or_default());
     }
 }
 

@@ -27,6 +27,7 @@ mod capabilities;
 mod circles;
 mod collection;
 mod conflicts;
+mod custody;
 mod denied;
 mod doctor;
 mod farewell;
@@ -249,6 +250,15 @@ fn node(index: u8) -> Node {
 fn node_on(index: u8, storage: Box<dyn SpaceStorage>) -> Node {
     let mut entropy = ChaCha8Rng::seed_from_u64(u64::from(index));
     let keys = DeviceKeys::random(&mut entropy);
+    node_with(index, keys, storage, entropy)
+}
+
+fn node_with(
+    index: u8,
+    keys: DeviceKeys,
+    storage: Box<dyn SpaceStorage>,
+    entropy: ChaCha8Rng,
+) -> Node {
     let config = Config {
         agent_name: format!("person {index}"),
         device_name: "device".into(),

@@ -90,6 +90,12 @@ impl Signer {
         DeviceId(self.public())
     }
 
+    /// The same key for key agreement, to open what was sealed to [`agreement_key`].
+    #[must_use]
+    pub fn agreement_secret(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.to_scalar_bytes())
+    }
+
     /// Signs `message` for `domain`.
     #[must_use]
     pub fn sign(&self, domain: Domain, message: &[u8]) -> Signature {
@@ -101,6 +107,14 @@ impl std::fmt::Debug for Signer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Signer({})", self.device())
     }
+}
+
+/// A signing key as an X25519 key: the point on the other form of the curve (RFC 7748,
+/// section 4.1). One key pair for both is safe (Thormarker, "On using the same key pair for
+/// Ed25519 and an X25519 based KEM", 2021). `None` when the bytes are no point.
+#[must_use]
+pub fn agreement_key(public: &[u8; 32]) -> Option<[u8; 32]> {
+    VerifyingKey::from_bytes(public).ok().map(|key| key.to_montgomery().to_bytes())
 }
 
 /// A public key that is ready to check signatures; worth keeping for a batch.

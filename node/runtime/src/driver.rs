@@ -36,7 +36,7 @@ const VERDICTS_MAX: usize = 1_024;
 /// A call from a [`crate::Handle`].
 pub(crate) enum Call {
     Request { request: Box<Request>, answer: oneshot::Sender<Result<Response, Failure>> },
-    BlobsHeld(Vec<BlobId>),
+    BlobsHeld(Vec<(BlobId, u64)>),
     Visit { device: DeviceId, batch: Batch, answer: oneshot::Sender<Result<Returned, Refused>> },
     Stop { stopped: oneshot::Sender<()> },
 }

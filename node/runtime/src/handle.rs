@@ -5,7 +5,10 @@ use node_core::{Failure, FailureKind, Request, Response};
 use node_model::{BlobId, DeviceId, DocumentId, SpaceId};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::{audit::AuditLog, driver::Call, folder::Folders, search::Desk, visit::Turnstile};
+use crate::{
+    audit::AuditLog, driver::Call, folder::Folders, seal_file::blob_failure, search::Desk,
+    visit::Turnstile,
+};
 
 /// How far long work has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -124,7 +127,15 @@ impl Handle {
     }
 
     pub(crate) async fn tell_held(&self, blobs: Vec<BlobId>) -> Result<(), Failure> {
-        self.call(Call::BlobsHeld(blobs)).await
+        let mut held = Vec::with_capacity(blobs.len());
+        for blob in blobs {
+            if let Some(bytes) =
+                self.shared.blobs.size(blob).await.map_err(|error| blob_failure(&error))?
+            {
+                held.push((blob, bytes));
+            }
+        }
+        self.call(Call::BlobsHeld(held)).await
     }
 
     pub(crate) fn blob_store(&self) -> &Blobs {

@@ -268,6 +268,7 @@ pub(crate) fn blob_failure(error: &BlobError) -> Failure {
         BlobError::Damaged => (FailureKind::Storage, "kith sync --full"),
         BlobError::TooLarge => (FailureKind::TooLarge, "split the file"),
         BlobError::Newer { .. } => (FailureKind::Storage, "install the newest kith"),
+        BlobError::NoRoom { .. } => (FailureKind::TooLarge, "kith relation add NAME --quota-gb N"),
         BlobError::Full => (FailureKind::DiskFull, "free some space and try again"),
         BlobError::Closed => (FailureKind::Unreachable, "kith up"),
         BlobError::Io(_) => {

@@ -38,7 +38,10 @@ impl SpaceStorage for SpacesFolder {
             // Whoever mends it has to know where it is.
             StoreError::Damaged(why) => StoreError::Damaged(format!("{}: {why}", path.display())),
             StoreError::Storage(why) => StoreError::Storage(format!("{}: {why}", path.display())),
-            StoreError::Full | StoreError::Newer { .. } | StoreError::Older { .. } => error,
+            StoreError::Full
+            | StoreError::Quota
+            | StoreError::Newer { .. }
+            | StoreError::Older { .. } => error,
         })?;
         Ok(Box::new(store))
     }

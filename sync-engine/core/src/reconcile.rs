@@ -409,11 +409,11 @@ impl Session {
         self.told = None;
     }
 
-    /// Forgets what was told and what is under way, to start over.
+    /// Forgets what was told and what is under way, to start over from what the peer said last.
     pub fn restart(&mut self) {
         self.filter.start_over();
-        let filter = std::mem::take(&mut self.filter);
-        *self = Self { filter, ..Self::new(self.space, self.own, self.peer, self.able) };
+        let (filter, heard) = (std::mem::take(&mut self.filter), self.heard);
+        *self = Self { filter, heard, ..Self::new(self.space, self.own, self.peer, self.able) };
     }
 }
 

@@ -105,6 +105,9 @@ pub enum StoreError {
     /// No room; nothing of the batch was kept.
     #[error("the disk is full; free some space, nothing that was saved before is lost")]
     Full,
+    /// As much is kept as was agreed to; nothing of the batch was kept.
+    #[error("as much is kept of this space as you agreed to keep for its founder")]
+    Quota,
     /// The file was made by a newer version.
     #[error(
         "the space's database has format {found}, this version reads up to {known}; update kith"

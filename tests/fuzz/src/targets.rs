@@ -204,7 +204,7 @@ pub fn signed_claims(data: &[u8]) {
     if let Ok(Attestation { claim: Claim::SpaceEpoch { space, epoch, wraps, .. }, .. }) = read {
         let keys = DeviceKeys::from_secrets(&[4; 32], &[5; 32], &[6; 32]);
         for wrap in wraps {
-            let _ = keys.unwrap(space, epoch, &wrap);
+            let _ = keys.agreement_key().unwrap(space, epoch, &wrap);
         }
     }
 }

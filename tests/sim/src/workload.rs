@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use node_core::{
     Request,
-    request::{Meta, PastOf, PastRequest, PatchOp, WriteDocument, content_document},
+    request::{Layer, Meta, PastOf, PastRequest, PatchOp, Terms, WriteDocument, content_document},
 };
 use node_model::{BlobId, DocumentId};
 use serde_json::{Value, json};
@@ -44,6 +44,8 @@ pub(crate) enum Asked {
     Grant { machine: usize },
     /// A machine's agent is removed, or leaves.
     Removal,
+    /// Somebody says what they keep for somebody else.
+    Relation,
     /// Synchronisation.
     Sync,
     /// A question.
@@ -70,7 +72,8 @@ impl World {
             30..55 => self.set(),
             55..72 => self.patch(),
             72..78 => self.remove(),
-            78..86 => self.sync(),
+            78..84 => self.sync(),
+            84..86 => self.relate(machine),
             _ => self.read(),
         };
         self.request(machine, request, asked);
@@ -120,7 +123,7 @@ impl World {
         self.network.fetches.hold(machine, blob);
         self.reference.blobs.insert(blob);
         if let Some(process) = self.machines[machine].process.as_mut() {
-            process.inbox.push_back(node_core::Input::BlobsHeld(vec![blob]));
+            process.inbox.push_back(node_core::Input::BlobsHeld(vec![(blob, 1)]));
         }
         blob
     }
@@ -171,6 +174,20 @@ impl World {
     fn sync(&mut self) -> (Request, Asked) {
         let is_full = self.work.chance(300);
         (Request::Sync { device: None, is_full }, Asked::Sync)
+    }
+
+    /// Who keeps what for whom comes and goes, and how much.
+    fn relate(&mut self, machine: usize) -> (Request, Asked) {
+        let others: Vec<usize> = (0..self.machines.len()).filter(|it| *it != machine).collect();
+        let other = others[self.work.below(others.len())];
+        let terms = Terms {
+            keeps_for_them: self.work.chance(700),
+            lets_them_keep: self.work.chance(700),
+            quota_bytes: if self.work.chance(500) { 1_000 } else { u64::MAX },
+            ..Terms::of(Layer::Reciprocal)
+        };
+        let agent = self.machines[other].agent;
+        (Request::Relate { agent, terms, lifetime: None }, Asked::Relation)
     }
 
     fn read(&mut self) -> (Request, Asked) {

@@ -268,7 +268,8 @@ impl World {
             Ok(life) => {
                 disk.crash_at_operation(trouble::NEVER);
                 let address = network::address(machine);
-                let held = self.network.fetches.held(machine).iter().copied().collect();
+                let held = self.network.fetches.held(machine).iter();
+                let held = held.map(|blob| (*blob, 1)).collect();
                 if let Some(process) = self.machines[machine].process.as_mut() {
                     process.inbox.push_back(Input::Net(NetEvent::Listening { address }));
                     process.inbox.push_back(Input::BlobsHeld(held));

@@ -147,6 +147,8 @@ rules! {
     Purged = "purged" "an admin purged it: what it held is gone for good and may not come back",
     /// The space's reach includes the agent.
     WithinReach = "within-reach" "the space reaches them: its founder is as close to them as that needs",
+    /// The agent keeps what the founder founded, by their relationship.
+    KeepsForFounder = "keeps-for-founder" "they keep a sealed copy for the founder: both of them said so",
     /// The space is for everybody.
     Commons = "commons" "the space is for everybody",
 }
@@ -259,6 +261,10 @@ fn hold(graph: &Graph, own: DeviceId, id: SpaceId, device: DeviceId) -> Decision
     if let Some((mine, theirs)) = agents_reached.find_map(|agent| reached(graph, space, *agent)) {
         let because = vec![founding, mine.evidence, theirs.evidence];
         return Decision::new(Verdict::Full, Rule::WithinReach, because);
+    }
+    if let Some((founders, keepers)) = agents.iter().find_map(|agent| graph.keeper(id, *agent)) {
+        let because = vec![founding, founders.evidence, keepers.evidence];
+        return Decision::new(Verdict::Sealed, Rule::KeepsForFounder, because);
     }
     outside(space, &agents)
 }

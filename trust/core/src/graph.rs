@@ -4,15 +4,17 @@
 //! measured at; [`Graph::derive`] gives the same answer for every order of arrival.
 
 mod groups;
+mod keepers;
 mod links;
 mod pinners;
+mod recipients;
 mod write_limit;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{AgentId, AttestationId, DeviceId, Epoch, SpaceId, Timestamp};
 
-pub use self::write_limit::WriteLimit;
+pub use self::{recipients::Recipient, write_limit::WriteLimit};
 use crate::{
     attestation::{Attestation, Claim, DevicePin, Party, Prefix, Scope, Terms},
     history::Anomaly,
@@ -212,14 +214,12 @@ impl Graph {
         self.spaces_of.get(&agent).into_iter().flatten().copied()
     }
 
-    /// The devices that may read a space's entries, each with its HPKE key; with several
-    /// if several readers linked it.
-    pub fn readers(&self, space: SpaceId) -> BTreeSet<(DeviceId, [u8; 32])> {
+    /// Whoever may open a space's entries.
+    pub fn readers(&self, space: SpaceId) -> BTreeSet<Recipient> {
         let members = self.spaces.get(&space).into_iter().flat_map(|space| &space.members);
         members
             .filter(|(_, member)| member.role.holds_keys())
-            .flat_map(|(agent, _)| self.devices_of(*agent))
-            .map(|(id, device)| (id, device.hpke))
+            .flat_map(|(agent, _)| self.recipients_of(*agent))
             .collect()
     }
 

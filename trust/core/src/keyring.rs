@@ -16,6 +16,8 @@ use node_model::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::graph::Recipient;
+
 const WRAP_INFO: &[u8] = b"kith/space-epoch/1";
 
 /// Plaintext of a wrap: the epoch's key and the space's blob secret.
@@ -169,17 +171,35 @@ impl DeviceKeys {
         SealKey::from_bytes(*self.device.secret()).derive("kith 2026-11 local store", &[])
     }
 
-    /// Opens a wrap that is meant for this device; `None` when it is not, or was
-    /// changed.
+    /// What opens wraps for this device.
+    #[must_use]
+    pub fn agreement_key(&self) -> AgreementKey {
+        AgreementKey(X25519HkdfSha256::derive_keypair(self.hpke_seed.as_slice()).0)
+    }
+
+    /// What opens wraps for the agent's root, where it is kept here.
+    #[must_use]
+    pub fn root_agreement_key(&self) -> Option<AgreementKey> {
+        let secret = self.root()?.agreement_secret();
+        <X25519HkdfSha256 as hpke::Kem>::PrivateKey::from_bytes(secret.as_slice())
+            .ok()
+            .map(AgreementKey)
+    }
+}
+
+/// The secret half of what keys are wrapped to; wiped when dropped.
+pub struct AgreementKey(<X25519HkdfSha256 as hpke::Kem>::PrivateKey);
+
+impl AgreementKey {
+    /// Opens a wrap that is meant for this key; `None` when it is not, or was changed.
     #[must_use]
     pub fn unwrap(&self, space: SpaceId, epoch: Epoch, wrap: &WrappedKey) -> Option<EpochKeys> {
-        let (private, _) = X25519HkdfSha256::derive_keypair(self.hpke_seed.as_slice());
         let encapsulated =
             <X25519HkdfSha256 as hpke::Kem>::EncappedKey::from_bytes(&wrap.encapsulated).ok()?;
         let plain = Zeroizing::new(
             hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
                 &OpModeR::Base,
-                &private,
+                &self.0,
                 &encapsulated,
                 WRAP_INFO,
                 &wrap.ciphertext,
@@ -195,16 +215,16 @@ impl DeviceKeys {
     }
 }
 
-/// Wraps an epoch's keys to a device; `None` when its public key is no point.
+/// Wraps an epoch's keys; `None` when the public key is no point.
 pub fn wrap(
     entropy: &mut Entropy,
     space: SpaceId,
     epoch: Epoch,
     keys: &EpochKeys,
-    device: DeviceId,
-    hpke_public: &[u8; 32],
+    recipient: Recipient,
 ) -> Option<WrappedKey> {
-    let public = <X25519HkdfSha256 as hpke::Kem>::PublicKey::from_bytes(hpke_public).ok()?;
+    let public = recipient.hpke_public()?;
+    let public = <X25519HkdfSha256 as hpke::Kem>::PublicKey::from_bytes(&public).ok()?;
     let mut plain = Zeroizing::new([0; WRAP_PLAIN_BYTES]);
     plain[..32].copy_from_slice(keys.entries.expose());
     plain[32..].copy_from_slice(keys.blobs.expose());
@@ -219,6 +239,7 @@ pub fn wrap(
             &mut entropy,
         )
         .ok()?;
+    let device = recipient.id();
     Some(WrappedKey { device, encapsulated: encapsulated.to_bytes().into(), ciphertext })
 }
 
@@ -240,6 +261,13 @@ pub fn commons_device(space: SpaceId) -> DeviceKeys {
         &seed("kith 2026-11 commons root"),
         &seed("kith 2026-11 commons hpke"),
     )
+}
+
+/// The same to wrap to.
+#[must_use]
+pub fn commons_recipient(space: SpaceId) -> Recipient {
+    let public = commons_device(space);
+    Recipient::Device { device: public.device.device(), hpke: public.hpke_public() }
 }
 
 /// The epoch keys that this device holds.
@@ -284,12 +312,34 @@ mod tests {
         let bob = DeviceKeys::random(&mut entropy);
         let keys = EpochKeys::random(&mut entropy);
         let space = SpaceId([1; 32]);
-        let wrapped =
-            wrap(&mut entropy, space, Epoch(1), &keys, ada.device.device(), &ada.hpke_public())
-                .expect("a good key");
+        let device = Recipient::Device { device: ada.device.device(), hpke: ada.hpke_public() };
+        let wrapped = wrap(&mut entropy, space, Epoch(1), &keys, device).expect("a good key");
+        let (ada, bob) = (ada.agreement_key(), bob.agreement_key());
         assert_eq!(ada.unwrap(space, Epoch(1), &wrapped), Some(keys));
         assert_eq!(ada.unwrap(space, Epoch(2), &wrapped), None);
         assert_eq!(ada.unwrap(SpaceId([2; 32]), Epoch(1), &wrapped), None);
         assert_eq!(bob.unwrap(space, Epoch(1), &wrapped), None);
+    }
+
+    #[test]
+    fn what_is_wrapped_to_a_root_opens_with_the_root_alone() {
+        let mut entropy = ChaCha8Rng::seed_from_u64(1);
+        let ada = DeviceKeys::random(&mut entropy);
+        let keys = EpochKeys::random(&mut entropy);
+        let space = SpaceId([1; 32]);
+        let root = Recipient::Root(ada.agent());
+        let wrapped = wrap(&mut entropy, space, Epoch(1), &keys, root).expect("a good key");
+        // The same root, on a device that never saw anything.
+        let secret = ada.root().expect("is here").secret();
+        let new = DeviceKeys::from_secrets(&[7; 32], secret, &[8; 32]);
+        let opened = new.root_agreement_key().expect("is here").unwrap(space, Epoch(1), &wrapped);
+        assert_eq!(opened, Some(keys));
+        assert_eq!(ada.agreement_key().unwrap(space, Epoch(1), &wrapped), None);
+        let other = DeviceKeys::random(&mut entropy).root_agreement_key().expect("is here");
+        assert_eq!(other.unwrap(space, Epoch(1), &wrapped), None);
+        // Two bytes of every four are no point; nobody can seal to those.
+        let none =
+            (0..=255).filter(|byte| Recipient::Root(AgentId([*byte; 32])).hpke_public().is_none());
+        assert!(none.count() > 50);
     }
 }

@@ -13,6 +13,7 @@ mod records;
 mod renew;
 mod session;
 mod share;
+mod spaces;
 mod speak;
 mod wraps;
 
@@ -22,7 +23,7 @@ use std::{
 };
 
 use node_model::{
-    AgentId, AttestationId, DeviceId, Entropy, Epoch, SpaceId, Timestamp, cbor, seal::SealKey,
+    AgentId, AttestationId, DeviceId, Entropy, Epoch, SpaceId, Timestamp, seal::SealKey,
     sign::Signer,
 };
 
@@ -37,11 +38,11 @@ pub use self::{
 use crate::{
     attestation::{Attestation, Scope},
     decision::{Decision, Question, decide},
-    graph::Graph,
-    keyring::{DeviceKeys, EpochKeys, KeyId, Keyring, Standing, commons_device},
+    graph::{Graph, Recipient},
+    keyring::{AgreementKey, DeviceKeys, EpochKeys, KeyId, Keyring, Standing, commons_device},
     ledger::{Ledger, LedgerError},
     session::Sessions,
-    words::{Reach, Role},
+    words::Reach,
 };
 
 /// Most attestations that a node keeps: some thousands a community (features
@@ -106,12 +107,6 @@ pub enum TrustError {
     #[error("this node keeps as many attestations as it may ({ATTESTATIONS_MAX})")]
     TooMany,
 }
-
-/// Name of the note that remembers the person's own space.
-const HOME_NOTE: &str = "home-space";
-
-/// What the person's own space is called.
-const HOME_NAME: &str = "Private";
 
 /// The trust plane.
 pub struct Trust {
@@ -246,40 +241,6 @@ impl Trust {
         })
     }
 
-    /// Our role in a space.
-    #[must_use]
-    pub fn role_in(&self, space: SpaceId) -> Option<Role> {
-        Some(self.graph.spaces.get(&space)?.members.get(&self.agent())?.role)
-    }
-
-    /// Spaces that we are a member of, or were: what we received stays ours to read.
-    pub fn spaces(&self) -> impl Iterator<Item = SpaceId> {
-        let me = self.agent();
-        self.graph
-            .spaces
-            .iter()
-            .filter(move |(id, space)| {
-                space.members.contains_key(&me) || self.keyring.epochs(**id).next().is_some()
-            })
-            .map(|(id, _)| *id)
-    }
-
-    /// The person's own space, for progress and notes.
-    #[must_use]
-    pub fn home_space(&self) -> Option<SpaceId> {
-        // A linked device has none of its own: it takes the agent's first.
-        self.note(HOME_NOTE).or_else(|| self.spaces().find(|space| self.is_home(*space)))
-    }
-
-    fn is_home(&self, space: SpaceId) -> bool {
-        let is_own = self.graph.spaces.get(&space).is_some_and(|facts| {
-            facts.founder == self.agent()
-                && facts.reach == Reach::Private
-                && facts.members.len() == 1
-        });
-        is_own && self.label_of(space).as_deref() == Some(HOME_NAME)
-    }
-
     /// An attestation.
     #[must_use]
     pub fn attestation(&self, id: AttestationId) -> Option<&Attestation> {
@@ -293,10 +254,9 @@ impl Trust {
     pub fn writing_epoch(&self, space: SpaceId) -> Option<(Epoch, KeyId, &EpochKeys)> {
         let facts = self.graph.spaces.get(&space)?;
         let mut readers: BTreeSet<DeviceId> =
-            self.graph.readers(space).into_iter().map(|(device, _)| device).collect();
+            self.graph.readers(space).into_iter().map(Recipient::id).collect();
         if facts.reach == Reach::Commons {
-            let public = commons_device(space);
-            readers.insert(public.device.device());
+            readers.insert(commons_device(space).device.device());
         }
         let is_clean = |epoch: Epoch, key: KeyId| {
             #[cfg(feature = "planted-bugs")]
@@ -338,12 +298,7 @@ impl Trust {
         if self.graph.link(self.device(), self.agent()).is_none() {
             return Err(TrustError::BadLink);
         }
-        if self.keys.root().is_some() && self.home_space().is_none() {
-            let label = (label::LABEL_BINDING, HOME_NAME);
-            let (home, drafts) = self.draft_space(entropy, now, label, Reach::Private, true);
-            self.commit(drafts, &[(HOME_NOTE.to_owned(), cbor::encode(&home))], now)?;
-        }
-        Ok(())
+        self.found_home(entropy, now)
     }
 
     /// Derives everything again after the set has changed.
@@ -359,21 +314,24 @@ impl Trust {
         };
         let heights = self.attestations.values().filter(ours).map(|said| said.height);
         self.height = heights.max().unwrap_or_default();
+        let (device_key, root) = (self.keys.agreement_key(), self.keys.root_agreement_key());
         for (space, facts) in &self.graph.spaces {
             let public = (facts.reach == Reach::Commons).then(|| commons_device(*space));
             for ((epoch, key), handed_out) in &facts.epochs {
                 if self.keyring.contains(*space, *epoch, *key) {
                     continue;
                 }
-                let open = |keys: &DeviceKeys, device: DeviceId| {
-                    let wraps = handed_out.wraps.get(&device).into_iter().flatten();
-                    let mut opened = wraps.filter_map(|wrap| keys.unwrap(*space, *epoch, wrap));
+                let open = |secret: &AgreementKey, id: DeviceId| {
+                    let wraps = handed_out.wraps.get(&id).into_iter().flatten();
+                    let mut opened = wraps.filter_map(|wrap| secret.unwrap(*space, *epoch, wrap));
                     opened.find(|keys| keys.id() == *key)
                 };
-                let opened = open(&self.keys, own).or_else(|| {
+                let by_root = || open(root.as_ref()?, DeviceId(me.0));
+                let by_everybody = || {
                     let public = public.as_ref()?;
-                    open(public, public.device.device())
-                });
+                    open(&public.agreement_key(), public.device.device())
+                };
+                let opened = open(&device_key, own).or_else(by_root).or_else(by_everybody);
                 if let Some(keys) = opened {
                     self.keyring.insert(*space, *epoch, keys);
                 }

@@ -16,6 +16,15 @@ pub enum Nearness {
     Elsewhere,
 }
 
+/// Room for blobs of some spaces together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// The spaces.
+    pub spaces: BTreeSet<SpaceId>,
+    /// How many bytes more.
+    pub bytes: u64,
+}
+
 /// What the node tells the data plane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -58,8 +67,14 @@ pub enum Command {
     },
     /// These blobs are complete here.
     Hold {
-        /// The blobs.
-        blobs: Vec<BlobId>,
+        /// The blobs, each with its length in bytes.
+        blobs: Vec<(BlobId, u64)>,
+    },
+    /// How much room there is for more blobs of some spaces; for those of all others there is
+    /// room.
+    Limit {
+        /// No space is in two of them.
+        rooms: Vec<Room>,
     },
     /// Ask peers again for what they did not have: it may have reached them since.
     FetchAgain,

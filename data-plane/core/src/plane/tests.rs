@@ -32,7 +32,8 @@ fn a_blob_is_fetched_from_who_shares_the_space_and_then_from_the_next() {
     }
     effects(&mut plane);
     plane.command(Duration::ZERO, Command::Refer { space: SPACE, blobs: BTreeSet::from([BLOB]) });
-    let fetch = |job, device| NetCommand::Fetch { job, device, blobs: vec![BLOB] };
+    let fetch =
+        |job, device| NetCommand::Fetch { job, device, blobs: vec![BLOB], bytes_max: u64::MAX };
     assert_eq!(effects(&mut plane), [fetch(0, ADA)]);
     let one = BTreeMap::from([(SPACE, 1)]);
     assert_eq!((plane.wanted_by_space(), plane.fetching_from(ADA)), (one.clone(), one));
@@ -57,7 +58,8 @@ fn the_nearest_is_asked_first_and_the_others_for_what_it_lacks() {
     }
     effects(&mut plane);
     plane.command(Duration::ZERO, Command::Refer { space: SPACE, blobs: BTreeSet::from([BLOB]) });
-    let fetch = |job, device| NetCommand::Fetch { job, device, blobs: vec![BLOB] };
+    let fetch =
+        |job, device| NetCommand::Fetch { job, device, blobs: vec![BLOB], bytes_max: u64::MAX };
     for (job, device) in [(0, cy), (1, BOB), (2, ADA)] {
         assert_eq!(effects(&mut plane), [fetch(job, device)]);
         plane.on_net(Duration::ZERO, NetEvent::BlobRefused { job, blob: BLOB });
@@ -71,6 +73,68 @@ fn the_nearest_is_asked_first_and_the_others_for_what_it_lacks() {
     plane.on_net(Duration::ZERO, NetEvent::FetchEnded { job: 3, error: None });
     plane.command(Duration::ZERO, Command::FetchAgain);
     assert_eq!(effects(&mut plane), [fetch(4, ADA)]);
+}
+
+/// Spaces that are kept for somebody have room together, others have their own.
+#[test]
+fn where_room_is_limited_no_more_is_asked_for_than_fits() {
+    let mut plane = DataPlane::default();
+    for device in [ADA, BOB] {
+        sharing(&mut plane, device);
+        connected(&mut plane, device);
+    }
+    effects(&mut plane);
+    let [small, large] = [BlobId([5; 32]), BlobId([6; 32])];
+    let room =
+        |bytes| Command::Limit { rooms: vec![Room { spaces: BTreeSet::from([SPACE]), bytes }] };
+    plane.command(Duration::ZERO, room(100));
+    let blobs = BTreeSet::from([BLOB, small, large]);
+    plane.command(Duration::ZERO, Command::Refer { space: SPACE, blobs });
+    let fetch = |job, device, blobs: &[BlobId], bytes_max| NetCommand::Fetch {
+        job,
+        device,
+        blobs: blobs.to_vec(),
+        bytes_max,
+    };
+    // Not from Bob at the same time: both together would take more.
+    assert_eq!(effects(&mut plane), [fetch(0, ADA, &[BLOB, small, large], 100)]);
+    assert!(!plane.lacks_room(SPACE), "nobody knows yet");
+    plane.on_net(Duration::ZERO, NetEvent::BlobFetched { job: 0, blob: BLOB, bytes: 60 });
+    plane.on_net(Duration::ZERO, NetEvent::NoRoom { job: 0, blob: large, bytes: 900 });
+    plane.on_net(Duration::ZERO, NetEvent::FetchEnded { job: 0, error: None });
+    assert_eq!(effects(&mut plane), [fetch(1, ADA, &[small], 40)], "the rest of the room");
+    assert!(plane.lacks_room(SPACE) && !plane.lacks_room(SpaceId([9; 32])));
+    plane.on_net(Duration::ZERO, NetEvent::BlobFetched { job: 1, blob: small, bytes: 40 });
+    plane.on_net(Duration::ZERO, NetEvent::FetchEnded { job: 1, error: None });
+    assert_eq!(effects(&mut plane), [], "it is full");
+    assert_eq!(plane.held_bytes(SPACE), 100);
+    plane.command(Duration::ZERO, room(900));
+    assert_eq!(effects(&mut plane), [fetch(2, BOB, &[large], 900)], "Ada said how large it is");
+    plane.on_net(Duration::ZERO, NetEvent::BlobFetched { job: 2, blob: large, bytes: 900 });
+    plane.on_net(Duration::ZERO, NetEvent::FetchEnded { job: 2, error: None });
+    assert!(!plane.lacks_room(SPACE));
+    plane.command(Duration::ZERO, Command::Release { space: SPACE, blobs: [large].into() });
+    assert_eq!(plane.held_bytes(SPACE), 100);
+}
+
+#[test]
+fn what_one_is_in_has_room_whatever_is_kept_for_others() {
+    let mut plane = DataPlane::default();
+    let mine = SpaceId([7; 32]);
+    let spaces = BTreeSet::from([SPACE, mine]);
+    let nearness = Nearness::Elsewhere;
+    let share = Command::Share { device: ADA, spaces, is_admitted: true, nearness };
+    plane.command(Duration::ZERO, share);
+    connected(&mut plane, ADA);
+    effects(&mut plane);
+    let rooms = vec![Room { spaces: BTreeSet::from([SPACE]), bytes: 0 }];
+    plane.command(Duration::ZERO, Command::Limit { rooms });
+    for space in [SPACE, mine] {
+        plane.command(Duration::ZERO, Command::Refer { space, blobs: BTreeSet::from([BLOB]) });
+    }
+    let bytes_max = u64::MAX;
+    let fetch = NetCommand::Fetch { job: 0, device: ADA, blobs: vec![BLOB], bytes_max };
+    assert_eq!(effects(&mut plane), [fetch]);
 }
 
 #[test]
@@ -92,7 +156,7 @@ fn of_those_that_are_due_the_nearest_is_dialled_first() {
 fn only_who_shares_the_space_is_provided_with_its_blobs() {
     let mut plane = DataPlane::default();
     sharing(&mut plane, ADA);
-    plane.command(Duration::ZERO, Command::Hold { blobs: vec![BLOB] });
+    plane.command(Duration::ZERO, Command::Hold { blobs: vec![(BLOB, 1)] });
     plane.command(Duration::ZERO, Command::Refer { space: SPACE, blobs: BTreeSet::from([BLOB]) });
     effects(&mut plane);
     let unknown = BlobId([9; 32]);
@@ -148,7 +212,7 @@ fn what_no_space_refers_to_is_neither_fetched_nor_given() {
     for space in [SPACE, other] {
         plane.command(Duration::ZERO, Command::Refer { space, blobs: blobs.clone() });
     }
-    plane.command(Duration::ZERO, Command::Hold { blobs: vec![BLOB] });
+    plane.command(Duration::ZERO, Command::Hold { blobs: vec![(BLOB, 1)] });
     effects(&mut plane);
     let answer = |plane: &mut DataPlane| {
         let asked = NetEvent::BlobsRequested { request: 1, device: ADA, blobs: vec![BLOB] };

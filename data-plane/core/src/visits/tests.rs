@@ -179,7 +179,7 @@ fn a_visit_takes_the_place_of_a_connection() {
 #[test]
 fn blobs_come_by_the_other_transport_only() {
     let mut visits = visited();
-    let fetch = |device| NetCommand::Fetch { job: 3, device, blobs: vec![] };
+    let fetch = |device| NetCommand::Fetch { job: 3, device, blobs: vec![], bytes_max: u64::MAX };
     assert_eq!(visits.command(fetch(ADA)), None);
     assert!(matches!(told(&mut visits)[..], [NetEvent::FetchEnded { job: 3, error: Some(_) }]));
     assert_eq!(visits.command(fetch(BEN)), Some(fetch(BEN)));

@@ -141,7 +141,7 @@ async fn sending_to_nobody_is_lost_quietly() {
     let mut a = Node::start(1, Transport::Tcp).await;
     let device = DeviceId([9; 32]);
     a.send(device, Lane::Pair, Bytes::from_static(b"anybody?")).await;
-    a.command(NetCommand::Fetch { job: 1, device, blobs: Vec::new() }).await;
+    a.command(NetCommand::Fetch { job: 1, device, blobs: Vec::new(), bytes_max: u64::MAX }).await;
     let ended = a.event(|event| matches!(event, NetEvent::FetchEnded { .. })).await;
     let NetEvent::FetchEnded { job: 1, error: Some(error) } = ended else { panic!("{ended:?}") };
     assert!(error.contains("not connected"));

@@ -26,7 +26,7 @@ pub(crate) struct CauseFound {
     doc: Option<String>,
     /// `null` when it is about this node alone.
     peer: Option<String>,
-    /// `revoked`, `no-path`, `version-mismatch`, `clock-skew`, `denied`, `disk-full`,
+    /// `revoked`, `no-path`, `version-mismatch`, `clock-skew`, `denied`, `quota`, `disk-full`,
     /// `storage-failed`, `transferring`, `peer-behind`, `rejected-entry`,
     /// `missing-dependency`, `missing-files` or `waiting-for-consent`.
     cause: &'static str,
@@ -45,20 +45,10 @@ pub(crate) struct CauseFound {
 impl From<Finding> for CauseFound {
     fn from(found: Finding) -> Self {
         let Finding { subject, space_name, peer_name, cause, since, sentence, next } = found;
-        let progress = match cause {
-            Cause::Transferring { progress, .. } => progress.map(EntriesProgress::from),
-            Cause::Revoked { .. }
-            | Cause::NoPath { .. }
-            | Cause::VersionMismatch { .. }
-            | Cause::ClockSkew { .. }
-            | Cause::Denied
-            | Cause::DiskFull
-            | Cause::StorageFailed { .. }
-            | Cause::PeerBehind { .. }
-            | Cause::RejectedEntry { .. }
-            | Cause::MissingDependency { .. }
-            | Cause::MissingFiles { .. }
-            | Cause::WaitingForConsent(_) => None,
+        let progress = if let Cause::Transferring { progress, .. } = cause {
+            progress.map(EntriesProgress::from)
+        } else {
+            None
         };
         Self {
             space: subject.space.map(|space| space.to_string()),

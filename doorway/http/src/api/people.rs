@@ -69,6 +69,8 @@ pub(crate) struct Relation {
     priority: Option<&'static str>,
     mine: Option<Side>,
     theirs: Option<Side>,
+    /// How many bytes we keep for them now, entries and files.
+    kept_bytes: u64,
     expires_at: Option<String>,
     vouches: Vec<Vouch>,
 }
@@ -95,6 +97,7 @@ impl From<RelationInfo> for Relation {
             priority: info.layer.map(Layer::priority),
             mine: info.mine.map(Side::from),
             theirs: info.theirs.map(Side::from),
+            kept_bytes: info.kept_bytes,
             expires_at: info.expires_at.map(|at| at.rfc3339()),
             vouches: vouches.collect(),
         }

@@ -25,6 +25,8 @@ pub(crate) struct Space {
     members: usize,
     /// Whether it is the person's own, for progress and notes.
     home: bool,
+    /// Whose it is, if we are in it only to keep it for them, sealed.
+    kept_for: Option<String>,
     /// What this node keeps of it; nothing where that is everything.
     part: Option<Part>,
 }
@@ -38,6 +40,7 @@ impl From<SpaceInfo> for Space {
             role: info.role.map(|role| role.word()),
             members: info.members,
             home: info.is_home,
+            kept_for: info.kept_for,
             part: info.part.map(Part::from),
         }
     }
@@ -100,6 +103,8 @@ pub(crate) struct Member {
     /// The group that they are in by.
     via: Option<String>,
     founder: bool,
+    /// Whether they are no member, and keep a sealed copy for the founder by their relationship.
+    keeper: bool,
     /// How many bytes of it a device of theirs says that it holds.
     holds: Option<u64>,
 }
@@ -112,6 +117,7 @@ impl From<MemberInfo> for Member {
             role: member.role.word(),
             via: member.via.map(|group| group.to_string()),
             founder: member.is_founder,
+            keeper: member.is_keeper,
             holds: member.holds,
         }
     }

@@ -233,6 +233,7 @@ mod tests {
             role,
             members: 2,
             is_home: false,
+            kept_for: None,
             part: None,
             is_circle: false,
         }

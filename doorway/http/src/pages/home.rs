@@ -5,7 +5,7 @@ use node_core::{
     request::{Identity, OfferInfo, PeerInfo, SpaceInfo, SpaceStatus},
 };
 
-use super::{Page, PageError, conflicts, layout, search, words};
+use super::{Page, PageError, conflicts, keeping, layout, search, words};
 use crate::{ask, config::App, extract::Params, links};
 
 /// Causes shown on the page; the others are counted.
@@ -17,9 +17,12 @@ pub(crate) async fn show(State(app): State<App>) -> Page {
     let mut status = ask::status(&app.handle).await?;
     // A circle is about people; it is shown once somebody put something into it.
     status.spaces.retain(|space| !space.info.is_circle || space.documents > 0);
+    // What is kept for others stands with them.
+    status.spaces.retain(|space| space.info.kept_for.is_none());
     status.spaces.sort_by_key(|space| space.info.is_home);
     let findings = ask::doctor(&app.handle, DoctorOf::Everything).await?.findings;
     let offers = ask::offers(&app.handle).await?;
+    let relations = ask::relations(&app.handle).await?;
     let spaces: Vec<&SpaceInfo> = status.spaces.iter().map(|space| &space.info).collect();
     let waiting = conflicts::banner(&app, &spaces).await;
     let content = html! {
@@ -43,6 +46,7 @@ pub(crate) async fn show(State(app): State<App>) -> Page {
             }
             ul.cards { @for peer in &status.peers { li { (peer_card(peer)) } } }
         }
+        (keeping::section(&relations))
         section aria-labelledby="node" {
             h2 id="node" { "This node" }
             (node_details(&status.identity, app.handle.version()))

@@ -8,6 +8,7 @@ pub(crate) mod document;
 pub(crate) mod enter;
 pub(crate) mod files;
 pub(crate) mod home;
+pub(crate) mod keeping;
 pub(crate) mod layout;
 pub(crate) mod path;
 pub(crate) mod progress;

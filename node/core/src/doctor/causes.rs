@@ -68,6 +68,8 @@ pub enum Cause {
     },
     /// The peer says that there is no such space for us.
     Denied,
+    /// As much is kept for the founder of the space as was agreed.
+    Quota,
     /// The store does not take in what the peer has, for want of room.
     DiskFull,
     /// The store does not take it in for another reason.
@@ -126,6 +128,7 @@ impl Cause {
             Self::VersionMismatch { .. } => "version-mismatch",
             Self::ClockSkew { .. } => "clock-skew",
             Self::Denied => "denied",
+            Self::Quota => "quota",
             Self::DiskFull => "disk-full",
             Self::StorageFailed { .. } => "storage-failed",
             Self::Transferring { .. } => "transferring",

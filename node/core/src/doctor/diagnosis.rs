@@ -30,6 +30,8 @@ pub(super) struct SpaceFacts {
     pub(super) is_open: bool,
     /// Why the last attempt to open it or to store something failed.
     pub(super) store_error: Option<StoreError>,
+    /// Whether files are not here since as much is kept for the founder as was agreed.
+    pub(super) lacks_room: bool,
     /// The peers that share it.
     pub(super) peers: Vec<PeerFacts>,
     /// Files that are not here.
@@ -94,7 +96,8 @@ fn of_space(facts: &SpaceFacts) -> Vec<(Subject, Cause)> {
     }
     let files_coming: usize = facts.peers.iter().map(|peer| peer.files_coming).sum();
     if let Some(files) = facts.files_wanted.checked_sub(files_coming).filter(|files| *files > 0) {
-        found.push((whole, Cause::MissingFiles { files }));
+        let cause = if facts.lacks_room { Cause::Quota } else { Cause::MissingFiles { files } };
+        found.push((whole, cause));
     }
     found
 }
@@ -157,6 +160,7 @@ fn of_difference(copies: &CopyFacts, transferring: Cause) -> Cause {
 
 fn of_store(error: &StoreError) -> Cause {
     match error {
+        StoreError::Quota => Cause::Quota,
         StoreError::Full => Cause::DiskFull,
         StoreError::Newer { .. }
         | StoreError::Older { .. }

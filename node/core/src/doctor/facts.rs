@@ -44,6 +44,7 @@ impl Node {
                 space,
                 out,
                 is_open: self.sync.has_space(space),
+                lacks_room: self.data.lacks_room(space),
                 store_error: unopened.or_else(|| self.sync.store_error(space)).cloned(),
                 peers: self.peers_of(space, sharing.remove(&space).unwrap_or_default()),
                 files_wanted: wanted.get(&space).copied().unwrap_or_default(),
@@ -134,7 +135,6 @@ impl Node {
         self.is_former(space) && self.leave_of(space).is_some()
     }
 
-    /// Documents of a space in which something does not count.
     /// What is wrong with documents, and whether that is all.
     fn troubles(
         &mut self,

@@ -84,6 +84,7 @@ fn warns(cause: &Cause) -> bool {
         | Cause::VersionMismatch { .. }
         | Cause::ClockSkew { .. }
         | Cause::Denied
+        | Cause::Quota
         | Cause::DiskFull
         | Cause::StorageFailed { .. }
         | Cause::RejectedEntry { .. }

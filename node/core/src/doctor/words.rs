@@ -17,6 +17,8 @@ pub(super) struct Names {
     document: String,
     /// Our own agent's id.
     own: String,
+    /// Whom the space is of.
+    founder: String,
     /// When the peer was last in sync, in words.
     last_sync: Option<String>,
 }
@@ -39,6 +41,7 @@ impl Names {
             peer_id: subject.peer,
             document: subject.document.map(|it| it.to_string()).unwrap_or_default(),
             own: node.trust.agent().to_string(),
+            founder: subject.space.map(|space| node.founder_name(space)).unwrap_or_default(),
             last_sync: last_sync.map(|at| at.rfc3339()),
         }
     }
@@ -76,6 +79,10 @@ pub(super) fn sentence(cause: &Cause, names: &Names) -> String {
             Some(false) => format!("{peer} runs an older kith, which speaks another protocol"),
             None => format!("{peer} says what this kith cannot read"),
         },
+        Cause::Quota => format!(
+            "you keep as much for {} as you said you would: what is new of {space} stays out",
+            names.founder
+        ),
         Cause::DiskFull if peer.is_empty() => {
             format!("{space} cannot be opened: the disk is full")
         }
@@ -192,6 +199,9 @@ pub(super) fn next(cause: &Cause, names: &Names) -> String {
         }
         Cause::VersionMismatch { is_newer: None } => {
             "install the newest kith on both sides".to_owned()
+        }
+        Cause::Quota => {
+            format!("keep more for them: kith relation add {} --quota-gb N", names.founder)
         }
         Cause::DiskFull => "free some space on this device; then: kith sync".to_owned(),
         Cause::StorageFailed { fix, .. } => fix.clone(),

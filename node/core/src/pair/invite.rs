@@ -10,7 +10,7 @@ use node_model::{
 };
 use serde_bytes::ByteBuf;
 use trust_core::{
-    Admission, Layer, Party, Role, Terms,
+    Admission, Party, Role,
     pairing::{IssuedTicket, Message, Refusal, TicketKey, Transcript, commitment, ticket_key},
 };
 
@@ -187,8 +187,7 @@ impl Node {
         self.trust.welcome(attestations.iter().map(|bytes| bytes.as_slice()), now.wall)?;
         issued.is_used = true;
         let notes = [(note, cbor::encode(&issued))];
-        let terms = (Terms::of(Layer::Reciprocal), None);
-        self.trust.relate(now.wall, agent, terms, &notes)?;
+        self.trust.relate_by_pairing(now.wall, agent, &notes)?;
         // A ticket never takes away what somebody may already.
         let facts = |space| self.trust.graph().spaces.get(&space)?.members.get(&agent);
         let grant = issued.grant.filter(|(space, role)| {

@@ -34,6 +34,8 @@ pub struct MemberInfo {
     pub via: Option<SpaceId>,
     /// Whether they founded the space.
     pub is_founder: bool,
+    /// Whether they are no member, and keep it for its founder.
+    pub is_keeper: bool,
     /// How many bytes of it a device of theirs says that it holds.
     pub holds: Option<u64>,
 }
@@ -53,6 +55,8 @@ pub struct RelationInfo {
     pub theirs: Option<Terms>,
     /// How close, once both said so.
     pub layer: Option<Layer>,
+    /// How many bytes we keep for them now, entries and files.
+    pub kept_bytes: u64,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
     /// Who stands for what about them.

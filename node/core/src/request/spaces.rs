@@ -22,6 +22,8 @@ pub struct SpaceInfo {
     pub members: usize,
     /// Whether it is the person's own, for progress and notes.
     pub is_home: bool,
+    /// Whose it is, if we are in it only to keep it for them.
+    pub kept_for: Option<String>,
     /// Whether it is a circle: people under a name rather than content.
     pub is_circle: bool,
     /// What this node keeps of it; `None` is everything.

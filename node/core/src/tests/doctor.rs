@@ -219,7 +219,7 @@ fn entries_and_files_under_way_are_counted() {
         meta: Meta::default(),
         value: json!({"blob": blob.to_string()}),
     }];
-    let held = Input::BlobsHeld(vec![blob]);
+    let held = Input::BlobsHeld(vec![(blob, 1)]);
     couple.company.inbox.push_back((1, held));
     let write = Request::WriteDocuments { space, documents };
     let told = couple.company.alone(1, Input::Request(RequestId(1_000), write));
@@ -256,7 +256,7 @@ fn entries_and_files_under_way_are_counted() {
     couple.company.run();
     let found = couple.company.doctor(0, DoctorOf::Everything);
     assert_eq!((found.len(), &found[0].cause), (1, &Cause::MissingFiles { files: 1 }));
-    couple.company.inbox.push_back((0, Input::BlobsHeld(vec![blob])));
+    couple.company.inbox.push_back((0, Input::BlobsHeld(vec![(blob, 1)])));
     couple.company.run();
     couple.assert_well();
 }

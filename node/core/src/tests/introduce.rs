@@ -22,7 +22,7 @@ impl Company {
     }
 
     /// A node goes, and all others lose their connections with it.
-    fn lose(&mut self, at: usize) {
+    pub(super) fn lose(&mut self, at: usize) {
         for other in (0..self.nodes.len()).filter(|other| *other != at) {
             for (at, device) in [(at, self.devices[other]), (other, self.devices[at])] {
                 self.inbox.push_back((at, Input::Net(NetEvent::Disconnected { device })));

@@ -7,7 +7,7 @@ use crate::{
     args::{Relation, Why},
     client::escape,
     error::CliError,
-    show::{answer, list, table, text},
+    show::{answer, bytes, list, table, text},
 };
 
 pub(super) async fn relation(asking: &Asking<'_>, command: Relation) -> Result<(), CliError> {
@@ -23,7 +23,8 @@ pub(super) async fn relation(asking: &Asking<'_>, command: Relation) -> Result<(
                         "STATE",
                         "LAYER",
                         "PRIORITY",
-                        "KEEPS FOR THEM",
+                        "YOU KEEP",
+                        "THEY KEEP",
                         "PLACES",
                         "AGENT",
                     ],
@@ -43,13 +44,7 @@ pub(super) async fn relation(asking: &Asking<'_>, command: Relation) -> Result<(
                 "kind": kind,
             });
             let said = asking.client.post("/api/v1/relations", body).await?;
-            answer(asking.is_json, &said, || match text(&said, "state") {
-                "mutual" => format!("you and {} are related", text(&said, "name")),
-                _ => format!(
-                    "said; it holds once {} says so too (kith relation add)",
-                    text(&said, "name")
-                ),
-            });
+            answer(asking.is_json, &said, || related(&said));
         }
         Relation::End { agent } => {
             let path = format!("/api/v1/relations/{}", escape(&agent));
@@ -65,11 +60,40 @@ pub(super) async fn relation(asking: &Asking<'_>, command: Relation) -> Result<(
     Ok(())
 }
 
+/// What has come about, and who keeps what by it.
+fn related(said: &Value) -> String {
+    let name = text(said, "name");
+    if text(said, "state") != "mutual" {
+        return format!("said; it holds once {name} says so too (kith relation add)");
+    }
+    let is_said = |pointer| said.pointer(pointer).and_then(Value::as_bool).unwrap_or_default();
+    let keep = is_said("/mine/keeps_for_them") && is_said("/theirs/lets_them_keep");
+    let are_kept = is_said("/mine/lets_them_keep") && is_said("/theirs/keeps_for_them");
+    let copies = match (keep, are_kept) {
+        (true, true) => "; you keep sealed copies of each other's spaces",
+        (true, false) => "; you keep sealed copies of their spaces",
+        (false, true) => "; they keep sealed copies of your spaces",
+        (false, false) => "",
+    };
+    format!("you and {name} are related{copies}")
+}
+
 fn row(relation: &Value) -> Vec<String> {
     let keeps = relation.pointer("/mine/keeps_for_them").and_then(Value::as_bool);
     let quota = relation.pointer("/mine/quota_bytes").and_then(Value::as_u64).unwrap_or_default();
     let keeps = match keeps {
-        Some(true) => format!("up to {} GB", quota / 1_000_000_000),
+        Some(true) => {
+            let now = relation.get("kept_bytes").and_then(Value::as_u64).unwrap_or_default();
+            format!("{} of up to {} GB", bytes(now), quota / 1_000_000_000)
+        }
+        Some(false) => "nothing".to_owned(),
+        None => "–".to_owned(),
+    };
+    let kept = match relation.pointer("/theirs/keeps_for_them").and_then(Value::as_bool) {
+        Some(true) => {
+            let quota = relation.pointer("/theirs/quota_bytes").and_then(Value::as_u64);
+            format!("up to {} GB", quota.unwrap_or_default() / 1_000_000_000)
+        }
         Some(false) => "nothing".to_owned(),
         None => "–".to_owned(),
     };
@@ -80,6 +104,7 @@ fn row(relation: &Value) -> Vec<String> {
         text(relation, "layer").to_owned(),
         text(relation, "priority").to_owned(),
         keeps,
+        kept,
         places::places(list(relation, "described")),
         text(relation, "agent").to_owned(),
     ]

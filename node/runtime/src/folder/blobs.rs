@@ -86,6 +86,7 @@ impl Exchange<'_> {
             }
             Err(
                 error @ (BlobError::NotHere
+                | BlobError::NoRoom { .. }
                 | BlobError::Newer { .. }
                 | BlobError::Full
                 | BlobError::Closed

@@ -212,6 +212,7 @@ impl Taking<'_> {
             }
             Err(
                 error @ (BlobError::NotHere
+                | BlobError::NoRoom { .. }
                 | BlobError::Newer { .. }
                 | BlobError::Full
                 | BlobError::Closed

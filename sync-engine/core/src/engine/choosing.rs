@@ -9,7 +9,10 @@
 //! Non-goals: who may read, keeping answers across a restart, and listing a space before what
 //! is owed is answered: the caller's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
 
 use node_model::{DeviceId, DocumentId, SpaceId};
 
@@ -59,6 +62,11 @@ impl Choosing {
     }
 }
 
+/// All peers in a space.
+fn with_all(space: SpaceId) -> RangeInclusive<(SpaceId, DeviceId)> {
+    (space, DeviceId([0; 32]))..=(space, DeviceId([255; 32]))
+}
+
 impl SyncEngine {
     /// Keeps whatever a rule chooses of a space, beside what is kept anyway; an empty one is
     /// forgotten.
@@ -99,8 +107,8 @@ impl SyncEngine {
     #[must_use]
     pub fn has_answer(&self, space: SpaceId) -> Option<bool> {
         self.choosing.rules.get(&space)?;
-        let of_space = (space, DeviceId([0; 32]))..=(space, DeviceId([255; 32]));
-        Some(self.choosing.readers.range(of_space).any(|(_, reader)| reader.has_answered))
+        let mut readers = self.choosing.readers.range(with_all(space));
+        Some(readers.any(|(_, reader)| reader.has_answered))
     }
 
     /// A peer said what it can do: tells it the rules that it may hear.
@@ -144,8 +152,7 @@ impl SyncEngine {
         if self.choosing.rules.contains_key(&space) {
             self.choosing.own_owed.insert(space);
         }
-        let of_space = (space, DeviceId([0; 32]))..=(space, DeviceId([255; 32]));
-        for (_, reader) in self.choosing.readers.range_mut(of_space) {
+        for (_, reader) in self.choosing.readers.range_mut(with_all(space)) {
             reader.is_owed = reader.wants.is_some();
         }
     }
@@ -154,13 +161,12 @@ impl SyncEngine {
     /// first.
     #[must_use]
     pub fn owed_choices(&self) -> BTreeSet<SpaceId> {
+        let mut owed = self.choosing.own_owed.clone();
         let readers = self.choosing.readers.iter();
-        let owed = readers.filter(|(_, it)| it.may_read && it.is_owed && it.wants.is_some());
-        let owed = owed.filter(|((_, peer), _)| self.able_with(*peer).has(Capability::Rules));
-        let owed = owed.map(|((space, _), _)| *space).chain(self.choosing.own_owed.iter().copied());
-        let is_readable =
-            |space: &SpaceId| self.spaces.get(space).is_some_and(|it| it.is_readable());
-        owed.filter(is_readable).collect()
+        let waiting = readers.filter(|((_, peer), reader)| self.owes(*peer, reader).is_some());
+        owed.extend(waiting.map(|((space, _), _)| *space));
+        owed.retain(|space| self.spaces.get(space).is_some_and(|it| it.is_readable()));
+        owed
     }
 
     /// Answers those who wait for what their rules choose of a space, which was listed.
@@ -173,15 +179,10 @@ impl SyncEngine {
             let own = own.map(|rule| self.chosen(space, &rule, None)).transpose()?.flatten();
             self.keep_chosen(space, own.unwrap_or_default())?;
         }
-        let of_space = (space, DeviceId([0; 32]))..=(space, DeviceId([255; 32]));
-        let readers = self.choosing.readers.range(of_space);
-        let owed = readers.filter(|(_, reader)| reader.may_read && reader.is_owed);
-        let owed: Vec<(DeviceId, Rule)> =
-            owed.filter_map(|((_, peer), it)| Some((*peer, it.wants.clone()?))).collect();
-        for (peer, rule) in owed {
-            if !self.able_with(peer).has(Capability::Rules) {
-                continue;
-            }
+        let readers = self.choosing.readers.range(with_all(space));
+        let waiting = readers
+            .filter_map(|((_, peer), reader)| Some((*peer, self.owes(*peer, reader)?.clone())));
+        for (peer, rule) in waiting.collect::<Vec<_>>() {
             if let Some(reader) = self.choosing.readers.get_mut(&(space, peer)) {
                 reader.is_owed = false;
             }
@@ -190,6 +191,12 @@ impl SyncEngine {
             }
         }
         Ok(())
+    }
+
+    /// The rule of a peer that waits for all that it chooses, if it may hear that and can.
+    fn owes<'a>(&self, peer: DeviceId, reader: &'a Reader) -> Option<&'a Rule> {
+        let is_able = self.able_with(peer).has(Capability::Rules);
+        reader.wants.as_ref().filter(|_| is_able && reader.may_read && reader.is_owed)
     }
 
     fn send_chosen(&mut self, peer: DeviceId, space: SpaceId, documents: BTreeSet<DocumentId>) {
@@ -218,8 +225,7 @@ impl SyncEngine {
 
     /// Documents changed, durably: tells those who want what they have become.
     pub(super) fn tell_chosen(&mut self, space: SpaceId, changed: &BTreeSet<DocumentId>) {
-        let of_space = (space, DeviceId([0; 32]))..=(space, DeviceId([255; 32]));
-        let readers = self.choosing.readers.range_mut(of_space);
+        let readers = self.choosing.readers.range(with_all(space));
         let wanting = readers.filter(|(_, it)| it.may_read && !it.is_owed && it.wants.is_some());
         let wanting: Vec<DeviceId> = wanting.map(|((_, peer), _)| *peer).collect();
         if wanting.is_empty() {

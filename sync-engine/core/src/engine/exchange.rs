@@ -97,12 +97,11 @@ impl SyncEngine {
         self.greet_again(peer);
         for space in &spaces {
             if let Some(session) = self.sessions.get_mut(&(*space, peer)) {
-                let heard = session.heard();
                 session.restart();
                 if full {
                     session.compare_all();
                 }
-                if let (Some(head), Some(facts)) = (heard, self.spaces.get(space)) {
+                if let (Some(head), Some(facts)) = (session.heard(), self.spaces.get(space)) {
                     let todo = session.on_head(head, facts.store.as_ref())?;
                     self.take_on(*space, peer, todo);
                 }

@@ -125,14 +125,31 @@ impl Health {
 impl Space {
     /// Appends to the store, and remembers why it could not.
     pub(super) fn append(&mut self, batches: &[Batch]) -> Result<Vec<EntryId>, StoreError> {
-        let appended = self.store.append(batches);
+        let appended = match self.has_room_for(batches) {
+            true => self.store.append(batches),
+            false => Err(StoreError::Quota),
+        };
         self.health.store_error = appended.as_ref().err().cloned();
         self.is_unsettled = true;
         appended
     }
+
+    fn has_room_for(&self, batches: &[Batch]) -> bool {
+        let Some(bytes_max) = self.bytes_max else { return true };
+        let entries = batches.iter().flat_map(|batch| &batch.entries);
+        let more: u64 = entries.map(|entry| entry.bytes().len() as u64).sum();
+        more == 0 || self.store.stored_bytes().saturating_add(more) <= bytes_max
+    }
 }
 
 impl SyncEngine {
+    /// Keeps at most so many bytes of a space; what was kept before stays.
+    pub fn limit(&mut self, space: SpaceId, bytes_max: Option<u64>) {
+        if let Some(space) = self.spaces.get_mut(&space) {
+            space.bytes_max = bytes_max;
+        }
+    }
+
     /// Where we stand with a peer over a space.
     #[must_use]
     pub fn peer_sync(&self, space: SpaceId, peer: DeviceId) -> Option<PeerSync> {

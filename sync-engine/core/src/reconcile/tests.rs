@@ -245,6 +245,11 @@ impl Pair {
     }
 }
 
+fn head_of(store: &MemoryStore) -> Head {
+    let StoreHead { epoch, arrivals, digest, .. } = store.head();
+    Head { space: SPACE, store: epoch, arrivals, digest, seen: None, part: None }
+}
+
 fn store(epoch: u8, entries: &[VerifiedEntry]) -> MemoryStore {
     let mut store = MemoryStore::new(StoreEpoch([epoch; 16]));
     let batch = Batch { entries: entries.to_vec(), ..Batch::default() };
@@ -388,14 +393,7 @@ fn an_answer_to_an_earlier_question_is_not_taken() {
     let all = entries(1, 10);
     let (here, there) = (store(1, &[]), store(2, &all));
     let told = there.head();
-    let head = Head {
-        space: SPACE,
-        store: told.epoch,
-        arrivals: told.arrivals,
-        digest: told.digest,
-        seen: None,
-        part: None,
-    };
+    let head = head_of(&there);
     let mut session = session();
     let asked = session.on_head(head, &here).expect("reads").ask;
     assert_eq!(asked, Some(Message::Pull { space: SPACE, after: 0 }));

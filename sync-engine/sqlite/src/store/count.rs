@@ -98,7 +98,8 @@ fn count_again(
 ) -> rusqlite::Result<()> {
     match (was_counted, is_counted(connection, document)?) {
         (false, true) => *documents += 1,
-        (true, false) => *documents -= 1,
+        // A count that the disk has spoilt is no reason to stop.
+        (true, false) => *documents = documents.saturating_sub(1),
         (true, true) | (false, false) => {}
     }
     Ok(())

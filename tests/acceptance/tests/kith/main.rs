@@ -4,6 +4,7 @@ mod alone;
 mod circles;
 mod conflicts;
 mod crash;
+mod custody;
 mod devices;
 mod directory;
 mod disk;

@@ -4,6 +4,7 @@ use node_model::{AgentId, AttestationId, DocumentId, EntryId, Epoch, Timestamp, 
 use trust_core::{
     Claim, Description, DeviceClass, Layer, Party, Reach, Role, Terms,
     attestation::{DevicePin, EntryPin, Prefix, Scope},
+    graph::Recipient,
     keyring::{DeviceKeys, EpochKeys, WrappedKey, wrap},
     words::CustodyStep,
 };
@@ -16,7 +17,8 @@ pub(super) fn claims() -> Vec<Claim> {
     let keys = DeviceKeys::from_secrets(&[4; 32], &[5; 32], &[6; 32]);
     let epoch_keys = EpochKeys::random(&mut entropy());
     let device = wire::device().device();
-    let wrapped = wrap(&mut entropy(), SPACE, Epoch(1), &epoch_keys, device, &keys.hpke_public());
+    let to_device = Recipient::Device { device, hpke: keys.hpke_public() };
+    let wrapped = wrap(&mut entropy(), SPACE, Epoch(1), &epoch_keys, to_device);
     let other = WrappedKey { device, encapsulated: [9; 32], ciphertext: vec![1; 80] };
     let (ada, after) = (AgentId([1; 32]), vec![AttestationId([5; 32])]);
     let sister = Terms { kind: "sister".parse().ok(), ..Terms::of(Layer::Reciprocal) };

@@ -17,6 +17,7 @@ struct Fetch {
     to: usize,
     job: u64,
     blobs: Vec<BlobId>,
+    bytes_max: u64,
 }
 
 /// Fetches under way, and the blobs that each machine has on its disk.
@@ -51,7 +52,7 @@ impl Network {
         stage: &mut Stage,
         from: usize,
         (job, device): (u64, DeviceId),
-        blobs: Vec<BlobId>,
+        (blobs, bytes_max): (Vec<BlobId>, u64),
     ) {
         let to = self.number_of(device).filter(|_| self.connection(from, device).is_some());
         let delay = self.latency_ms();
@@ -61,7 +62,7 @@ impl Network {
         };
         let request = self.fetches.next;
         self.fetches.next += 1;
-        self.fetches.open.insert(request, Fetch { from, to, job, blobs });
+        self.fetches.open.insert(request, Fetch { from, to, job, blobs, bytes_max });
         stage.agenda.after(delay, Event::Net(NetStep::Asked { request }));
     }
 
@@ -98,11 +99,19 @@ impl Network {
         if !self.is_alive_between(fetch.from, fetch.to) {
             return;
         }
-        let Some(Fetch { from, job, blobs, .. }) = self.fetches.open.remove(&request) else {
+        let Some(Fetch { from, job, blobs, bytes_max, .. }) = self.fetches.open.remove(&request)
+        else {
             return;
         };
+        // Each blob is a byte.
+        let mut room = bytes_max;
         for (blob, is_provided) in blobs.into_iter().zip(provided) {
+            if *is_provided && room == 0 {
+                self.tell(stage, from, NetEvent::NoRoom { job, blob, bytes: 1 });
+                break;
+            }
             if *is_provided {
+                room -= 1;
                 self.fetches.hold(from, blob);
                 self.tell(stage, from, NetEvent::BlobFetched { job, blob, bytes: 1 });
             } else {

@@ -139,8 +139,8 @@ impl Network {
             NetCommand::Send { device, lane, frame } => {
                 self.send(stage, from, device, lane, frame);
             }
-            NetCommand::Fetch { job, device, blobs } => {
-                self.fetch(stage, from, (job, device), blobs);
+            NetCommand::Fetch { job, device, blobs, bytes_max } => {
+                self.fetch(stage, from, (job, device), (blobs, bytes_max));
             }
             NetCommand::Answer { request, allowed } => {
                 self.answer(stage, from, request, &allowed);

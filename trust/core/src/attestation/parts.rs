@@ -100,6 +100,13 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// What meeting by a ticket brings: whoever shares an album has not agreed to keep
+    /// everything of each other (decision 27).
+    #[must_use]
+    pub fn of_pairing() -> Self {
+        Self { keeps_for_them: false, lets_them_keep: false, ..Self::of(Layer::Reciprocal) }
+    }
+
     /// What a layer brings by itself (architecture, section 3): custody for
     /// sovereign and reciprocal relations, nothing for the others until asked.
     #[must_use]

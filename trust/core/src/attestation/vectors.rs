@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{claim::*, *};
 use crate::{
+    graph::Recipient,
     keyring::{DeviceKeys, EpochKeys, WrappedKey, wrap},
     sites::{ClassCode, Description, Label},
     words::{CustodyStep, Layer, Reach, Role},
@@ -68,7 +69,8 @@ fn epoch_keys() -> EpochKeys {
 fn key_wrap() -> WrappedKey {
     let mut entropy = ChaCha8Rng::seed_from_u64(1);
     let (device, hpke) = (keys().device.device(), keys().hpke_public());
-    wrap(&mut entropy, SPACE, Epoch(2), &epoch_keys(), device, &hpke).expect("a key of ours")
+    let device = Recipient::Device { device, hpke };
+    wrap(&mut entropy, SPACE, Epoch(2), &epoch_keys(), device).expect("a key of ours")
 }
 
 const SPACE_LABEL: &[u8] = b"kith/space-label/1";
@@ -371,7 +373,8 @@ fn every_vector_is_made_and_read_as_it_says() {
 
 #[test]
 fn what_is_sealed_in_the_vectors_opens() {
-    let opened = keys().unwrap(SPACE, Epoch(2), &key_wrap()).expect("it is for this device");
+    let opened =
+        keys().agreement_key().unwrap(SPACE, Epoch(2), &key_wrap()).expect("it is for this device");
     assert_eq!(opened, epoch_keys());
     for binding in [SPACE_LABEL, CIRCLE_LABEL] {
         let name = epoch_keys().entries.open(binding, &label(binding));

@@ -54,8 +54,15 @@ fn reach_counts_at_the_founders_nodes_only() {
             let at_cy = decide(&graph, cy.id(), question);
             let is_commons = *reach == Reach::Commons;
             let is_open = is_commons || layer.is_some_and(|layer| reaches(*reach, layer));
-            assert_eq!(at_ada.is_allowed(), is_open, "{reach} {layer:?}");
-            assert_eq!(at_cy.is_allowed(), is_commons, "{reach} {layer:?}");
+            // A copy that they cannot read is another matter, and everybody's who knows.
+            let is_kept = layer.is_some_and(|layer| Terms::of(layer).lets_them_keep);
+            let expected = |is_open| match (is_open, is_kept) {
+                (true, _) => Verdict::Full,
+                (false, true) => Verdict::Sealed,
+                (false, false) => Verdict::Deny,
+            };
+            assert_eq!(at_ada.verdict, expected(is_open), "{reach} {layer:?}");
+            assert_eq!(at_cy.verdict, expected(is_commons), "{reach} {layer:?}");
             // Nobody writes by reach.
             let write = Question { device: bo.id(), action: Action::Write(space, None) };
             assert!(!decide(&graph, ada.id(), write).is_allowed());

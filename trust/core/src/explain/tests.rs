@@ -86,6 +86,7 @@ fn story() -> Story {
     story.decide("another document", bo, Action::Keep(garden, DocumentId([8; 16])));
     after_a_removal(&mut story, garden);
     of_wider_reach(&mut story);
+    kept_by_a_sister(&mut story);
 
     let (phone, no_entries) = (story.phone.device(), BTreeMap::new());
     let mut entropy = entropy(&story.laptop);
@@ -112,6 +113,13 @@ fn of_wider_reach(story: &mut Story) {
     story.meet();
     story.decide("a neighbour", story.others[0].device(), Action::Hold(street));
     story.decide("anybody", device(6, 0).device(), Action::Hold(library));
+}
+
+fn kept_by_a_sister(story: &mut Story) {
+    relate(&mut story.laptop, &mut story.others[3], Layer::Reciprocal);
+    let diary = found(&mut story.laptop, "diary", Reach::Private);
+    story.meet();
+    story.decide("a sister keeps a copy", story.others[3].device(), Action::Hold(diary));
 }
 
 /// Each rule with the decisions that came about by it.

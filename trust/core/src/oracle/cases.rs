@@ -12,6 +12,7 @@ use super::{Evidence, Reading, View, village::entry};
 use crate::{
     attestation::{Attestation, Claim, DevicePin, EntryPin, Party, Prefix, Scope, Statement},
     decision::{Action, Decision, Question, Rule, Verdict, decide},
+    graph::Recipient,
     history::AnomalyKind,
     keyring::{DeviceKeys, EpochKeys, KeyId, wrap},
     tests_people::Person,
@@ -296,7 +297,8 @@ fn epoch_by_bo(space: SpaceId, number: u32, ada: DeviceId) -> (Attestation, KeyI
     let (bo, mut entropy) = (keys(2), nodes::entropy(&nodes::device(2, 0)));
     let made = EpochKeys::random(&mut entropy);
     let (epoch, key) = (Epoch(number), made.id());
-    let wrapped = wrap(&mut entropy, space, epoch, &made, ada, &keys(1).hpke_public());
+    let ada = Recipient::Device { device: ada, hpke: keys(1).hpke_public() };
+    let wrapped = wrap(&mut entropy, space, epoch, &made, ada);
     let wraps = wrapped.into_iter().collect();
     let claim = Claim::SpaceEpoch { space, epoch, key, is_new: true, wraps };
     let statement = Statement { claim, height: 1, prev: None, issued_at: NOW, expires_at: None };

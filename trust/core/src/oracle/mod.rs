@@ -71,6 +71,10 @@ enum Twist {
     EachGroupIsSeenOnce,
     /// Whoever reads a group that keeps for another counts as a reader of that one.
     TheLastGroupDecides,
+    /// Whoever says to keep for somebody does, and whoever is let, too.
+    OneSideKeeps,
+    /// Whoever was removed still keeps for the founder.
+    TheRemovedKeepOn,
 }
 
 /// Each of these makes a difference that has to be noticed.
@@ -95,6 +99,8 @@ const RULES_LEFT_OUT: &[Twist] = &[
     Twist::WhatDoesNotStandIsNotKnown,
     Twist::EachGroupIsSeenOnce,
     Twist::TheLastGroupDecides,
+    Twist::OneSideKeeps,
+    Twist::TheRemovedKeepOn,
 ];
 
 /// How the oracle reads the rules.

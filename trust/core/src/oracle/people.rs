@@ -7,7 +7,7 @@ use node_model::{AgentId, DeviceId, Timestamp};
 
 use super::{Reading, Twist};
 use crate::{
-    attestation::{Attestation, Claim, DevicePin, Prefix, Scope},
+    attestation::{Attestation, Claim, DevicePin, Prefix, Scope, Terms},
     words::Layer,
 };
 
@@ -163,15 +163,29 @@ impl<'a> People<'a> {
         Layer::ALL.iter().rev().copied().find(|layer| both.contains(layer))
     }
 
+    /// Whether one keeps copies for the other, and the other lets them.
+    pub(super) fn keeps_for(&self, keeper: AgentId, other: AgentId) -> bool {
+        let lets = self.terms(other, keeper).is_some_and(|terms| terms.lets_them_keep);
+        let keeps = self.terms(keeper, other).is_some_and(|terms| terms.keeps_for_them);
+        let is_related = self.closeness(keeper, other).is_some();
+        is_related
+            && if self.reading.has(Twist::OneSideKeeps) { lets || keeps } else { lets && keeps }
+    }
+
     /// How close one says that the other is.
     fn side(&self, by: AgentId, with: AgentId) -> Option<Layer> {
-        let is_about = |said: &&&Attestation| {
+        self.terms(by, with).map(|terms| terms.layer)
+    }
+
+    fn terms(&self, by: AgentId, with: AgentId) -> Option<&'a Terms> {
+        let is_about = |said: &&Attestation| {
             said.issuer == by
                 && matches!(&said.claim, Claim::Relationship { with: of, .. } if *of == with)
                 && self.stands(said)
         };
-        let last = self.known.iter().filter(is_about).max_by_key(|said| (said.height, said.id))?;
+        let said = self.known.iter().copied().filter(|said| is_about(said));
+        let last = said.max_by_key(|said| (said.height, said.id))?;
         let Claim::Relationship { terms, .. } = &last.claim else { return None };
-        Some(terms.as_ref()?.layer)
+        terms.as_ref()
     }
 }

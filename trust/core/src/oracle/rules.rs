@@ -149,9 +149,20 @@ impl<'a> Oracle<'a> {
             && agents.iter().any(is_close)
         {
             full(Rule::WithinReach)
+        } else if agents.iter().any(|agent| self.is_keeper(id, *agent)) {
+            (Verdict::Sealed, vec![Rule::KeepsForFounder])
         } else {
             deny(space.outside(&agents))
         }
+    }
+
+    /// Whoever keeps for the founder, while that one is in the space: not who was in it.
+    fn is_keeper(&self, id: SpaceId, agent: AgentId) -> bool {
+        let space = &self.spaces[&id];
+        let was_in = space.outside(&[agent]) == Rule::Removed;
+        self.members(id).contains_key(&space.founder)
+            && (!was_in || self.reading.has(Twist::TheRemovedKeepOn))
+            && self.people.keeps_for(agent, space.founder)
     }
 
     fn write(&self, id: SpaceId, device: DeviceId, entry: Option<(u64, EntryId)>) -> Answer {

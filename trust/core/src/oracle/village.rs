@@ -184,16 +184,25 @@ impl Village {
     fn relate(&mut self) {
         let (by, with) = (self.dice.below(self.homes.len()), self.dice.below(self.homes.len()));
         let layer = *self.dice.pick(Layer::ALL);
-        let terms = (!self.dice.happens(15)).then(|| Terms::of(layer));
+        let terms = (!self.dice.happens(15)).then(|| self.terms(layer));
         let end = self.end(20);
         let with_agent = self.homes[with].person.agent();
         self.say(by, Claim::Relationship { with: with_agent, terms }, end);
         if self.dice.happens(60) {
             let end = self.end(20);
-            let terms = Some(Terms::of(*self.dice.pick(Layer::ALL)));
+            let layer = *self.dice.pick(Layer::ALL);
+            let terms = Some(self.terms(layer));
             let by_agent = self.homes[by].person.agent();
             self.say(with, Claim::Relationship { with: by_agent, terms }, end);
         }
+    }
+
+    /// What the layer brings, or otherwise.
+    fn terms(&mut self, layer: Layer) -> Terms {
+        let mut terms = Terms::of(layer);
+        terms.keeps_for_them ^= self.dice.happens(20);
+        terms.lets_them_keep ^= self.dice.happens(20);
+        terms
     }
 
     fn found(&mut self) {

@@ -160,7 +160,8 @@ impl Trust {
     pub fn visible_to(&self, agent: AgentId) -> Vec<AttestationId> {
         let me = self.agent();
         let mut people = BTreeSet::from([me, agent]);
-        let spaces: BTreeSet<SpaceId> = self.graph.spaces_of(agent).collect();
+        let mut spaces: BTreeSet<SpaceId> = self.graph.spaces_of(agent).collect();
+        spaces.extend(self.graph.kept_by(agent));
         let groups = self.groups_of(&spaces);
         for space in spaces.iter().chain(&groups) {
             if let Some(facts) = self.graph.spaces.get(space) {

@@ -14,8 +14,8 @@ use crate::{
         AFTER_MAX, Attestation, Claim, DevicePin, EntryPin, PINS_MAX, Party, Prefix, Scope,
         Statement, Terms, WRAPS_MAX,
     },
-    graph::{Graph, Space},
-    keyring::{EpochKeys, Standing, commons_device, wrap},
+    graph::{Graph, Recipient, Space},
+    keyring::{EpochKeys, Standing, commons_recipient, wrap},
     words::{Reach, Role},
 };
 
@@ -166,12 +166,8 @@ impl Trust {
         let mut drafts = self.drafts(now);
         let founding = Claim::SpaceFounding { nonce, reach, label, has_open_history };
         let space = SpaceId(self.say(&mut drafts, founding).0);
-        let mut readers: Vec<_> =
-            self.graph.devices_of(self.agent()).map(|(id, device)| (id, device.hpke)).collect();
-        if reach == Reach::Commons {
-            let public = commons_device(space);
-            readers.push((public.device.device(), public.hpke_public()));
-        }
+        let mut readers: Vec<_> = self.graph.recipients_of(self.agent()).collect();
+        readers.extend((reach == Reach::Commons).then(|| commons_recipient(space)));
         self.hand_out(entropy, &mut drafts, (space, Epoch::FIRST, &keys, true), &readers);
         (space, drafts.into_list())
     }
@@ -318,10 +314,8 @@ impl Trust {
         let next = Epoch(newest.0.saturating_add(1));
         let keys = keys.next(entropy);
         let mut readers: Vec<_> = graph.readers(space).into_iter().collect();
-        if graph.spaces.get(&space).is_some_and(|it| it.reach == Reach::Commons) {
-            let public = commons_device(space);
-            readers.push((public.device.device(), public.hpke_public()));
-        }
+        let is_commons = graph.spaces.get(&space).is_some_and(|it| it.reach == Reach::Commons);
+        readers.extend(is_commons.then(|| commons_recipient(space)));
         self.hand_out(entropy, drafts, (space, next, &keys, true), &readers);
     }
 
@@ -330,12 +324,12 @@ impl Trust {
         entropy: &mut Entropy,
         drafts: &mut Drafts,
         (space, epoch, keys, is_new): (SpaceId, Epoch, &EpochKeys, bool),
-        devices: &[(DeviceId, [u8; 32])],
+        readers: &[Recipient],
     ) {
-        for some in devices.chunks(WRAPS_MAX) {
+        for some in readers.chunks(WRAPS_MAX) {
             let wraps = some
                 .iter()
-                .filter_map(|(id, hpke)| wrap(entropy, space, epoch, keys, *id, hpke))
+                .filter_map(|reader| wrap(entropy, space, epoch, keys, *reader))
                 .collect();
             let key = keys.id();
             self.say(drafts, Claim::SpaceEpoch { space, epoch, key, is_new, wraps });
@@ -437,7 +431,9 @@ impl Trust {
         let mut drafts = self.drafts(now);
         for (space, bytes) in held {
             let Some(facts) = self.graph.spaces.get(space) else { continue };
-            if !facts.members.contains_key(&self.agent()) || facts.members.len() < 2 {
+            let has_keepers = self.graph.keepers(*space, facts).next().is_some();
+            let is_alone = facts.members.len() < 2 && !has_keepers;
+            if self.standing_in(*space).is_none() || is_alone {
                 continue;
             }
             let said = facts.holdings.get(&(String::new(), device));

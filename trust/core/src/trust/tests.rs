@@ -5,6 +5,7 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 pub(crate) use self::disk::Disk;
 use super::*;
+use crate::words::Role;
 use crate::{
     attestation::{Claim, EntryPin, Party, Prefix, Statement},
     decision::{Action, Rule},

@@ -10,7 +10,11 @@ use std::collections::BTreeSet;
 use node_model::{AgentId, Entropy, SpaceId};
 
 use super::{Trust, speak::Drafts};
-use crate::{attestation::Claim, graph::Graph, words::Role};
+use crate::{
+    attestation::Claim,
+    graph::{Graph, Recipient},
+    words::Role,
+};
 
 /// Most keys of a space that a device asks for: more than are changed in three years. Whoever
 /// makes up keys does not make others talk without end.
@@ -29,7 +33,10 @@ impl Trust {
     ) {
         let Some(facts) = graph.spaces.get(&space) else { return };
         let me = self.agent();
-        let is_admin = facts.members.get(&me).is_some_and(|own| own.role.includes(Role::Admin));
+        let is_admin_of = |agent: &AgentId| {
+            facts.members.get(agent).is_some_and(|member| member.role.includes(Role::Admin))
+        };
+        let is_admin = is_admin_of(&me);
         if !facts.members.get(&me).is_some_and(|own| own.role.holds_keys()) {
             return;
         }
@@ -37,17 +44,30 @@ impl Trust {
         for (epoch, key, keys) in self.keyring.epochs(space) {
             let Some(handed_out) = facts.epochs.get(&(epoch, key)) else { continue };
             let agents_with: BTreeSet<AgentId> =
-                handed_out.wraps.keys().flat_map(|device| graph.agents_of(*device)).collect();
+                handed_out.wraps.keys().flat_map(|key| graph.agents_behind(*key)).collect();
             let lacking: Vec<_> = readers
                 .iter()
-                .filter(|(device, _)| {
-                    !handed_out.wraps.contains_key(device)
-                        || (handed_out.asking.contains(device)
-                            && !handed_out.given.contains(&(me, *device)))
+                .filter(|reader| {
+                    let id = reader.id();
+                    match reader {
+                        Recipient::Device { .. } => {
+                            !handed_out.wraps.contains_key(&id)
+                                || (handed_out.asking.contains(&id)
+                                    && !handed_out.given.contains(&(me, id)))
+                        }
+                        // It cannot say that it was given rubbish, so who gave it counts.
+                        Recipient::Root(of) => {
+                            let is_good = |by: &AgentId| {
+                                by == of || is_admin_of(by) || handed_out.makers.contains(by)
+                            };
+                            let mut given = handed_out.given.iter();
+                            !given.any(|(by, key)| *key == id && is_good(by))
+                        }
+                    }
                 })
-                .filter(|(device, _)| {
-                    let mut agents = graph.agents_of(*device);
-                    let is_ours = graph.is_device_of(*device, me);
+                .filter(|reader| {
+                    let mut agents = graph.agents_behind(reader.id());
+                    let is_ours = graph.agents_behind(reader.id()).any(|agent| agent == me);
                     let may_have =
                         facts.has_open_history || agents.any(|agent| agents_with.contains(&agent));
                     let is_on_us = is_ours || is_admin || handed_out.issuers.contains(&me);

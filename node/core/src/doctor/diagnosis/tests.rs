@@ -36,6 +36,7 @@ fn well() -> SpaceFacts {
         out: None,
         is_open: true,
         store_error: None,
+        lacks_room: false,
         peers: vec![peer],
         files_wanted: 0,
         documents: vec![],

@@ -2,11 +2,6 @@
 
 use super::*;
 
-fn head_of(store: &MemoryStore) -> Head {
-    let StoreHead { epoch, arrivals, digest, .. } = store.head();
-    Head { space: SPACE, store: epoch, arrivals, digest, seen: None, part: None }
-}
-
 fn known(here: u64, wanted: u64) -> Option<EntryProgress> {
     Some(EntryProgress { here, wanted, is_at_least: false })
 }

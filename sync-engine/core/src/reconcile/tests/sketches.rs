@@ -55,14 +55,7 @@ fn symbols_that_are_none_end_in_a_list() {
     let all = entries(1, 400);
     let (here, there) = (store(1, &all[..300]), store(2, &all[100..]));
     let told = there.head();
-    let head = Head {
-        space: SPACE,
-        store: told.epoch,
-        arrivals: told.arrivals,
-        digest: told.digest,
-        seen: None,
-        part: None,
-    };
+    let head = head_of(&there);
     for run in [&b""[..], &[0xff; 40], &[0; 3]] {
         let mut session = session();
         let asked = session.on_head(head, &here).expect("reads").ask;

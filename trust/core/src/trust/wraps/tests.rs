@@ -1,11 +1,11 @@
-use node_model::{Epoch, SpaceId};
+use node_model::{DeviceId, Epoch, SpaceId, sign::Domain};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 use super::{super::Trust, ASKED_MAX};
 use crate::{
     attestation::{Attestation, Claim},
-    keyring::{EpochKeys, KeyId, WrappedKey},
-    trust::tests::{NOW, admit, device, entropy, garden, hear, meet},
+    keyring::{DeviceKeys, EpochKeys, KeyId, Standing, WrappedKey},
+    trust::tests::{Disk, NOW, admit, device, entropy, garden, hear, keys, meet, on},
     words::Role,
 };
 
@@ -21,9 +21,26 @@ fn has(trust: &Trust, space: SpaceId, (epoch, key): (Epoch, KeyId)) -> bool {
 
 /// Hands a device something that does not open, in the name of a key.
 fn hand_rubbish(by: &mut Trust, to: &Trust, space: SpaceId, (epoch, key): (Epoch, KeyId)) {
-    let wrap = WrappedKey { device: to.device(), encapsulated: [7; 32], ciphertext: vec![7; 80] };
-    let claim = Claim::SpaceEpoch { space, epoch, key, is_new: false, wraps: vec![wrap] };
+    let rubbish = |device| WrappedKey { device, encapsulated: [7; 32], ciphertext: vec![7; 80] };
+    let wraps = vec![rubbish(to.device()), rubbish(DeviceId(to.agent().0))];
+    let claim = Claim::SpaceEpoch { space, epoch, key, is_new: false, wraps };
     by.say_now(NOW, claim).expect("memory does not fail");
+}
+
+/// A phone of Eve's. Her root is elsewhere, and what is wrapped to it does not open here.
+fn linked_device() -> Trust {
+    let (mut laptop, phone) = (device(5, 0), keys(5, 1));
+    let agent = laptop.agent();
+    let consent = phone.device.sign(Domain::DeviceLink, &agent.0);
+    let link = (phone.device.device(), phone.hpke_public(), "phone".to_owned(), consent);
+    let mut random = entropy(&laptop);
+    laptop.link_device(&mut random, NOW, link, &[]).expect("she agreed");
+    let is_link = |said: &&Attestation| matches!(said.claim, Claim::DeviceLink { .. });
+    let said = statements(&laptop);
+    let links = said.iter().filter(is_link).map(|said| said.bytes().to_vec()).collect();
+    let standing = Standing::Linked { agent, links };
+    let (device, hpke) = (*phone.device.secret(), *phone.hpke_seed());
+    on(&Disk::default(), DeviceKeys::new(&device, &hpke, standing)).expect("memory does not fail")
 }
 
 fn statements(trust: &Trust) -> Vec<Attestation> {
@@ -40,7 +57,7 @@ fn tell_all(from: &Trust, to: &mut Trust) {
 #[test]
 fn rubbish_in_the_name_of_a_key_keeps_a_newcomer_out_only_until_they_say_so() {
     let ([mut ada, mut bo, mut cy, _], space) = garden([Role::Writer, Role::Reader, Role::Reader]);
-    let mut eve = device(5, 0);
+    let mut eve = linked_device();
     let mut random = entropy(&bo);
     let mut drafts = bo.drafts(NOW);
     let graph = bo.graph().clone();
@@ -91,6 +108,27 @@ fn a_good_wrap_beside_a_bad_one_opens() {
         .filter(|said| said.issuer == eve.agent())
         .any(|said| matches!(&said.claim, Claim::SpaceEpoch { wraps, .. } if wraps.is_empty()));
     assert!(!asks);
+}
+
+/// A root cannot say that it was handed rubbish, and whoever it belongs to notices only when
+/// all else is lost.
+#[test]
+fn rubbish_for_a_root_does_not_count_unless_who_gave_it_rules_anyhow() {
+    let ([mut ada, _, mut cy, _], space) = garden([Role::Writer, Role::Reader, Role::Reader]);
+    let mut eve = linked_device();
+    let root = DeviceId(eve.agent().0);
+    let key = ada.writing_epoch(space).map(|(epoch, key, _)| (epoch, key)).expect("is clean");
+    hand_rubbish(&mut cy, &eve, space, key);
+    tell_all(&cy, &mut ada);
+    tell_all(&eve, &mut ada);
+    admit(&mut ada, space, &eve, Role::Writer).expect("Ada may");
+    tell_all(&ada, &mut eve);
+    let given = |by: &Trust| {
+        let given = &eve.graph().spaces[&space].epochs[&key].given;
+        given.contains(&(by.agent(), root))
+    };
+    assert!(given(&cy) && given(&ada));
+    assert!(!keep(&mut ada), "once is enough");
 }
 
 #[test]

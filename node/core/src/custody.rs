@@ -1,0 +1,73 @@
+//! What this node keeps for others by their relationship, and how much of it.
+//!
+//! Invariant: of what one person founded no more is taken in than was agreed, entries and
+//! files together; what is here stays.
+//! Non-goals: who may keep what (the trust plane decides), and spaces that we are in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use data_plane_core::plane::{Command, Room};
+use node_model::{AgentId, Now, SpaceId};
+use sync_engine_core::store::StoreError;
+
+use crate::node::Node;
+
+impl Node {
+    /// The spaces that are kept for others, by founder.
+    fn kept_for(&self) -> BTreeMap<AgentId, BTreeSet<SpaceId>> {
+        let spaces = &self.trust.graph().spaces;
+        let kept = self.trust.spaces().filter(|space| self.trust.is_keeper(*space));
+        let mut by_founder: BTreeMap<AgentId, BTreeSet<SpaceId>> = BTreeMap::new();
+        for (founder, space) in kept.filter_map(|it| Some((spaces.get(&it)?.founder, it))) {
+            by_founder.entry(founder).or_default().insert(space);
+        }
+        by_founder
+    }
+
+    /// How many bytes are kept for somebody.
+    pub(crate) fn bytes_kept_for(&self, agent: AgentId) -> u64 {
+        let spaces = self.kept.get(&agent).into_iter().flatten();
+        spaces.map(|space| self.bytes_of(*space)).sum()
+    }
+
+    fn bytes_of(&self, space: SpaceId) -> u64 {
+        self.sync.stored_bytes(space).saturating_add(self.data.held_bytes(space))
+    }
+
+    /// The spaces that are kept for others may have become others.
+    pub(crate) fn find_kept(&mut self) {
+        let kept = self.kept_for();
+        for space in self.kept.values().flatten() {
+            self.sync.limit(*space, None);
+        }
+        self.kept = kept;
+    }
+
+    /// More may be kept than before: asks again for what was left out.
+    pub(crate) fn keep_more(&mut self) {
+        let is_full = |space: &SpaceId| self.sync.store_error(*space) == Some(&StoreError::Quota);
+        if self.kept.values().flatten().any(is_full) {
+            for device in self.data.connected().collect::<Vec<_>>() {
+                self.log_store_error(|node| node.sync.restart(device, false));
+            }
+        }
+    }
+
+    /// Says how much more of each space may come, after something came.
+    pub(crate) fn limit_kept(&mut self, now: Now) {
+        let me = self.trust.agent();
+        let mut rooms = Vec::new();
+        for (founder, spaces) in &self.kept {
+            let side = self.trust.graph().sides.get(&(me, *founder));
+            let quota = side.map_or(0, |side| side.terms.quota_bytes);
+            let kept = spaces.iter().map(|space| self.bytes_of(*space)).sum();
+            let bytes = quota.saturating_sub(kept);
+            for space in spaces {
+                let bytes_max = self.sync.stored_bytes(*space).saturating_add(bytes);
+                self.sync.limit(*space, Some(bytes_max));
+            }
+            rooms.push(Room { spaces: spaces.clone(), bytes });
+        }
+        self.data.command(now.monotonic, Command::Limit { rooms });
+    }
+}
