@@ -92,6 +92,26 @@ async fn a_broken_transfer_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
+async fn a_broken_transfer_goes_on_after_a_restart() {
+    let ((_a, from), (folder, to)) = (store().await, store().await);
+    let len = 2_000_000;
+    let id = from.add(bytes(len)).await.expect("stored");
+    let mut wire = encoded(&from, id, &Ranges::all()).await;
+    wire.truncate(len / 2);
+    assert!(to.receive(id, &Ranges::all(), &mut Cursor::new(wire)).await.is_err());
+    to.close().await;
+    drop(to);
+    let to = Blobs::open(folder.path()).await.expect("opens again");
+    assert_eq!(to.size(id).await.expect("asks"), None, "a part of it is not it");
+    let missing = to.missing(id).await.expect("asks");
+    let rest = encoded(&from, id, &missing).await;
+    assert!(rest.len() < len * 2 / 3, "{} bytes again", rest.len());
+    to.receive(id, &missing, &mut Cursor::new(rest)).await.expect("arrives");
+    to.sync(&[id]).await.expect("synced");
+    assert_eq!(to.read(id, 0, len).await.expect("reads"), bytes(len));
+}
+
+#[tokio::test]
 async fn changed_bytes_are_refused() {
     let ((_a, from), (_b, to)) = (store().await, store().await);
     let id = from.add(bytes(150_000)).await.expect("stored");

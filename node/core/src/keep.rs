@@ -114,6 +114,10 @@ impl Node {
             let message = format!("at most {RULE_NAMES_MAX} types and folders can be named");
             return Err(Failure::new(FailureKind::Invalid, message, "kith space keep --help"));
         }
+        let Some(rule) = rule.canonical() else {
+            let message = "a folder is named by its path within the space";
+            return Err(Failure::new(FailureKind::Invalid, message, "kith doc list SPACE"));
+        };
         if !rule.is_empty() {
             self.need_role(space, Role::Reader)?;
         }

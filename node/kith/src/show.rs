@@ -96,11 +96,22 @@ impl Bar {
         Self(bar)
     }
 
+    /// Whether nobody watches.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        self.0.is_hidden()
+    }
+
+    /// So much is done of so much.
+    pub fn at(&self, done: u64, total: u64) {
+        self.0.set_length(total);
+        self.0.set_position(done);
+    }
+
     /// Takes a line of a streamed answer.
     pub fn update(&self, line: &Value) {
         if let Some(progress) = line.get("progress") {
-            self.0.set_length(number(progress, "total"));
-            self.0.set_position(number(progress, "done"));
+            self.at(number(progress, "done"), number(progress, "total"));
         }
     }
 

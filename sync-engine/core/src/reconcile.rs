@@ -19,6 +19,7 @@ mod hello;
 mod listing;
 mod message;
 mod progress;
+mod pulling;
 mod push;
 mod sketching;
 mod state;
@@ -27,10 +28,11 @@ mod view;
 use node_model::{DeviceId, SpaceId};
 use serde_bytes::ByteBuf;
 
-use crate::store::{Cursor, EntryStore, StoreEpoch, StoreError, StoreHead};
+use crate::store::{Cursor, EntryStore, StoreError, StoreHead};
 
 use filter::Filter;
 use listing::Listing;
+use pulling::Pulling;
 use push::Given;
 use sketching::{Finding, Sketching};
 
@@ -46,9 +48,6 @@ pub use progress::EntryProgress;
 pub use state::PeerState;
 pub use view::View;
 
-/// Pages that may wait to be verified before the next one is asked for.
-const PAGES_UNVERIFIED_MAX: u32 = 4;
-
 #[derive(Debug)]
 enum Step {
     Idle,
@@ -61,15 +60,6 @@ enum Step {
     Find(Finding),
     /// Everything is here; the cursor is being stored.
     Finish,
-}
-
-#[derive(Debug)]
-struct Pulling {
-    begun: u64,
-    next: u64,
-    is_asked: bool,
-    unverified: u32,
-    is_done: bool,
 }
 
 /// Entries to verify and a cursor that becomes durable with them; the session
@@ -261,7 +251,7 @@ impl Session {
         let message = match cursor {
             Some(cursor) if cursor.after < theirs.arrivals => {
                 self.has_refused = cursor.has_refused;
-                self.begin_pull(cursor.after)
+                self.begin_pull(theirs.store, cursor.after)
             }
             Some(_) if self.cursors_lie(theirs, own) => {
                 self.listed_at = Some((own.arrivals, theirs.arrivals));
@@ -270,7 +260,7 @@ impl Session {
             // Everything of theirs is here; they pull what they lack.
             Some(_) => return Ok(Todo::default()),
             None if theirs.is_empty() => return Ok(Todo::default()),
-            None if self.is_empty(own) => self.begin_pull(0),
+            None if self.is_empty(own) => self.begin_pull(theirs.store, 0),
             None => self.compare(theirs, own, store)?,
         };
         Ok(Todo::ask(message))
@@ -294,49 +284,6 @@ impl Session {
         // Nobody reads an empty copy, so nobody says to have seen it.
         (self.is_empty(own) || theirs.seen == Some((own.epoch, own.arrivals)))
             && self.listed_at != Some((own.arrivals, theirs.arrivals))
-    }
-
-    fn begin_pull(&mut self, after: u64) -> Message {
-        let (begun, next) = (after, after);
-        let pulling = Pulling { begun, next, is_asked: true, unverified: 0, is_done: false };
-        self.step = Step::Pull(pulling);
-        Message::Pull { space: self.space, after }
-    }
-
-    /// A page arrived: entries to verify, and what to ask for meanwhile. A page
-    /// that does not go on where we are changes nothing.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn on_page(
-        &mut self,
-        epoch: StoreEpoch,
-        after: u64,
-        (upto, more): (u64, bool),
-        entries: Vec<ByteBuf>,
-        store: &dyn EntryStore,
-    ) -> Result<Todo, StoreError> {
-        self.begin_if_pushed(epoch, after, store)?;
-        let Step::Pull(pulling) = &mut self.step else {
-            return Ok(Todo::default());
-        };
-        // A page that does not move on would be asked for for ever.
-        let moves = upto > pulling.next || (!more && upto == pulling.next);
-        let has_room = pulling.is_asked || pulling.unverified < PAGES_UNVERIFIED_MAX;
-        // An answer to what was asked before a restart would leave a gap.
-        if !has_room || !moves || after != pulling.next {
-            return Ok(Todo::default());
-        }
-        pulling.next = upto;
-        self.reached = self.reached.max(upto);
-        pulling.is_done = !more;
-        pulling.unverified += 1;
-        pulling.is_asked = more && pulling.unverified < PAGES_UNVERIFIED_MAX;
-        let ask = pulling.is_asked.then_some(Message::Pull { space: self.space, after: upto });
-        let cursor = Cursor { epoch, after: upto, has_refused: self.has_refused };
-        let entries = entries.into_iter().map(ByteBuf::into_vec).collect();
-        let deliver = Some(Delivery { entries, cursor: Some(cursor) });
-        Ok(Todo { ask, deliver, ..Todo::default() })
     }
 
     /// Entries that we asked for by id arrived.

@@ -51,6 +51,14 @@ impl Rule {
         short(&self.kinds) && short(&self.folders)
     }
 
+    /// The same with folders written as paths of documents are: no `.`, `..`, empty part or
+    /// slash at either end. `None` when one leads out of the space.
+    #[must_use]
+    pub fn canonical(self) -> Option<Self> {
+        let folders = self.folders.iter().map(|folder| canonical_folder(folder));
+        Some(Self { folders: folders.collect::<Option<_>>()?, ..self })
+    }
+
     /// Whether it chooses a document.
     #[must_use]
     pub fn chooses(&self, summary: &Summary) -> bool {
@@ -67,6 +75,18 @@ impl Rule {
         };
         !self.is_empty() && is_of_kind && is_in_folder && is_in_time
     }
+}
+
+fn canonical_folder(folder: &str) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
 }
 
 fn is_below(path: &str, folder: &str) -> bool {
@@ -132,6 +152,26 @@ mod tests {
         assert!(rule(&["recipe"], &[], None, None).chooses(&bare));
         assert!(!rule(&[], &[""], None, None).chooses(&bare), "it is in no folder");
         assert!(!rule(&[], &[], Some(0), None).chooses(&bare), "nobody knows when");
+    }
+
+    #[test]
+    fn a_folder_has_one_name_and_none_leads_outside() {
+        let canonical = |folder| {
+            let rule = rule(&[], &[folder], None, None).canonical()?;
+            rule.folders.into_iter().next()
+        };
+        for folder in ["food/sweet", "/food//sweet/", "./food/./sweet", "food/salty/../sweet"] {
+            assert_eq!(canonical(folder).as_deref(), Some("food/sweet"), "{folder}");
+        }
+        assert_eq!(canonical("..food").as_deref(), Some("..food"));
+        for folder in ["/", ".", "", "food/.."] {
+            assert_eq!(canonical(folder).as_deref(), Some(""), "{folder}");
+        }
+        for folder in ["..", "/..", "food/../..", "food/../../food"] {
+            assert_eq!(canonical(folder), None, "{folder}");
+        }
+        let one = rule(&[], &["a", "./a/", "b"], None, None).canonical().expect("inside");
+        assert_eq!(one.folders.len(), 2);
     }
 
     #[test]

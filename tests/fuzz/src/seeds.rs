@@ -2,6 +2,7 @@
 
 mod claims;
 mod packs;
+mod sync_lane;
 mod trust_lane;
 
 use std::sync::LazyLock;
@@ -23,11 +24,7 @@ use sync_engine_core::{
         covers::{Covers, Run},
     },
     json::Pointer,
-    part::SelectionId,
-    receipt::Receipt,
-    reconcile::{self, Head, PartHead},
     sketch::Sketch,
-    store::StoreEpoch,
 };
 use trust_core::{
     Attestation, Claim, Role, Statement,
@@ -42,6 +39,7 @@ use crate::{
 
 use claims::claims;
 pub(crate) use packs::{pack_frames, packs};
+pub(crate) use sync_lane::sync_messages;
 pub(crate) use trust_lane::trust_messages;
 
 pub(crate) fn entropy() -> ChaCha8Rng {
@@ -150,48 +148,15 @@ pub(crate) fn pairing_messages() -> Vec<Vec<u8>> {
         Message::Reveal { nonce: [4; 32], proof: [5; 32] },
         Message::Confirm { attestations: attestations.clone() },
         Message::Complete { attestations: attestations.clone() },
-        Message::Farewell { attestations },
+        Message::Farewell { attestations: attestations.clone() },
+        Message::Who,
+        Message::Introduction { attestations },
         Message::Link {
             hpke: [6; 32],
             name: "phone".into(),
             consent: wire::device().sign(Domain::DeviceLink, &[1; 32]),
         },
         Message::Refused { reason: Refusal::Expired },
-    ];
-    messages.iter().map(Message::encode).collect()
-}
-
-pub(crate) fn sync_messages() -> Vec<Vec<u8>> {
-    use reconcile::Message;
-    let (space, store) = (SPACE, StoreEpoch([1; 16]));
-    let (digest, seen) = ([2; 32], Some((store, 300)));
-    let head = Head { space, store, arrivals: 7, digest, seen, part: None };
-    let part = Some(PartHead { selection: SelectionId([3; 32]), entries: 5 });
-    let entries: Vec<_> = entries().into_iter().take(2).map(ByteBuf::from).collect();
-    let ids = ByteBuf::from([9; 96]);
-    let counts = ByteBuf::from(sketch().counts().encode());
-    let messages = [
-        Message::Heads { protocol: 1, heads: vec![head, Head { seen: None, part, ..head }] },
-        Message::Keep { space, documents: Some(ByteBuf::from([9; 16])) },
-        Message::Keep { space, documents: None },
-        Message::Hello(reconcile::Hello::ours(true)),
-        Message::Pull { space, after: 1 << 40 },
-        Message::Page { space, store, after: 8, upto: 9, more: true, entries: entries.clone() },
-        Message::List { space, after: 0 },
-        Message::Ids { space, store, after: 2, upto: 3, more: false, ids: ids.clone() },
-        Message::Get { space, ids },
-        Message::Entries { space, entries },
-        Message::Sketch { space, counts, first: 0, length: 0 },
-        Message::Symbols {
-            space,
-            store,
-            arrivals: 300,
-            run: ByteBuf::from(sketch().run(0..40).encode()),
-        },
-        Message::Lacking { space, store, arrivals: 300, ids: ByteBuf::from([9; 96]) },
-        Message::Find { space, ids: ByteBuf::from([9; 96]) },
-        Message::Receipt(Receipt::sign(&wire::device(), SPACE, [5; 32], Timestamp(6))),
-        Message::Denied { space },
     ];
     messages.iter().map(Message::encode).collect()
 }

@@ -126,6 +126,7 @@ fn space_card(space: &SpaceStatus) -> Markup {
                 (words::count(blobs, "file", "files")) ", "
                 (words::count(members, "person", "people")) }
             p.state { (words::space_state(space.state)) }
+            @if let Some(progress) = space.progress { p { (progress) " here" } }
             @if missing > 0 {
                 p.note { (words::count(missing, "file has", "files have")) " not arrived yet" }
             }

@@ -1,5 +1,7 @@
 //! `kith status`, `id`, `sync` and `peer`.
 
+use std::time::Duration;
+
 use axum::http::Method;
 use serde_json::{Value, json};
 
@@ -8,7 +10,7 @@ use crate::{
     args::{Peer, Sync},
     client::escape,
     error::CliError,
-    show::{answer, bytes, list, number, printable, table, text},
+    show::{Bar, answer, bytes, list, number, printable, table, text},
 };
 
 pub(super) async fn status(asking: &Asking<'_>) -> Result<(), CliError> {
@@ -108,10 +110,32 @@ pub(super) async fn id(asking: &Asking<'_>) -> Result<(), CliError> {
     Ok(())
 }
 
+/// How often somebody who waits is told how far it is.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+
 pub(super) async fn sync(asking: &Asking<'_>, args: Sync) -> Result<(), CliError> {
     let body = json!({"peer": args.peer, "full": args.full});
-    let report = asking.client.post("/api/v1/sync", body).await?;
-    show_synced(asking, &report)
+    let bar = Bar::new("Syncing", asking.is_json);
+    let mut synced = std::pin::pin!(asking.client.post("/api/v1/sync", body));
+    let report = loop {
+        tokio::select! {
+            report = &mut synced => break report,
+            () = tokio::time::sleep(LOOK_EVERY), if !bar.is_hidden() => show_progress(asking, &bar).await,
+        }
+    };
+    bar.finish();
+    show_synced(asking, &report?)
+}
+
+/// How many entries are here of how many, in all spaces with an exchange under way.
+async fn show_progress(asking: &Asking<'_>, bar: &Bar) {
+    let Ok(status) = asking.client.get("/api/v1/status").await else { return };
+    let under_way = list(&status, "spaces").iter().filter_map(|space| space.get("progress"));
+    let counted = under_way.map(|it| (number(it, "here"), number(it, "wanted")));
+    let (here, wanted) = counted.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+    if wanted > 0 {
+        bar.at(here, wanted);
+    }
 }
 
 /// Shows the report of a synchronisation with peers.

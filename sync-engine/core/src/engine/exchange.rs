@@ -307,8 +307,8 @@ impl SyncEngine {
             Message::Page { store, after, upto, more, entries, .. } => {
                 session.on_page(store, after, (upto, more), entries, facts.store.as_ref())?
             }
-            Message::Ids { after, upto, more, ids, .. } => {
-                session.on_ids(after, (upto, more), &ids, facts.store.as_ref())?
+            Message::Ids { store, after, upto, more, ids, .. } => {
+                session.on_ids(store, after, (upto, more), &ids, facts.store.as_ref())?
             }
             Message::Symbols { store, arrivals, run, .. } => {
                 session.on_symbols((store, arrivals), &run)

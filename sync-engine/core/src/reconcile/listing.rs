@@ -6,11 +6,13 @@ use node_model::EntryId;
 use serde_bytes::ByteBuf;
 
 use super::{Cursor, Delivery, EntryProgress, Message, Session, Step, Todo, message::GET_IDS_MAX};
-use crate::store::{EntryStore, StoreError};
+use crate::store::{EntryStore, StoreEpoch, StoreError};
 
 /// Ids are under way, or entries of a page of ids.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
+    /// The copy whose places these are, once it was named.
+    epoch: Option<StoreEpoch>,
     upto: u64,
     is_done: bool,
     wanted: VecDeque<EntryId>,
@@ -64,12 +66,14 @@ impl Session {
         Message::List { space: self.space, after: 0 }
     }
 
-    /// Ids arrived: asks for the missing ones, or for more ids.
+    /// Ids of a copy arrived: asks for the missing ones, or for more ids. Starts over where
+    /// that is another copy than the one of the ids before.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn on_ids(
         &mut self,
+        epoch: StoreEpoch,
         after: u64,
         (upto, more): (u64, bool),
         ids: &[u8],
@@ -81,6 +85,9 @@ impl Session {
         let is_busy = !listing.wanted.is_empty() || !listing.asked.is_empty();
         if listing.is_done || is_busy || after != listing.upto {
             return Ok(Todo::default());
+        }
+        if *listing.epoch.get_or_insert(epoch) != epoch {
+            return Ok(Todo::ask(self.begin_list()));
         }
         listing.is_done = !more || upto <= listing.upto;
         listing.upto = listing.upto.max(upto);
@@ -107,13 +114,11 @@ impl Session {
         if !listing.is_done {
             return Todo::ask(Message::List { space: self.space, after: listing.upto });
         }
-        let after = listing.upto;
+        // Since then the peer may have begun another order of its entries.
+        let (epoch, after) = (listing.epoch, listing.upto);
         self.step = Step::Finish;
-        let cursor = self.theirs().map(|theirs| Cursor {
-            epoch: theirs.store,
-            after,
-            has_refused: self.has_refused,
-        });
+        let has_refused = self.has_refused;
+        let cursor = epoch.map(|epoch| Cursor { epoch, after, has_refused });
         Todo { deliver: Some(Delivery { entries: vec![], cursor }), ..Todo::default() }
     }
 }

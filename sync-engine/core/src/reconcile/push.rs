@@ -105,7 +105,8 @@ impl Session {
         if let Some(cursor) = cursor.filter(|it| (it.epoch, it.after) == (epoch, after)) {
             self.has_refused = cursor.has_refused;
             let (begun, next) = (after, after);
-            let pulling = Pulling { begun, next, is_asked: false, unverified: 0, is_done: true };
+            let pulling =
+                Pulling { epoch, begun, next, is_asked: false, unverified: 0, is_done: true };
             self.step = Step::Pull(pulling);
         }
         Ok(())

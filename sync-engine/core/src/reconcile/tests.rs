@@ -5,15 +5,18 @@ use std::{
 
 use node_model::{DocumentId, EntryId};
 
-use super::*;
-use crate::entry::VerifiedEntry;
-use crate::part::{Selection, SetChange};
-use crate::store::{
-    Batch, MemoryStore,
-    conformance::{bundle, entries},
+use super::{pulling::PAGES_UNVERIFIED_MAX, *};
+use crate::{
+    entry::VerifiedEntry,
+    part::{Selection, SetChange},
+    store::{
+        Batch, MemoryStore, StoreEpoch,
+        conformance::{bundle, entries},
+    },
 };
 
 mod optional;
+mod pages;
 mod parts;
 mod progress;
 mod sketches;
@@ -200,8 +203,8 @@ impl Pair {
                 todo = session.on_page(epoch, after, (upto, more), entries, store).expect("reads");
                 None
             }
-            Message::Ids { after, upto, more, ids, .. } => {
-                todo = session.on_ids(after, (upto, more), &ids, store).expect("reads");
+            Message::Ids { store: epoch, after, upto, more, ids, .. } => {
+                todo = session.on_ids(epoch, after, (upto, more), &ids, store).expect("reads");
                 None
             }
             Message::Entries { entries, .. } => {

@@ -77,6 +77,8 @@ async fn a_choice_says_what_it_wants() {
     assert_eq!(home.kith(&both).run().await.exit, 2);
     home.kith(&["space", "keep", "garden", "--everything"]).fails().await.is(4, "not-found");
     home.kith(&["space", "keep", "album", "--doc", ""]).fails().await.is(2, "invalid");
+    let outside = ["space", "keep", "album", "--folder", "pictures/../../letters"];
+    home.kith(&outside).fails().await.is(2, "invalid").says("within the space");
     let listed = home.kith(&["space", "list"]).json().await;
     assert!(list(&listed, "spaces").iter().all(|space| space["part"].is_null()), "{listed}");
 }

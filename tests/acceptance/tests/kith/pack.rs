@@ -81,6 +81,38 @@ async fn a_space_travels_on_a_stick() {
     running.stop().await;
 }
 
+/// Keys travel with the pack, sealed to whom they are for, version by version.
+#[tokio::test]
+async fn keys_and_their_next_versions_come_on_a_stick_too() {
+    let (ada, ben) = apart().await;
+    // Ben hears of nothing of this but by the stick.
+    ada.new_space("letters").await;
+    ada.kith(&["space", "grant", "letters", "Ben", "reader"]).json().await;
+    ada.new_document("letters", &json!({"title": "first"})).await;
+    let stick = ada.beside("letters.kithpack");
+    let file = stick.to_str().expect("plain");
+    let carry = async || {
+        ada.kith(&["pack", "letters", file]).json().await;
+        unpacking(&ben, &stick).json().await
+    };
+    carry().await;
+    assert_eq!(ben.documents("letters").await.len(), 1);
+    // From here on other keys are used, whoever has the ones before.
+    let cy = Home::new();
+    let cys = cy.kith(&["id"]).json().await;
+    let running = [ada.up().name("Ada").ready().await, cy.up().name("Cy").ready().await];
+    let ticket = ada.ticket(&["--space", "letters", "--role", "reader"]).await;
+    cy.pair(&ticket).json().await;
+    for node in running {
+        node.stop().await;
+    }
+    ada.kith(&["space", "revoke", "letters", text(&cys, "agent")]).json().await;
+    ada.new_document("letters", &json!({"title": "second"})).await;
+    carry().await;
+    assert_eq!(ben.documents("letters").await.len(), 2);
+    unpacking(&cy, &stick).fails().await.is(3, "not-allowed");
+}
+
 #[tokio::test]
 async fn a_pack_in_the_wrong_hands_or_in_pieces_says_what_to_do() {
     let (ada, ben) = apart().await;

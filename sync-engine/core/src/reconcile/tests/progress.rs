@@ -38,19 +38,20 @@ fn what_is_pulled_counts_from_where_it_began() {
 fn what_a_list_shows_is_at_least_wanted_until_its_end() {
     let all = entries(3, 6);
     let (mut here, there) = (store(1, &all[..1]), store(2, &all));
+    let epoch = there.head().epoch;
     let ids = |some: &[VerifiedEntry]| some.iter().flat_map(|it| it.id().0).collect::<Vec<u8>>();
     let bytes = |some: &[VerifiedEntry]| some.iter().map(|it| ByteBuf::from(it.bytes())).collect();
     let mut session = session();
     session.on_head(head_of(&there), &here).expect("reads");
     assert_eq!(session.progress(&here).expect("reads"), None, "no id was named yet");
-    session.on_ids(0, (3, true), &ids(&all[..3]), &here).expect("reads");
+    session.on_ids(epoch, 0, (3, true), &ids(&all[..3]), &here).expect("reads");
     let at_least = |here| Some(EntryProgress { here, wanted: 2, is_at_least: true });
     assert_eq!(session.progress(&here).expect("reads"), at_least(0));
     session.on_entries(bytes(&all[1..3]));
     here.append(&[Batch { entries: all[1..3].to_vec(), ..Batch::default() }]).expect("memory");
     session.on_delivered(false, &here).expect("reads");
     assert_eq!(session.progress(&here).expect("reads"), at_least(2));
-    session.on_ids(3, (6, false), &ids(&all[3..]), &here).expect("reads");
+    session.on_ids(epoch, 3, (6, false), &ids(&all[3..]), &here).expect("reads");
     assert_eq!(session.progress(&here).expect("reads"), known(2, 5));
 }
 
