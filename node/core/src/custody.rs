@@ -9,8 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use data_plane_core::plane::{Command, Room};
 use node_model::{AgentId, Now, SpaceId};
 use sync_engine_core::store::StoreError;
+use trust_core::Party;
 
-use crate::node::Node;
+use crate::{
+    failure::{Failure, FailureKind},
+    mend::Mend,
+    node::Node,
+};
 
 impl Node {
     /// The spaces that are kept for others, by founder.
@@ -41,6 +46,37 @@ impl Node {
             self.sync.limit(*space, None);
         }
         self.kept = kept;
+    }
+
+    /// What mends it that as much is kept for somebody as was agreed: twice as much.
+    pub(crate) fn more_room(&self, space: SpaceId) -> Mend {
+        let founder = self.trust.graph().spaces.get(&space).map(|facts| facts.founder);
+        let side = founder.and_then(|it| self.trust.graph().sides.get(&(self.trust.agent(), it)));
+        let quota = side.map_or(0, |side| side.terms.quota_bytes);
+        let gigabytes = (quota / 500_000_000).max(1);
+        Mend::KeepMore { name: self.founder_name(space), gigabytes }
+    }
+
+    /// Who keeps a space is no member, whom one could remove.
+    pub(crate) fn need_no_keeper(&self, space: SpaceId, party: Party) -> Result<(), Failure> {
+        let Party::Agent(agent) = party else { return Ok(()) };
+        if self.trust.graph().keeper(space, agent).is_none() {
+            return Ok(());
+        }
+        let (message, mend) = if agent == self.trust.agent() {
+            let founder = self.founder_name(space);
+            (
+                format!("you are not in this space: you keep it, sealed, for {founder}"),
+                Mend::StopKeeping { name: founder },
+            )
+        } else {
+            let keeper = self.trust.name_of(agent);
+            (
+                format!("{keeper} is not in this space: they keep it, sealed, for its founder"),
+                Mend::StopLetting { name: keeper },
+            )
+        };
+        Err(Failure::new(FailureKind::Invalid, message, mend.to_string()))
     }
 
     /// More may be kept than before: asks again for what was left out.

@@ -36,6 +36,23 @@ pub enum Mend {
         /// Whom.
         party: String,
     },
+    /// Somebody keeps nothing for another person any more.
+    StopKeeping {
+        /// For whom.
+        name: String,
+    },
+    /// The same for who is kept for.
+    StopLetting {
+        /// Whom.
+        name: String,
+    },
+    /// Somebody keeps more for another person.
+    KeepMore {
+        /// For whom.
+        name: String,
+        /// How much, in GB.
+        gigabytes: u64,
+    },
     /// Somebody invites with a new ticket.
     Invite {
         /// To which space, by name or id.
@@ -115,6 +132,9 @@ impl Mend {
         vec![
             Self::Grant { space: space(), party: party(), role: Role::Writer },
             Self::Remove { space: space(), party: party() },
+            Self::StopKeeping { name: space() },
+            Self::StopLetting { name: space() },
+            Self::KeepMore { name: space(), gigabytes: 20 },
             Self::Invite { space: None, role: None },
             Self::Invite { space: Some(space()), role: Some(Role::Custodian) },
             Self::Members { space: space() },
@@ -143,6 +163,16 @@ impl Mend {
                 all(&["kith", "space", "grant", space, party, &role.to_string()])
             }
             Self::Remove { space, party } => all(&["kith", "space", "revoke", space, party]),
+            Self::StopKeeping { name } => {
+                all(&["kith", "relation", "add", name, "--keep", "false"])
+            }
+            Self::StopLetting { name } => {
+                all(&["kith", "relation", "add", name, "--let-keep", "false"])
+            }
+            Self::KeepMore { name, gigabytes } => {
+                let gigabytes = gigabytes.to_string();
+                all(&["kith", "relation", "add", name, "--quota-gb", &gigabytes])
+            }
             Self::Invite { space, role } => {
                 let mut words = all(&["kith", "ticket"]);
                 if let Some(space) = space {

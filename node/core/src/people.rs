@@ -64,6 +64,7 @@ impl Node {
             let message = "this is your private space; nobody can be removed from it";
             return Err(Failure::new(FailureKind::Invalid, message, "kith space list"));
         }
+        self.need_no_keeper(space, party)?;
         // First: who is removed must not come back by the reach.
         self.forget_follower(space, party)?;
         self.dismiss(now, space, party)?;

@@ -68,6 +68,9 @@ fn every_command_that_mends_a_refusal_is_one() {
             }
             Mend::Grant { .. }
             | Mend::Remove { .. }
+            | Mend::StopKeeping { .. }
+            | Mend::StopLetting { .. }
+            | Mend::KeepMore { .. }
             | Mend::Invite { .. }
             | Mend::Members { .. }
             | Mend::LinkDevice

@@ -53,7 +53,7 @@ fn card(relation: &RelationInfo) -> Markup {
                 p.note { "They would like to." }
             }
             form method="post" action=(format!("/people/{}/keep", relation.agent)) {
-                @if is_said { button type="submit" name="keep" value="no" { "Stop" } }
+                @if is_said { button type="submit" name="keep" value="no" { "Stop keeping" } }
                 @else { button type="submit" name="keep" value="yes" { "Keep for each other" } }
             }
         }

@@ -19,6 +19,8 @@ pub(super) struct Names {
     own: String,
     /// Whom the space is of.
     founder: String,
+    /// What lets us keep more of theirs.
+    more_room: String,
     /// When the peer was last in sync, in words.
     last_sync: Option<String>,
 }
@@ -42,6 +44,7 @@ impl Names {
             document: subject.document.map(|it| it.to_string()).unwrap_or_default(),
             own: node.trust.agent().to_string(),
             founder: subject.space.map(|space| node.founder_name(space)).unwrap_or_default(),
+            more_room: subject.space.map(|it| node.more_room(it).to_string()).unwrap_or_default(),
             last_sync: last_sync.map(|at| at.rfc3339()),
         }
     }
@@ -200,9 +203,7 @@ pub(super) fn next(cause: &Cause, names: &Names) -> String {
         Cause::VersionMismatch { is_newer: None } => {
             "install the newest kith on both sides".to_owned()
         }
-        Cause::Quota => {
-            format!("keep more for them: kith relation add {} --quota-gb N", names.founder)
-        }
+        Cause::Quota => format!("keep more for them: {}", names.more_room),
         Cause::DiskFull => "free some space on this device; then: kith sync".to_owned(),
         Cause::StorageFailed { fix, .. } => fix.clone(),
         Cause::ClockSkew { .. } => {

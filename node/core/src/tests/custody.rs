@@ -93,6 +93,19 @@ fn a_keeper_has_what_was_and_comes_and_can_read_none_of_it() {
     assert_eq!(company.entries(0, album), Some(1));
 }
 
+/// There is nothing to remove them from, and it is said what ends it.
+#[test]
+fn who_keeps_is_no_member_to_be_removed() {
+    let (mut company, diary) = sisters();
+    company.keep_for_each_other(0, 1);
+    let party = trust_core::Party::Agent(company.nodes[1].trust().agent());
+    let at_founder = company.ask(0, Request::Revoke { space: diary, party }).expect_err("no");
+    assert_eq!(at_founder.fix, "kith relation add 'person 1' --let-keep false");
+    let at_keeper = company.ask(1, Request::Revoke { space: diary, party }).expect_err("no");
+    assert_eq!(at_keeper.fix, "kith relation add 'person 0' --keep false");
+    assert_eq!(company.standing(1, diary), Some(Role::Custodian));
+}
+
 #[test]
 fn it_ends_with_either_side_and_not_for_what_one_is_in() {
     let (mut company, diary) = sisters();
@@ -173,7 +186,7 @@ fn a_keeper_takes_no_more_than_was_agreed() {
     let found = company.doctor(1, DoctorOf::Everything);
     let causes: Vec<&Cause> = found.iter().map(|it| &it.cause).collect();
     assert_eq!(causes, [&Cause::Quota]);
-    assert!(found[0].next.contains("person 0 --quota-gb"), "{}", found[0].next);
+    assert_eq!(found[0].next, "keep more for them: kith relation add 'person 0' --quota-gb 1");
     let Ok(Response::Relations(relations)) = company.ask(1, Request::Relations) else {
         panic!("not the answer");
     };

@@ -69,10 +69,14 @@ fn related(said: &Value) -> String {
     let is_said = |pointer| said.pointer(pointer).and_then(Value::as_bool).unwrap_or_default();
     let keep = is_said("/mine/keeps_for_them") && is_said("/theirs/lets_them_keep");
     let are_kept = is_said("/mine/lets_them_keep") && is_said("/theirs/keeps_for_them");
+    let is_offered = is_said("/mine/keeps_for_them") || is_said("/mine/lets_them_keep");
     let copies = match (keep, are_kept) {
         (true, true) => "; you keep sealed copies of each other's spaces",
         (true, false) => "; you keep sealed copies of their spaces",
         (false, true) => "; they keep sealed copies of your spaces",
+        (false, false) if is_offered => {
+            "; to keep sealed copies they have to say so, too: kith relation add YOU, there"
+        }
         (false, false) => "",
     };
     format!("you and {name} are related{copies}")
@@ -157,5 +161,23 @@ mod tests {
         assert_eq!(said(Value::Null, "brother".into()), "(you: brother)");
         assert_eq!(said("sister".into(), "brother".into()), "sister (you: brother)");
         assert_eq!(kind(&json!({"mine": null, "theirs": {"kind": null}})), "–");
+    }
+
+    #[test]
+    fn whoever_relates_is_told_who_keeps_what() {
+        let said = |mine: bool, theirs: bool| {
+            let side = |is: bool| json!({"keeps_for_them": is, "lets_them_keep": is});
+            related(&json!({"name": "Bea", "state": "mutual", "mine": side(mine),
+                "theirs": side(theirs)}))
+        };
+        assert!(said(true, true).ends_with("each other's spaces"));
+        assert!(said(true, false).contains("they have to say so, too"));
+        assert!(said(false, true).ends_with("are related"));
+        let one_way = json!({"name": "Bea", "state": "mutual",
+            "mine": {"keeps_for_them": true, "lets_them_keep": false},
+            "theirs": {"keeps_for_them": true, "lets_them_keep": true}});
+        assert!(related(&one_way).ends_with("you keep sealed copies of their spaces"));
+        let alone = related(&json!({"name": "Bea", "state": "offered", "mine": {}}));
+        assert!(alone.contains("holds once Bea says so"), "{alone}");
     }
 }

@@ -72,8 +72,13 @@ pub(super) async fn run(asking: &Asking<'_>, command: Space) -> Result<(), CliEr
                 let rows: Vec<_> = list(&members, "members")
                     .iter()
                     .map(|member| {
-                        let keys = ["name", "role", "agent", "via"];
-                        keys.map(|key| text(member, key).to_owned()).to_vec()
+                        let role = match member.get("keeper") {
+                            Some(Value::Bool(true)) => "keeper",
+                            Some(_) | None => text(member, "role"),
+                        };
+                        let [name, agent, via] =
+                            ["name", "agent", "via"].map(|key| text(member, key).to_owned());
+                        vec![name, role.to_owned(), agent, via]
                     })
                     .collect();
                 table(&["NAME", "ROLE", "AGENT", "BY THE GROUP"], &rows)
