@@ -17,8 +17,9 @@ use utoipa::{
 use crate::{
     access::Audience,
     api::{
-        blobs, circles, conflicts, devices, doctor, documents, doorway, events, folder, keep, keys,
-        log, node, offers, packs, pairing, past, people, purge, search, spaces, transfer, visit,
+        blobs, changes, circles, conflicts, devices, doctor, documents, doorway, events, folder,
+        keep, keys, log, node, offers, packs, pairing, past, people, purge, search, spaces,
+        transfer, visit,
     },
     pages,
     problem::SentProblem,
@@ -85,6 +86,7 @@ use crate::{
         people::why,
         log::read,
         search::search,
+        changes::since,
         documents::list,
         documents::create,
         documents::read,

@@ -134,7 +134,7 @@ impl Compaction {
 }
 
 impl Node {
-    /// Notes what was written here and is durable now, and which stores changed.
+    /// Notes what was written here and is durable now.
     pub(crate) fn note_written(&mut self, now: Now) {
         for (space, document, changes) in self.sync.take_written() {
             self.compaction.note(now, (space, document), changes);

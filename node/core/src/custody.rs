@@ -17,6 +17,30 @@ use crate::{
     node::Node,
 };
 
+/// What is kept for others.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    by_founder: BTreeMap<AgentId, BTreeSet<SpaceId>>,
+    /// Whether something of it came since it was last said how much more may come.
+    has_grown: bool,
+}
+
+impl Kept {
+    /// Something of a space came.
+    pub(crate) fn note(&mut self, space: SpaceId) {
+        self.has_grown |= self.by_founder.values().any(|spaces| spaces.contains(&space));
+    }
+
+    /// A file came, of whatever space.
+    pub(crate) fn note_file(&mut self) {
+        self.has_grown |= !self.by_founder.is_empty();
+    }
+
+    fn spaces(&self) -> impl Iterator<Item = SpaceId> + '_ {
+        self.by_founder.values().flatten().copied()
+    }
+}
+
 impl Node {
     /// The spaces that are kept for others, by founder.
     fn kept_for(&self) -> BTreeMap<AgentId, BTreeSet<SpaceId>> {
@@ -31,7 +55,7 @@ impl Node {
 
     /// How many bytes are kept for somebody.
     pub(crate) fn bytes_kept_for(&self, agent: AgentId) -> u64 {
-        let spaces = self.kept.get(&agent).into_iter().flatten();
+        let spaces = self.kept.by_founder.get(&agent).into_iter().flatten();
         spaces.map(|space| self.bytes_of(*space)).sum()
     }
 
@@ -41,11 +65,11 @@ impl Node {
 
     /// The spaces that are kept for others may have become others.
     pub(crate) fn find_kept(&mut self) {
-        let kept = self.kept_for();
-        for space in self.kept.values().flatten() {
-            self.sync.limit(*space, None);
+        let by_founder = self.kept_for();
+        for space in self.kept.spaces() {
+            self.sync.limit(space, None);
         }
-        self.kept = kept;
+        self.kept = Kept { by_founder, has_grown: true };
     }
 
     /// What mends it that as much is kept for somebody as was agreed: twice as much.
@@ -81,8 +105,8 @@ impl Node {
 
     /// More may be kept than before: asks again for what was left out.
     pub(crate) fn keep_more(&mut self) {
-        let is_full = |space: &SpaceId| self.sync.store_error(*space) == Some(&StoreError::Quota);
-        if self.kept.values().flatten().any(is_full) {
+        let is_full = |space| self.sync.store_error(space) == Some(&StoreError::Quota);
+        if self.kept.spaces().any(is_full) {
             for device in self.data.connected().collect::<Vec<_>>() {
                 self.log_store_error(|node| node.sync.restart(device, false));
             }
@@ -91,9 +115,12 @@ impl Node {
 
     /// Says how much more of each space may come, after something came.
     pub(crate) fn limit_kept(&mut self, now: Now) {
+        if !std::mem::take(&mut self.kept.has_grown) {
+            return;
+        }
         let me = self.trust.agent();
         let mut rooms = Vec::new();
-        for (founder, spaces) in &self.kept {
+        for (founder, spaces) in &self.kept.by_founder {
             let side = self.trust.graph().sides.get(&(me, *founder));
             let quota = side.map_or(0, |side| side.terms.quota_bytes);
             let kept = spaces.iter().map(|space| self.bytes_of(*space)).sum();

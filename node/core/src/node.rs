@@ -9,7 +9,7 @@ use data_plane_core::{
     net::{Lane, NetCommand, NetEvent},
     plane::{Command, DataPlane},
 };
-use node_model::{AgentId, BlobId, DeviceId, Entropy, Now, SpaceId, Timestamp, random_bytes};
+use node_model::{BlobId, DeviceId, Entropy, Now, SpaceId, Timestamp, random_bytes};
 use sync_engine_core::{
     JobId, LoadedDocument, SyncEngine, Writer,
     entry::{EntryError, VerifiedEntry},
@@ -23,6 +23,7 @@ use crate::{
     collection::Collection,
     compaction::Compaction,
     conflicts::Tallies,
+    custody::Kept,
     doctor::Doctor,
     effect::Effect,
     failure::Failure,
@@ -114,8 +115,7 @@ pub struct Node {
     pub(crate) compaction: Compaction,
     pub(crate) collection: Collection,
     pub(crate) settling: Settling,
-    /// Spaces that are kept for others, by founder.
-    pub(crate) kept: BTreeMap<AgentId, BTreeSet<SpaceId>>,
+    pub(crate) kept: Kept,
     pub(crate) receipts: Receipts,
     /// What peers were denied and is not noted yet.
     pub(crate) denials: Vec<(Timestamp, Question, Decision)>,
@@ -160,7 +160,7 @@ impl Node {
             compaction: Compaction::new(config.bundle_from_changes),
             collection: Collection::default(),
             settling: Settling::default(),
-            kept: BTreeMap::new(),
+            kept: Kept::default(),
             receipts: Receipts::default(),
             denials: Vec::new(),
             journal_at: None,
@@ -220,6 +220,7 @@ impl Node {
             Input::Verified { job, results } => self.verified(now, job, results),
             Input::Loaded(loaded) => self.loaded(now, *loaded),
             Input::BlobsHeld(blobs) => {
+                self.kept.note_file();
                 self.data.command(now.monotonic, Command::Hold { blobs });
             }
             Input::Timeout => self.on_timeout(now),

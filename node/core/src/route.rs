@@ -73,6 +73,7 @@ impl Node {
                 self.effects.push_back(Effect::Verify { job, entries });
             }
             Output::Changed { space, documents } => {
+                self.kept.note(space);
                 self.effects.push_back(Effect::Changed { space, documents });
             }
             Output::Chosen { space } => self.note_chosen(space),
@@ -107,7 +108,10 @@ impl Node {
                 self.pairing_lost(device, &reason);
                 self.sync_unreachable(device);
             }
-            Event::BlobArrived { blob } => tracing::debug!(%blob, "blob arrived"),
+            Event::BlobArrived { blob } => {
+                tracing::debug!(%blob, "blob arrived");
+                self.kept.note_file();
+            }
         }
     }
 

@@ -231,7 +231,8 @@ impl Node {
     }
 
     pub(crate) fn space_infos(&self) -> Vec<SpaceInfo> {
-        self.trust.spaces().filter_map(|space| self.space_info(space)).collect()
+        let home = self.trust.home_space();
+        self.trust.spaces().filter_map(|space| self.space_info_beside(space, home)).collect()
     }
 
     /// What people call a space.
@@ -252,15 +253,18 @@ impl Node {
     }
 
     pub(crate) fn space_info(&self, space: SpaceId) -> Option<SpaceInfo> {
+        self.space_info_beside(space, self.trust.home_space())
+    }
+
+    fn space_info_beside(&self, space: SpaceId, home: Option<SpaceId>) -> Option<SpaceInfo> {
         let facts = self.trust.graph().spaces.get(&space)?;
-        let is_home = self.trust.home_space() == Some(space);
         Some(SpaceInfo {
             space,
             name: self.space_name(space),
             reach: facts.reach,
             role: self.trust.standing_in(space),
             members: facts.members.len(),
-            is_home,
+            is_home: home == Some(space),
             kept_for: self.trust.is_keeper(space).then(|| self.founder_name(space)),
             part: self.part_info(space),
             is_circle: self.trust.is_circle(space),

@@ -111,7 +111,7 @@ impl Handle {
         };
         let document = path_document(space, &found.path);
         if let Some((Parsed { kind, value, source }, bytes)) = parsed {
-            let meta = Meta { kind, path: Some(found.path), source };
+            let meta = Meta { kind, app: None, path: Some(found.path), source };
             return Ok(Read::Document { document: WriteDocument { document, meta, value }, bytes });
         }
         let stored = match self.seal_path(secret, found.place).await {
@@ -121,7 +121,7 @@ impl Handle {
             }
             Err(failure) => return Err(failure),
         };
-        let meta = Meta { kind: FILE.to_owned(), path: Some(found.path), source: None };
+        let meta = Meta { kind: FILE.to_owned(), app: None, path: Some(found.path), source: None };
         let value = json!({
             "title": stored.name, "name": stored.name, "blob": stored.blob.to_string(),
             "mime": stored.mime, "size": stored.size,

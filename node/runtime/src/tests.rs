@@ -84,7 +84,7 @@ async fn a_path_from_elsewhere_does_not_leave_the_export() {
     let space = space(&node.handle).await;
     let documents = ["../evil.md", "good.md"].map(|path| WriteDocument {
         document: path_document(space, path),
-        meta: Meta { kind: "document".into(), path: Some(path.into()), source: None },
+        meta: Meta { kind: "document".into(), app: None, path: Some(path.into()), source: None },
         value: json!({"content": "x", "content_format": "markdown"}),
     });
     let write = Request::WriteDocuments { space, documents: documents.to_vec() };

@@ -106,6 +106,9 @@ pub enum DocumentError {
 pub struct Meta {
     /// Its type, such as `learning-path`.
     pub kind: String,
+    /// The app whose it is, such as `recipes`; none is nobody's in particular. Apps that share a
+    /// space tell their documents apart by it.
+    pub app: Option<String>,
     /// The file that it was imported from, relative, with `/`.
     pub path: Option<String>,
     /// That file's bytes, where the JSON cannot tell them.
@@ -119,6 +122,8 @@ pub struct Summary {
     pub document: DocumentId,
     /// Its type.
     pub kind: String,
+    /// The app whose it is.
+    pub app: Option<String>,
     /// What people call it: `title`, `name`, or the file's name.
     pub title: String,
     /// The file that it was imported from.
@@ -255,7 +260,8 @@ impl Document {
             Ok(Some((AutomergeValue::Scalar(scalar), _))) => scalar.as_bytes().map(<[u8]>::to_vec),
             Ok(Some(_) | None) | Err(_) => None,
         };
-        Meta { kind: text("type").unwrap_or_default(), path: text("path"), source }
+        let kind = text("type").unwrap_or_default();
+        Meta { kind, app: text("app"), path: text("path"), source }
     }
 
     /// A line about it for a list.
@@ -282,6 +288,7 @@ impl Document {
             title: title.unwrap_or_else(|| "Untitled".to_owned()),
             content_id: root("id"),
             kind: meta.kind,
+            app: meta.app,
             path: meta.path,
             changed_at,
         }

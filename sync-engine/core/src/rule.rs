@@ -110,6 +110,7 @@ mod tests {
         Summary {
             document: DocumentId([1; 16]),
             kind: kind.to_owned(),
+            app: None,
             title: "Cake".to_owned(),
             path: path.map(ToOwned::to_owned),
             content_id: None,

@@ -312,6 +312,7 @@ fn first_change() -> Vec<u8> {
     let mut document = empty([1; 16]);
     let meta = Meta {
         kind: "note".to_owned(),
+        app: None,
         path: Some("a/b.md".to_owned()),
         source: Some(vec![1, 2, 3]),
     };

@@ -106,7 +106,7 @@ impl World {
             if self.is_bulky && self.work.chance(500) {
                 value["bulk"] = json!(self.bulk());
             }
-            let meta = Meta { kind: "page".to_owned(), path: None, source: None };
+            let meta = Meta { kind: "page".to_owned(), app: None, path: None, source: None };
             documents.push(WriteDocument { document, meta, value });
         }
         let asked = Asked::Write {

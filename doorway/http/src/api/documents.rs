@@ -26,6 +26,9 @@ const PAGE_MAX: usize = 10_000;
 /// Most operations in one patch, as the sync engine has it.
 const PATCH_OPS_MAX: usize = 10_000;
 
+/// Bytes of an app's name.
+const APP_BYTES_MAX: usize = 64;
+
 /// The type of a document that nobody gave one.
 const TYPE: &str = "json";
 
@@ -34,6 +37,8 @@ const TYPE: &str = "json";
 pub(crate) struct Line {
     doc: String,
     r#type: String,
+    /// The app whose it is.
+    app: Option<String>,
     title: String,
     path: Option<String>,
     id: Option<String>,
@@ -46,6 +51,7 @@ impl From<Summary> for Line {
         Self {
             doc: summary.document.to_string(),
             r#type: summary.kind,
+            app: summary.app,
             title: summary.title,
             path: summary.path,
             id: summary.content_id,
@@ -69,6 +75,8 @@ pub(crate) struct Lines {
 pub(crate) struct Which {
     /// Only of this type.
     r#type: Option<String>,
+    /// Only of this app.
+    app: Option<String>,
     /// At most so many, and at most 10,000.
     limit: Option<usize>,
     /// Only those after this document.
@@ -87,6 +95,7 @@ pub(crate) async fn list(
         which.after.as_deref().map(|after| super::parse("after", after)).transpose()?;
     let mut found = ask::documents(&app.handle, space).await?;
     found.retain(|it| which.r#type.as_ref().is_none_or(|kind| *kind == it.kind));
+    found.retain(|it| which.app.is_none() || which.app == it.app);
     found.retain(|it| after.is_none_or(|after| it.document > after));
     found.sort_by_key(|it| it.document);
     let limit = which.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
@@ -101,6 +110,9 @@ pub(crate) async fn list(
 pub(crate) struct NewDocument {
     /// `json` unless said.
     r#type: Option<String>,
+    /// The app whose it is, so that apps that share a space tell their documents apart: at most
+    /// 64 of the letters a to z, digits, `-`, `_` and `.`.
+    app: Option<String>,
     /// The id of its content; makes the document findable by it.
     id: Option<String>,
     /// A file path; makes the document findable by it.
@@ -148,10 +160,20 @@ pub(crate) async fn create(
         }
     }
     let kind = new.r#type.unwrap_or_else(|| TYPE.to_owned());
-    let meta = Meta { kind, path: new.path, source: None };
+    let of_app = new.app.map(app_name).transpose()?;
+    let meta = Meta { kind, app: of_app, path: new.path, source: None };
     let document = WriteDocument { document, meta, value: Value::Object(value) };
     let written = ask::write_document(&app.handle, space, document).await?;
     Ok((StatusCode::CREATED, Json(written.into())))
+}
+
+fn app_name(name: String) -> Result<String, Problem> {
+    let is_plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+    if (1..=APP_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_plain) {
+        return Ok(name);
+    }
+    Err(Problem::invalid("an app is called by 1 to 64 of the letters a to z, digits, -, _ and ."))
 }
 
 fn new_id(space: SpaceId, new: &NewDocument) -> DocumentId {
@@ -179,6 +201,8 @@ pub(crate) struct Document {
     doc: String,
     heads: Vec<String>,
     r#type: String,
+    /// The app whose it is.
+    app: Option<String>,
     title: String,
     path: Option<String>,
     /// All of it, or what is at the given path.
@@ -211,6 +235,7 @@ pub(crate) async fn read(
         doc: view.document.to_string(),
         heads: view.heads,
         r#type: meta.kind,
+        app: meta.app,
         title,
         path: meta.path,
         value,

@@ -1,6 +1,7 @@
 //! The interface for programs: JSON in, JSON or a [`Problem`] out.
 
 pub(crate) mod blobs;
+pub(crate) mod changes;
 pub(crate) mod circles;
 pub(crate) mod conflicts;
 pub(crate) mod devices;

@@ -3,7 +3,7 @@
 use axum::{extract::State, response::Redirect};
 use maud::{Markup, html};
 use node_core::{
-    Request,
+    Failure, FailureKind, Request,
     request::{Layer, RelationInfo, Terms},
 };
 
@@ -52,9 +52,13 @@ fn card(relation: &RelationInfo) -> Markup {
             } @else if is_asked && !is_said {
                 p.note { "They would like to." }
             }
-            form method="post" action=(format!("/people/{}/keep", relation.agent)) {
-                @if is_said { button type="submit" name="keep" value="no" { "Stop keeping" } }
-                @else { button type="submit" name="keep" value="yes" { "Keep for each other" } }
+            @if let Some(end) = relation.expires_at {
+                p.quiet { "Your relationship ends " (words::moment(end)) }
+            } @else {
+                form method="post" action=(format!("/people/{}/keep", relation.agent)) {
+                    @if is_said { button type="submit" name="keep" value="no" { "Stop keeping" } }
+                    @else { button type="submit" name="keep" value="yes" { "Keep for each other" } }
+                }
             }
         }
     }
@@ -77,6 +81,12 @@ pub(crate) async fn choose(
     let agent = ask::agent(&app.handle, &agent).await?;
     let relations = ask::relations(&app.handle).await?;
     let before = relations.into_iter().find(|relation| relation.agent == agent);
+    // What ends by itself would go on for ever if it were said anew without an end.
+    if before.as_ref().is_some_and(|relation| relation.expires_at.is_some()) {
+        let message = "this relationship ends by itself; say until when it holds from now on";
+        let fix = "kith relation add NAME --expires TIME";
+        return Err(Failure::new(FailureKind::Conflict, message, fix).into());
+    }
     let said = before.and_then(|relation| relation.mine);
     let terms = said.unwrap_or_else(|| Terms::of(Layer::Reciprocal));
     let keeps = keep == "yes";

@@ -69,7 +69,7 @@ pub(crate) async fn mark(
     let place = (home, document);
     if ask::read_if_there(&app.handle, home, document).await?.is_none() {
         let value = json!({ "id": id, "path": path.to_string() });
-        let meta = Meta { kind: KIND.to_owned(), path: None, source: None };
+        let meta = Meta { kind: KIND.to_owned(), app: None, path: None, source: None };
         let document = WriteDocument { document, meta, value };
         ask::write_document(&app.handle, home, document).await?;
     }

@@ -248,3 +248,44 @@ async fn events_follow_changes() {
     }
     assert!(seen.contains("event: changed") && seen.contains(&space.to_string()), "{seen}");
 }
+
+#[tokio::test]
+async fn whoever_keeps_the_stamp_is_told_what_changed_since() {
+    let house = House::new().await;
+    let album = house.found("album").await;
+    let path = format!("/api/v1/spaces/{album}/changes");
+    let since = async |stamp: &str| house.get(&format!("{path}?since={stamp}")).await.json();
+    let write = async |id: &str| {
+        let new = json!({"id": id, "value": {"title": id}});
+        house.post(&format!("/api/v1/spaces/{album}/docs"), &new).await.json()["doc"].clone()
+    };
+    let first = write("first").await;
+    let all = house.get(&path).await.json();
+    assert_eq!(
+        (&all["docs"], &all["all"], &all["more"]),
+        (&json!([first]), &json!(true), &json!(false))
+    );
+    let stamp = all["stamp"].as_str().expect("a stamp").to_owned();
+    let none = since(&stamp).await;
+    assert_eq!(
+        (&none["docs"], &none["all"], &none["stamp"]),
+        (&json!([]), &json!(false), &json!(stamp))
+    );
+    let second = write("second").await;
+    let doomed = format!("/api/v1/spaces/{album}/docs/first");
+    let removed = house.with_json(Method::DELETE, &doomed, &json!({})).await;
+    assert_eq!(removed.status, StatusCode::OK);
+    let changed = since(&stamp).await;
+    let mut docs = changed["docs"].as_array().expect("a list").clone();
+    docs.sort_by_key(ToString::to_string);
+    let mut expected = [first.clone(), second.clone()];
+    expected.sort_by_key(ToString::to_string);
+    assert_eq!((docs.as_slice(), &changed["all"]), (&expected[..], &json!(false)));
+    // A stamp that is none of this space's is no reason to miss something.
+    assert_eq!(since(&"00".repeat(64)).await["all"], json!(true));
+    for bad in ["x", "0", "zz"] {
+        assert_eq!(house.get(&format!("{path}?since={bad}")).await.status, StatusCode::BAD_REQUEST);
+    }
+    let nowhere = house.get("/api/v1/spaces/nothing/changes").await;
+    assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
+}

@@ -14,6 +14,9 @@ pub enum Doc {
         /// Its type
         #[arg(long = "type", value_name = "TYPE", default_value = "document")]
         kind: String,
+        /// The app whose it is: apps that share a space tell their documents apart by it
+        #[arg(long, value_name = "NAME")]
+        app: Option<String>,
         /// A file with its content as a JSON object; `-` is standard input
         #[arg(long, value_name = "FILE")]
         from: Option<PathBuf>,
@@ -102,6 +105,20 @@ pub enum Doc {
     List {
         /// The space
         space: String,
+        /// Only documents of this app
+        #[arg(long, value_name = "NAME")]
+        app: Option<String>,
+    },
+    /// List the documents that changed since you last asked
+    #[command(
+        after_help = "Examples:\n  kith doc changes album\n  kith doc changes album --since STAMP\n\nThe last line is the stamp to ask with next time. It stays good across restarts."
+    )]
+    Changes {
+        /// The space
+        space: String,
+        /// The stamp of the answer before
+        #[arg(long, value_name = "STAMP")]
+        since: Option<String>,
     },
     /// Remove a document
     Remove {

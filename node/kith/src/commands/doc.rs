@@ -21,7 +21,9 @@ const DOCUMENT_BYTES_MAX: u64 = 10 * 1024 * 1024;
 
 pub(super) async fn run(asking: &Asking<'_>, command: Doc) -> Result<(), CliError> {
     match command {
-        Doc::New { space, kind, from } => new(asking, &space, &kind, from.as_deref()).await,
+        Doc::New { space, kind, app, from } => {
+            new(asking, &space, (&kind, app.as_deref()), from.as_deref()).await
+        }
         Doc::Get { space, doc, path, at } => {
             get(asking, &doc_path(&space, &doc), path.as_deref(), at.as_deref()).await
         }
@@ -36,21 +38,23 @@ pub(super) async fn run(asking: &Asking<'_>, command: Doc) -> Result<(), CliErro
         Doc::Restore { space, doc, at } => {
             past::restore(asking, &doc_path(&space, &doc), &at).await
         }
-        Doc::List { space } => {
-            let docs = asking.client.get(&docs_path(&space)).await?;
+        Doc::List { space, app } => {
+            let of_app = app.map(|app| format!("?app={}", escape(&app))).unwrap_or_default();
+            let docs = asking.client.get(&format!("{}{of_app}", docs_path(&space))).await?;
             answer(asking.is_json, &docs, || {
                 let rows: Vec<_> = list(&docs, "docs")
                     .iter()
                     .map(|doc| {
-                        ["title", "type", "path", "doc"]
+                        ["title", "type", "app", "path", "doc"]
                             .map(|key| text(doc, key).to_owned())
                             .to_vec()
                     })
                     .collect();
-                table(&["TITLE", "TYPE", "PATH", "DOC"], &rows)
+                table(&["TITLE", "TYPE", "APP", "PATH", "DOC"], &rows)
             });
             Ok(())
         }
+        Doc::Changes { space, since } => changes(asking, &space, since.as_deref()).await,
         Doc::Purge { space, docs, yes } => purge::purge(asking, &space, docs, yes).await,
         Doc::Remove { space, doc } => {
             asking.client.call(Method::DELETE, &doc_path(&space, &doc), None).await?;
@@ -58,6 +62,18 @@ pub(super) async fn run(asking: &Asking<'_>, command: Doc) -> Result<(), CliErro
             Ok(())
         }
     }
+}
+
+async fn changes(asking: &Asking<'_>, space: &str, since: Option<&str>) -> Result<(), CliError> {
+    let since = since.map(|stamp| format!("?since={}", escape(stamp))).unwrap_or_default();
+    let path = format!("/api/v1/spaces/{}/changes{since}", escape(space));
+    let changed = asking.client.get(&path).await?;
+    answer(asking.is_json, &changed, || {
+        let docs = list(&changed, "docs").iter().filter_map(Value::as_str);
+        let lines: Vec<&str> = docs.chain([text(&changed, "stamp")]).collect();
+        lines.join("\n")
+    });
+    Ok(())
 }
 
 fn docs_path(space: &str) -> String {
@@ -71,14 +87,14 @@ fn doc_path(space: &str, doc: &str) -> String {
 async fn new(
     asking: &Asking<'_>,
     space: &str,
-    kind: &str,
+    (kind, app): (&str, Option<&str>),
     from: Option<&Path>,
 ) -> Result<(), CliError> {
     let value = match from {
         Some(path) => parse_object(&read_text(path)?, &path.display().to_string())?,
         None => json!({}),
     };
-    let body = json!({"type": kind, "value": value});
+    let body = json!({"type": kind, "app": app, "value": value});
     let written = asking.client.post(&docs_path(space), body).await?;
     answer(asking.is_json, &written, || text(&written, "doc").to_owned());
     Ok(())

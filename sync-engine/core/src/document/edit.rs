@@ -27,6 +27,9 @@ impl Document {
         let root = value.as_object().ok_or(DocumentError::NotAnObject)?;
         let own = self.auto.put_object(ROOT, RESERVED_KEY, ObjType::Map)?;
         self.auto.put(&own, "type", meta.kind.as_str())?;
+        if let Some(app) = &meta.app {
+            self.auto.put(&own, "app", app.as_str())?;
+        }
         if let Some(path) = &meta.path {
             self.auto.put(&own, "path", path.as_str())?;
         }

@@ -60,9 +60,20 @@ impl Replica {
 
 pub(super) fn filled(value: &Value) -> Replica {
     let mut replica = Replica::new(1);
-    let meta = Meta { kind: "note".into(), path: Some("a/b.json".into()), source: Some(vec![9]) };
+    let path = Some("a/b.json".into());
+    let meta = Meta { kind: "note".into(), app: None, path, source: Some(vec![9]) };
     replica.edit(|document| document.fill(&meta, value));
     replica
+}
+
+#[test]
+fn a_document_says_whose_it_is_of_the_apps() {
+    let mut replica = Replica::new(1);
+    let app = Some("recipes".to_owned());
+    let meta = Meta { kind: "note".into(), app: app.clone(), ..Meta::default() };
+    replica.edit(|document| document.fill(&meta, &json!({})));
+    assert_eq!(replica.document.meta(), meta);
+    assert_eq!(replica.document.summary(DOCUMENT).app, app);
 }
 
 #[test]
@@ -76,7 +87,7 @@ fn every_json_value_reads_back_with_unknown_fields() {
     assert_eq!(replica.document.value(), value);
     let meta = replica.document.meta();
     assert_eq!((meta.kind.as_str(), meta.path.as_deref()), ("note", Some("a/b.json")));
-    assert_eq!(meta.source, Some(vec![9]));
+    assert_eq!((meta.app, meta.source), (None, Some(vec![9])));
     assert_eq!(replica.document.summary(DOCUMENT).content_id.as_deref(), Some("note-1"));
 }
 

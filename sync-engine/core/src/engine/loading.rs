@@ -119,7 +119,8 @@ mod tests {
         let mut ada = Node::new(1, &[]);
         ada.begin();
         for number in 101..=104 {
-            let meta = crate::document::Meta { kind: "note".into(), path: None, source: None };
+            let meta =
+                crate::document::Meta { kind: "note".into(), app: None, path: None, source: None };
             let id = DocumentId([number; 16]);
             ada.write(|engine, writer| {
                 engine.write_document(writer, SPACE, id, &meta, &json!({})).map(drop)

@@ -65,7 +65,7 @@ impl Node {
     }
 
     pub(super) fn fill(&mut self, value: &Value) {
-        let meta = Meta { kind: "note".into(), path: None, source: None };
+        let meta = Meta { kind: "note".into(), app: None, path: None, source: None };
         self.write(|engine, writer| {
             engine.write_document(writer, SPACE, DOCUMENT, &meta, value).expect("it is small");
         });

@@ -8,6 +8,7 @@ fn searchable(value: &Value) -> Searchable {
     let summary = Summary {
         document: DocumentId([1; 16]),
         kind: String::new(),
+        app: None,
         title,
         path: None,
         content_id: None,
@@ -70,12 +71,14 @@ fn original_bytes_count_only_where_the_json_is_silent() {
     let summary = |value: &Value, source: &[u8]| {
         let meta = Meta {
             kind: String::new(),
+            app: None,
             path: Some("notes/tea party.txt".into()),
             source: Some(source.to_vec()),
         };
         let summary = Summary {
             document: DocumentId([1; 16]),
             kind: String::new(),
+            app: None,
             title: "t".into(),
             path: None,
             content_id: None,

@@ -262,3 +262,26 @@ async fn a_change_arrives_without_asking() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn apps_that_share_a_space_tell_their_documents_apart() {
+    let ([ada, ben], _running, _) = two("reader").await;
+    let new = ["doc", "new", "album", "--type", "recipe"];
+    let cake = ada.kith(&[&new[..], &["--app", "recipes"]].concat()).json().await;
+    ada.kith(&[&new[..], &["--app", "shop"]].concat()).json().await;
+    ada.kith(&new).json().await;
+    ben.sync().await;
+    let of = async |app: &[&str]| {
+        let listed = ben.kith(&[&["doc", "list", "album"][..], app].concat()).json().await;
+        list(&listed, "docs").iter().map(|it| text(it, "doc").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&[]).await.len(), 3);
+    assert_eq!(of(&["--app", "recipes"]).await, [text(&cake, "doc")]);
+    assert_eq!(of(&["--app", "letters"]).await, [] as [&str; 0]);
+    let read = ben.kith(&["doc", "get", "album", text(&cake, "doc")]).json().await;
+    assert_eq!(text(&read, "app"), "recipes");
+    for wrong in ["", "Recipes", "a b", "../x", &"x".repeat(65)] {
+        let made = ada.kith(&[&new[..], &["--app", wrong]].concat());
+        made.fails().await.is(2, "invalid").says("an app is called");
+    }
+}

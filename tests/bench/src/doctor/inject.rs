@@ -33,6 +33,8 @@ pub enum Misfortune {
     ClockSkew,
     /// The other one refuses.
     Denied,
+    /// Ada keeps for the other one, and as much as she said she would.
+    Quota,
     /// The disk has no room for what the other one wrote.
     DiskFull,
     /// A file is where the folder of a new space would be, so that it cannot be opened.
@@ -53,12 +55,13 @@ pub enum Misfortune {
 
 impl Misfortune {
     /// All of them, in the order of `docs/doctor.md`.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Revoked,
         Self::NoPath,
         Self::VersionMismatch,
         Self::ClockSkew,
         Self::Denied,
+        Self::Quota,
         Self::DiskFull,
         Self::StorageFailed,
         Self::Transferring,
@@ -78,6 +81,7 @@ impl Misfortune {
             Self::VersionMismatch => "version-mismatch",
             Self::ClockSkew => "clock-skew",
             Self::Denied => "denied",
+            Self::Quota => "quota",
             Self::DiskFull => "disk-full",
             Self::StorageFailed => "storage-failed",
             Self::Transferring => "transferring",
@@ -121,6 +125,7 @@ impl Misfortune {
             Self::VersionMismatch | Self::ClockSkew | Self::Denied => {
                 self.pull_strings(couple, number).await;
             }
+            Self::Quota => expected.space = Some(write_more_than_is_kept(couple).await),
             Self::DiskFull => fill_the_disk(couple).await,
             Self::StorageFailed => {
                 expected.space = Some(share_what_cannot_be_kept(couple).await);
@@ -165,6 +170,7 @@ impl Misfortune {
             Self::Revoked
             | Self::NoPath
             | Self::Denied
+            | Self::Quota
             | Self::DiskFull
             | Self::StorageFailed
             | Self::Transferring
@@ -175,6 +181,19 @@ impl Misfortune {
             | Self::WaitingForConsent => puppet.deny().await,
         }
     }
+}
+
+/// Returns the space, which Ada is not in.
+async fn write_more_than_is_kept(couple: &mut Couple) -> String {
+    let ada = couple.ada.agent.clone();
+    let ben = couple.ben().agent.clone();
+    let nothing = json!({"agent": ben, "layer": "reciprocal", "quota_bytes": 0});
+    couple.ada.post("/api/v1/relations", &nothing).await;
+    let ben = couple.ben();
+    ben.post("/api/v1/relations", &json!({"agent": ada, "layer": "reciprocal"})).await;
+    let space = ben.found("second").await;
+    ben.write(&space, json!({"title": "too much"})).await;
+    space
 }
 
 async fn fill_the_disk(couple: &mut Couple) {

@@ -42,13 +42,15 @@ impl Recipient {
 }
 
 impl Graph {
-    /// The devices of an agent, and its root.
+    /// The devices of an agent, and its root, once it has signed the link of one: others may
+    /// let in any bytes, to which nothing can be wrapped.
     pub(crate) fn recipients_of(&self, agent: AgentId) -> impl Iterator<Item = Recipient> {
         let device = |(device, facts): (DeviceId, &super::Device)| Recipient::Device {
             device,
             hpke: facts.hpke,
         };
-        self.devices_of(agent).map(device).chain([Recipient::Root(agent)])
+        let root = self.devices_of.contains_key(&agent).then_some(Recipient::Root(agent));
+        self.devices_of(agent).map(device).chain(root)
     }
 
     /// Whom that is given to which is wrapped to a key: the agents of the device, or the one

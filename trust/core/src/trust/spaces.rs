@@ -57,14 +57,18 @@ impl Trust {
     /// The person's own space, for progress and notes.
     #[must_use]
     pub fn home_space(&self) -> Option<SpaceId> {
+        let noted = self.note(HOME_NOTE);
         // A linked device has none of its own: it takes the agent's first. And so does one that
         // came back by the recovery phrase, once it hears of the one before.
+        if noted.is_some() && !self.is_restored() {
+            return noted;
+        }
         let founded_at = |space: &SpaceId| {
             let founding = self.attestations.get(&AttestationId(space.0));
             (founding.map(|founding| founding.issued_at), *space)
         };
         let first = self.spaces().filter(|space| self.is_home(*space)).min_by_key(founded_at);
-        first.or_else(|| self.note(HOME_NOTE))
+        first.or(noted)
     }
 
     fn is_home(&self, space: SpaceId) -> bool {

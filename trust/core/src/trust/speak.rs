@@ -327,12 +327,12 @@ impl Trust {
         readers: &[Recipient],
     ) {
         for some in readers.chunks(WRAPS_MAX) {
-            let wraps = some
-                .iter()
-                .filter_map(|reader| wrap(entropy, space, epoch, keys, *reader))
-                .collect();
-            let key = keys.id();
-            self.say(drafts, Claim::SpaceEpoch { space, epoch, key, is_new, wraps });
+            let wraps = some.iter().filter_map(|it| wrap(entropy, space, epoch, keys, *it));
+            let (key, wraps) = (keys.id(), wraps.collect::<Vec<_>>());
+            // Without any it would say that this device lacks the key.
+            if is_new || !wraps.is_empty() {
+                self.say(drafts, Claim::SpaceEpoch { space, epoch, key, is_new, wraps });
+            }
         }
     }
 
@@ -431,9 +431,8 @@ impl Trust {
         let mut drafts = self.drafts(now);
         for (space, bytes) in held {
             let Some(facts) = self.graph.spaces.get(space) else { continue };
-            let has_keepers = self.graph.keepers(*space, facts).next().is_some();
-            let is_alone = facts.members.len() < 2 && !has_keepers;
-            if self.standing_in(*space).is_none() || is_alone {
+            // Nor of what it keeps for others: all members of the space would hear of it.
+            if !facts.members.contains_key(&self.agent()) || facts.members.len() < 2 {
                 continue;
             }
             let said = facts.holdings.get(&(String::new(), device));

@@ -26,7 +26,7 @@ impl Replica {
     }
 
     fn fill(&mut self) {
-        let meta = Meta { kind: "note".into(), path: None, source: None };
+        let meta = Meta { kind: "note".into(), app: None, path: None, source: None };
         self.document.fill(&meta, &json!({"list": []})).expect("a good document");
         self.commit();
     }

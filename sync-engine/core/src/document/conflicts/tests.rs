@@ -90,7 +90,7 @@ impl Device {
 /// A document that devices 1, 2 and so on all have.
 fn shared(value: &Value, count: u8) -> Vec<Device> {
     let mut first = Device::new(1);
-    let meta = Meta { kind: "learning-path".into(), path: None, source: None };
+    let meta = Meta { kind: "learning-path".into(), app: None, path: None, source: None };
     first.edit(|document| document.fill(&meta, value));
     let mut devices = vec![first];
     for number in 2..=count {

@@ -1,9 +1,9 @@
-use node_model::{DeviceId, Epoch, SpaceId, sign::Domain};
+use node_model::{AgentId, DeviceId, Epoch, SpaceId, sign::Domain};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 use super::{super::Trust, ASKED_MAX};
 use crate::{
-    attestation::{Attestation, Claim},
+    attestation::{Attestation, Claim, Party},
     keyring::{DeviceKeys, EpochKeys, KeyId, Standing, WrappedKey},
     trust::tests::{Disk, NOW, admit, device, entropy, garden, hear, keys, meet, on},
     words::Role,
@@ -129,6 +129,20 @@ fn rubbish_for_a_root_does_not_count_unless_who_gave_it_rules_anyhow() {
     };
     assert!(given(&cy) && given(&ada));
     assert!(!keep(&mut ada), "once is enough");
+}
+
+/// An admin lets in what is nobody's key: no point of the curve, one of small order, and
+/// somebody who never said anything.
+#[test]
+fn who_is_let_in_and_is_nobody_makes_no_one_talk() {
+    let ([mut ada, ..], space) = garden([Role::Writer, Role::Reader, Role::Reader]);
+    let unknown = keys(5, 0).agent();
+    for agent in [AgentId([2; 32]), AgentId([0; 32]), unknown] {
+        let (party, role, after) = (Party::Agent(agent), Role::Reader, vec![]);
+        ada.say_now(NOW, Claim::SpaceGrant { space, party, role, after }).expect("memory");
+        assert!(ada.graph().spaces[&space].members.contains_key(&agent));
+        assert!(!keep(&mut ada), "there is nothing to hand out");
+    }
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn an_edit_in_something_deleted_at_two_depths_is_told_as_its_writer_saw_it() {
 
 #[test]
 fn the_same_import_at_two_devices_is_no_conflict_and_edits_of_either_copy_are_told() {
-    let meta = Meta { kind: "note".into(), path: None, source: Some(vec![1]) };
+    let meta = Meta { kind: "note".into(), app: None, path: None, source: Some(vec![1]) };
     let (mut ada, mut ben) = (Device::new(1), Device::new(2));
     ada.edit(|document| document.fill(&meta, &start()));
     ben.edit(|document| document.fill(&meta, &start()));
