@@ -1,14 +1,15 @@
 //! What this node keeps for others by their relationship, and how much of it.
 //!
 //! Invariant: of what one person founded no more is taken in than was agreed, entries and
-//! files together; what is here stays.
+//! files together; what is here stays. Entries that come while a file is fetched may go over
+//! by as much.
 //! Non-goals: who may keep what (the trust plane decides), and spaces that we are in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use data_plane_core::plane::{Command, Room};
 use node_model::{AgentId, Now, SpaceId};
-use sync_engine_core::store::StoreError;
+use sync_engine_core::{Limit, store::StoreError};
 use trust_core::Party;
 
 use crate::{
@@ -65,11 +66,7 @@ impl Node {
 
     /// The spaces that are kept for others may have become others.
     pub(crate) fn find_kept(&mut self) {
-        let by_founder = self.kept_for();
-        for space in self.kept.spaces() {
-            self.sync.limit(space, None);
-        }
-        self.kept = Kept { by_founder, has_grown: true };
+        self.kept = Kept { by_founder: self.kept_for(), has_grown: true };
     }
 
     /// What mends it that as much is kept for somebody as was agreed: twice as much.
@@ -113,24 +110,23 @@ impl Node {
         }
     }
 
-    /// Says how much more of each space may come, after something came.
+    /// Says how much more may come, after something came.
     pub(crate) fn limit_kept(&mut self, now: Now) {
         if !std::mem::take(&mut self.kept.has_grown) {
             return;
         }
         let me = self.trust.agent();
-        let mut rooms = Vec::new();
+        let (mut limits, mut rooms) = (Vec::new(), Vec::new());
         for (founder, spaces) in &self.kept.by_founder {
             let side = self.trust.graph().sides.get(&(me, *founder));
             let quota = side.map_or(0, |side| side.terms.quota_bytes);
-            let kept = spaces.iter().map(|space| self.bytes_of(*space)).sum();
-            let bytes = quota.saturating_sub(kept);
-            for space in spaces {
-                let bytes_max = self.sync.stored_bytes(*space).saturating_add(bytes);
-                self.sync.limit(*space, Some(bytes_max));
-            }
-            rooms.push(Room { spaces: spaces.clone(), bytes });
+            let files: u64 = spaces.iter().map(|space| self.data.held_bytes(*space)).sum();
+            let entries = spaces.iter().map(|space| self.sync.stored_bytes(*space)).sum();
+            let bytes = quota.saturating_sub(files);
+            limits.push(Limit { spaces: spaces.clone(), bytes });
+            rooms.push(Room { spaces: spaces.clone(), bytes: bytes.saturating_sub(entries) });
         }
+        self.sync.limit(limits);
         self.data.command(now.monotonic, Command::Limit { rooms });
     }
 }

@@ -34,7 +34,7 @@ impl Node {
             is_keeper: false,
             holds: holds.get(agent).copied(),
         });
-        let keepers = graph.keepers(space, facts).map(|agent| MemberInfo {
+        let keepers = graph.keepers(space).map(|agent| MemberInfo {
             agent,
             name: self.trust.name_of(agent),
             role: Role::Custodian,

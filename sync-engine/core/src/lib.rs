@@ -25,7 +25,7 @@ pub mod text;
 
 pub use engine::{
     Carried, Changes, Collected, Compacted, CopyFacts, DocumentTrouble, EngineError, EqualPart,
-    Flushed, FrameError, JobId, KeptPart, LARGE_FROM_BYTES, LoadOrder, LoadedDocument, Output,
-    PeerSync, RefusedEntries, SpaceCounts, SyncEngine, Unlisted, Writer, conflict::DecisionError,
-    content_document, path_document,
+    Flushed, FrameError, JobId, KeptPart, LARGE_FROM_BYTES, Limit, LoadOrder, LoadedDocument,
+    Output, PeerSync, RefusedEntries, SpaceCounts, SyncEngine, Unlisted, Writer,
+    conflict::DecisionError, content_document, path_document,
 };

@@ -39,7 +39,10 @@ use crate::{
     attestation::{Attestation, Scope},
     decision::{Decision, Question, decide},
     graph::{Graph, Recipient},
-    keyring::{AgreementKey, DeviceKeys, EpochKeys, KeyId, Keyring, Standing, commons_device},
+    keyring::{
+        AgreementKey, DeviceKeys, EpochKeys, KeyId, Keyring, Standing, commons_device,
+        commons_recipient,
+    },
     ledger::{Ledger, LedgerError},
     session::Sessions,
     words::Reach,
@@ -256,7 +259,7 @@ impl Trust {
         let mut readers: BTreeSet<DeviceId> =
             self.graph.readers(space).into_iter().map(Recipient::id).collect();
         if facts.reach == Reach::Commons {
-            readers.insert(commons_device(space).device.device());
+            readers.insert(commons_recipient(space).id());
         }
         let is_clean = |epoch: Epoch, key: KeyId| {
             #[cfg(feature = "planted-bugs")]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use data_plane_core::net::{NetCommand, NetEvent};
-use node_model::BlobId;
+use node_model::{BlobId, DeviceId};
 
 use crate::node::{Node, Transport, soon};
 
@@ -31,6 +31,11 @@ async fn hold(node: &Node, contents: &[Bytes]) -> Vec<BlobId> {
     held
 }
 
+/// A job without a limit.
+fn everything(job: u64, device: DeviceId, blobs: Vec<BlobId>) -> NetCommand {
+    NetCommand::Fetch { job, device, blobs, bytes_max: u64::MAX }
+}
+
 /// What came of a job.
 #[derive(Debug, Default)]
 struct Outcome {
@@ -47,7 +52,7 @@ async fn fetch(
     may: impl Fn(BlobId) -> bool,
 ) -> Outcome {
     let device = provider.device;
-    requester.command(NetCommand::Fetch { job: 7, device, blobs, bytes_max: u64::MAX }).await;
+    requester.command(everything(7, device, blobs)).await;
     let mut outcome = Outcome::default();
     loop {
         tokio::select! {
@@ -127,13 +132,7 @@ async fn a_fetch_goes_on_where_the_connection_broke() {
     let (mut a, mut b) = Node::connected_pair(Transport::Tcp).await;
     let whole = content(5, 64 * 1024 * 1024);
     let blob = hold(&b, std::slice::from_ref(&whole)).await[0];
-    a.command(NetCommand::Fetch {
-        job: 1,
-        device: b.device,
-        blobs: vec![blob],
-        bytes_max: u64::MAX,
-    })
-    .await;
+    a.command(everything(1, b.device, vec![blob])).await;
     let asked = b.event(|event| matches!(event, NetEvent::BlobsRequested { .. })).await;
     let NetEvent::BlobsRequested { request, .. } = asked else { panic!("{asked:?}") };
     b.command(NetCommand::Answer { request, allowed: vec![true] }).await;
@@ -163,13 +162,7 @@ async fn a_fetch_goes_on_where_the_connection_broke() {
 async fn a_stranger_gets_no_blobs_until_it_is_admitted() {
     let (mut a, mut b) = Node::strangers(Transport::Tcp).await;
     let blob = hold(&b, &[content(1, 10)]).await[0];
-    a.command(NetCommand::Fetch {
-        job: 1,
-        device: b.device,
-        blobs: vec![blob],
-        bytes_max: u64::MAX,
-    })
-    .await;
+    a.command(everything(1, b.device, vec![blob])).await;
     b.command(NetCommand::Admit { device: a.device }).await;
     let asked = b.event(|event| matches!(event, NetEvent::BlobsRequested { .. })).await;
     let NetEvent::BlobsRequested { request, device, blobs } = asked else { panic!("{asked:?}") };
@@ -189,7 +182,7 @@ async fn jobs_beyond_the_cap_wait_their_turn() {
     let blobs = hold(&b, &contents).await;
     let device = b.device;
     for (job, blob) in (0..).zip(&blobs) {
-        a.command(NetCommand::Fetch { job, device, blobs: vec![*blob], bytes_max: u64::MAX }).await;
+        a.command(everything(job, device, vec![*blob])).await;
     }
     let mut ended = BTreeSet::new();
     while ended.len() < blobs.len() {

@@ -40,7 +40,7 @@ pub(crate) struct ChangedDocuments {
 ///
 /// Together with the events of `/api/v1/events`, which say that there is something to ask for,
 /// whoever keeps the stamp misses nothing, however long they were away.
-#[utoipa::path(get, path = "/api/v1/spaces/{space}/changes", params(Since), responses((status = 200, body = ChangedDocuments, description = "In the order in which they came here, each document once")))]
+#[utoipa::path(get, path = "/api/v1/spaces/{space}/changes", params(Since), responses((status = 200, body = ChangedDocuments, description = "Each document once, by id")))]
 pub(crate) async fn since(
     State(app): State<App>,
     Params(space): Params<String>,

@@ -174,10 +174,42 @@ fn node_details(identity: &Identity, version: &str) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use node_core::request::{Reach, Rule};
+    use node_core::request::{EntryProgress, Reach, Role, Rule, SpaceState};
     use node_model::{AgentId, DeviceId, SpaceId};
 
     use super::*;
+
+    #[test]
+    fn a_card_says_how_far_a_sync_is() {
+        let info = SpaceInfo {
+            space: SpaceId([7; 32]),
+            name: "album".into(),
+            reach: Reach::Private,
+            role: Some(Role::Reader),
+            members: 2,
+            is_home: false,
+            kept_for: None,
+            is_circle: false,
+            part: None,
+        };
+        let progress = Some(EntryProgress { here: 23, wanted: 4_700, is_at_least: false });
+        let mut status = SpaceStatus {
+            info,
+            documents: 3,
+            entries: 23,
+            safe_entries: 0,
+            bytes: 9,
+            blobs: 0,
+            blobs_missing: 0,
+            state: SpaceState::Syncing,
+            progress,
+            partial_peers: 0,
+        };
+        let page = space_card(&status).into_string();
+        assert!(page.contains("23 of 4,700 entries here"), "{page}");
+        status.progress = None;
+        assert!(!space_card(&status).into_string().contains("entries here"));
+    }
 
     #[test]
     fn an_offer_is_shown_as_text_with_a_way_to_follow_it() {

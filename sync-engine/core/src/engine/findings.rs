@@ -4,7 +4,7 @@
 //! Invariant: looking changes nothing but what is cached.
 //! Non-goals: words, and which of several reasons counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{DeviceId, DocumentId, EntryId, SpaceId};
 
@@ -12,7 +12,7 @@ use super::{EngineError, SyncEngine, space::Space};
 use crate::{
     document::{Document, Refusal},
     reconcile::{EntryProgress, PeerState, Session},
-    store::{Batch, EntryStore, StoreError, StoreHead},
+    store::{Batch, EntryStore, StoreError, StoreHead, Tip},
 };
 
 /// Entries that went between two copies since the connection began.
@@ -108,6 +108,15 @@ pub(super) struct Health {
     documents: BTreeMap<DocumentId, DocumentTrouble>,
 }
 
+/// How many bytes of entries are kept at most of some spaces together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// The spaces.
+    pub spaces: BTreeSet<SpaceId>,
+    /// The bytes.
+    pub bytes: u64,
+}
+
 impl Health {
     /// Notes how it stands with a document; `None` is not here.
     pub(super) fn look_at(&mut self, id: DocumentId, document: Option<&Document>) {
@@ -124,30 +133,51 @@ impl Health {
 
 impl Space {
     /// Appends to the store, and remembers why it could not.
-    pub(super) fn append(&mut self, batches: &[Batch]) -> Result<Vec<EntryId>, StoreError> {
-        let appended = match self.has_room_for(batches) {
-            true => self.store.append(batches),
-            false => Err(StoreError::Quota),
-        };
+    pub(super) fn append(
+        &mut self,
+        batches: &[Batch],
+        room: u64,
+    ) -> Result<Vec<EntryId>, StoreError> {
+        let entries = batches.iter().flat_map(|batch| &batch.entries);
+        let more: u64 = entries.map(|entry| entry.bytes().len() as u64).sum();
+        let has_room = more <= room;
+        let appended = if has_room { self.store.append(batches) } else { Err(StoreError::Quota) };
         self.health.store_error = appended.as_ref().err().cloned();
         self.is_unsettled = true;
         appended
     }
-
-    fn has_room_for(&self, batches: &[Batch]) -> bool {
-        let Some(bytes_max) = self.bytes_max else { return true };
-        let entries = batches.iter().flat_map(|batch| &batch.entries);
-        let more: u64 = entries.map(|entry| entry.bytes().len() as u64).sum();
-        more == 0 || self.store.stored_bytes().saturating_add(more) <= bytes_max
-    }
 }
 
 impl SyncEngine {
-    /// Keeps at most so many bytes of a space; what was kept before stays.
-    pub fn limit(&mut self, space: SpaceId, bytes_max: Option<u64>) {
-        if let Some(space) = self.spaces.get_mut(&space) {
-            space.bytes_max = bytes_max;
-        }
+    /// Takes in no more of some spaces than that; of all others whatever comes. No space is in
+    /// two of them. What is here stays.
+    pub fn limit(&mut self, limits: Vec<Limit>) {
+        self.limits = limits;
+    }
+
+    /// How many bytes of entries more a space may take in.
+    pub(super) fn room_in(&self, space: SpaceId) -> u64 {
+        let limit = self.limits.iter().find(|limit| limit.spaces.contains(&space));
+        limit.map_or(u64::MAX, |limit| {
+            let kept: u64 = limit.spaces.iter().map(|space| self.stored_bytes(*space)).sum();
+            limit.bytes.saturating_sub(kept)
+        })
+    }
+
+    /// The last entry of each author in a space.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn tips(&self, space: SpaceId) -> Result<BTreeMap<DeviceId, Tip>, EngineError> {
+        Ok(self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?.store.tips()?)
+    }
+
+    /// How many entries of a space are set aside.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn aside_count(&self, space: SpaceId) -> Result<usize, EngineError> {
+        Ok(self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?.store.aside()?.len())
     }
 
     /// Where we stand with a peer over a space.
@@ -265,4 +295,56 @@ fn copy_facts_of(
         has_refused: cursor.is_some_and(|cursor| cursor.has_refused),
         refused,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        document::Meta,
+        engine::testing::{DOCUMENT, Node, SPACE, key_of},
+        store::{MemoryStore, StoreEpoch},
+    };
+
+    const OTHER: SpaceId = SpaceId([8; 32]);
+
+    /// Somebody founds many spaces so that each of them has room once more.
+    #[test]
+    fn what_is_kept_of_several_spaces_stays_below_one_limit_though_all_grow_at_once() {
+        let mut ada = Node::new(1, &[]);
+        let epoch = node_model::Epoch::FIRST;
+        let store = MemoryStore::new(StoreEpoch([9; 16]));
+        ada.engine.open_space(OTHER, Box::new(store)).expect("memory");
+        ada.engine.use_epoch(OTHER, epoch, key_of(epoch));
+        ada.engine.write_with(OTHER, Some((epoch, key_of(epoch))));
+        ada.begin();
+        let one = ada.engine.stored_bytes(SPACE);
+        let spaces = BTreeSet::from([SPACE, OTHER]);
+        ada.engine.limit(vec![Limit { spaces, bytes: 2 * one }]);
+        let Node { engine, signer, entropy } = &mut ada;
+        let now = node_model::Timestamp(5_000);
+        let mut write = |engine: &mut SyncEngine, space, id: u8| {
+            let writer = &mut crate::Writer { signer, entropy, now };
+            let meta = Meta { kind: "note".into(), ..Meta::default() };
+            let id = DocumentId([id; 16]);
+            engine.write_document(writer, space, id, &meta, &json!({"list": []})).expect("small");
+        };
+        write(engine, SPACE, 11);
+        write(engine, OTHER, 12);
+        let flushed = engine.flush();
+        let results = [SPACE, OTHER].map(|space| flushed.result(space).err());
+        let refused = match results {
+            [Some(StoreError::Quota), None] => SPACE,
+            [None, Some(StoreError::Quota)] => OTHER,
+            both => panic!("one of them has room: {both:?}"),
+        };
+        assert_eq!(engine.store_error(refused), Some(&StoreError::Quota));
+        assert!(engine.stored_bytes(SPACE) + engine.stored_bytes(OTHER) <= 2 * one);
+        assert!(engine.document(SPACE, DOCUMENT).is_ok(), "what was here stays");
+        engine.limit(vec![]);
+        write(engine, refused, 13);
+        assert_eq!(engine.flush().result(refused), Ok(()));
+    }
 }

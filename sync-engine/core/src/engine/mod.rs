@@ -35,7 +35,7 @@ pub use self::{
     carried::Carried,
     derived::{content_document, path_document},
     exchange::FrameError,
-    findings::{CopyFacts, DocumentTrouble, PeerSync, RefusedEntries},
+    findings::{CopyFacts, DocumentTrouble, Limit, PeerSync, RefusedEntries},
     keep::{EqualPart, KeptPart},
     loading::{LARGE_FROM_BYTES, Unlisted},
     space::{Collected, Compacted, LoadOrder, LoadedDocument},
@@ -48,7 +48,7 @@ use crate::{
     entry::{EntryError, EntryKind, VerifiedEntry},
     receipt::Receipt,
     reconcile::Session,
-    store::{Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead, Tip},
+    store::{Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead},
 };
 
 /// Why the engine could not do it. Nothing changed.
@@ -215,6 +215,7 @@ pub struct SyncEngine {
     arrived: BTreeMap<SpaceId, Vec<(Batch, Delivered)>>,
     choosing: Choosing,
     meetings: BTreeMap<DeviceId, Meeting>,
+    limits: Vec<Limit>,
     large_from: u64,
     outputs: VecDeque<Output>,
 }
@@ -235,6 +236,7 @@ impl SyncEngine {
             arrived: BTreeMap::new(),
             choosing: Choosing::default(),
             meetings: BTreeMap::new(),
+            limits: Vec::new(),
             large_from: LARGE_FROM_BYTES,
             outputs: VecDeque::new(),
         }
@@ -285,22 +287,6 @@ impl SyncEngine {
         if let Some(space) = self.spaces.get_mut(&space) {
             space.write_with(writing);
         }
-    }
-
-    /// The last entry of each author in a space.
-    ///
-    /// # Errors
-    /// [`EngineError`].
-    pub fn tips(&self, space: SpaceId) -> Result<BTreeMap<DeviceId, Tip>, EngineError> {
-        Ok(self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?.store.tips()?)
-    }
-
-    /// How many entries of a space are set aside.
-    ///
-    /// # Errors
-    /// [`EngineError`].
-    pub fn aside_count(&self, space: SpaceId) -> Result<usize, EngineError> {
-        Ok(self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?.store.aside()?.len())
     }
 
     /// Who may write has changed: sets aside what does not count any more, and
@@ -480,9 +466,11 @@ impl SyncEngine {
         if batches.is_empty() {
             return Ok(false);
         }
+        let room = self.room_in(id);
+        let Some(space) = self.spaces.get_mut(&id) else { return Ok(false) };
         let has_parts = space.kept.is_some() || self.sessions.values().any(Session::has_part);
         let before = if has_parts { space.bundled(&batches) } else { Ok(Bundled::new()) };
-        match before.and_then(|before| Ok((space.append(&batches)?, before))) {
+        match before.and_then(|before| Ok((space.append(&batches, room)?, before))) {
             Ok((new, before)) => {
                 let new: BTreeSet<EntryId> = new.into_iter().collect();
                 space.committed(&batches, &new);

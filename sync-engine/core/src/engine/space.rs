@@ -73,8 +73,6 @@ pub(super) struct Space {
     pub(super) health: Health,
     /// Documents that were purged: nothing is written in them.
     purged: BTreeSet<DocumentId>,
-    /// How many bytes are kept at most.
-    pub(super) bytes_max: Option<u64>,
 }
 
 impl Space {
@@ -107,7 +105,6 @@ impl Space {
             unlisted_large: BTreeSet::new(),
             health: Health::default(),
             purged: BTreeSet::new(),
-            bytes_max: None,
         })
     }
 

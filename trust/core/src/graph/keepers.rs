@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use node_model::{AgentId, SpaceId};
 
-use super::{Graph, Side, Space};
+use super::{Graph, Side};
 use crate::attestation::Party;
 
 impl Graph {
@@ -28,14 +28,13 @@ impl Graph {
     }
 
     /// Who keeps a space for its founder.
-    pub fn keepers<'a>(
-        &'a self,
-        space: SpaceId,
-        facts: &'a Space,
-    ) -> impl Iterator<Item = AgentId> + 'a {
+    pub fn keepers(&self, space: SpaceId) -> impl Iterator<Item = AgentId> {
         let (first, last) = (AgentId([0; 32]), AgentId([255; 32]));
-        let of_founder = self.sides.range((facts.founder, first)..=(facts.founder, last));
-        let agents = of_founder.map(|((_, agent), _)| *agent);
+        let of_founder = self
+            .spaces
+            .get(&space)
+            .map(|facts| self.sides.range((facts.founder, first)..=(facts.founder, last)));
+        let agents = of_founder.into_iter().flatten().map(|((_, agent), _)| *agent);
         agents.filter(move |agent| self.keeper(space, *agent).is_some())
     }
 
