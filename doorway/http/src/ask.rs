@@ -17,9 +17,9 @@ use node_core::{
     doctor::{DoctorOf, Findings},
     doorway::{DoorwayRequest, DoorwayResponse},
     request::{
-        ClusterInfo, DeviceInfo, DocumentView, HistoryView, Identity, MemberInfo, OfferInfo,
-        OfferRequest, Pairing, Party, PastRequest, PeerInfo, Reach, RelationInfo, SpaceInfo,
-        Status, Summary, WhyInfo, WriteDocument,
+        ClusterInfo, CustodyInfo, DeviceInfo, DocumentView, HistoryView, Identity, MemberInfo,
+        OfferInfo, OfferRequest, Pairing, Party, PastRequest, PeerInfo, Reach, RelationInfo,
+        SpaceInfo, Status, Summary, WhyInfo, WriteDocument,
     },
 };
 use node_model::{AgentId, DeviceId, DocumentId, SpaceId, challenge::Token};
@@ -100,6 +100,13 @@ fn found_space(answer: Response) -> Result<SpaceInfo, Failure> {
 
 pub(crate) async fn members(node: &Handle, space: SpaceId) -> Result<Vec<MemberInfo>, Failure> {
     answer!(node, Request::Members { space }, Response::Members(members) => members)
+}
+
+pub(crate) async fn custody(
+    node: &Handle,
+    space: Option<SpaceId>,
+) -> Result<Vec<CustodyInfo>, Failure> {
+    answer!(node, Request::Custody { space }, Response::Custody(custody) => custody)
 }
 
 /// An agent by id, by a device's id, or by name.

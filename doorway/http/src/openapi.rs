@@ -17,8 +17,8 @@ use utoipa::{
 use crate::{
     access::Audience,
     api::{
-        blobs, changes, circles, conflicts, devices, doctor, documents, doorway, events, folder,
-        keep, keys, log, node, offers, packs, pairing, past, people, purge, search, spaces,
+        blobs, changes, circles, conflicts, custody, devices, doctor, documents, doorway, events,
+        folder, keep, keys, log, node, offers, packs, pairing, past, people, purge, search, spaces,
         transfer, visit,
     },
     pages,
@@ -75,6 +75,7 @@ use crate::{
         spaces::revoke,
         spaces::leave,
         keep::choose,
+        custody::list,
         people::relations,
         people::relate,
         people::part,

@@ -20,8 +20,8 @@ use crate::{
         Guard,
     },
     api::{
-        blobs, changes, circles, conflicts, devices, doctor, documents, doorway, events, folder,
-        keep, keys, log, node, offers, packs, pairing, past, people, purge, search, spaces,
+        blobs, changes, circles, conflicts, custody, devices, doctor, documents, doorway, events,
+        folder, keep, keys, log, node, offers, packs, pairing, past, people, purge, search, spaces,
         transfer, visit,
     },
     audit::{self, Watch},
@@ -96,6 +96,7 @@ fn of_node() -> Vec<Route> {
         route(POST,   "/api/v1/relations",                      Programs, people::relate),
         route(DELETE, "/api/v1/relations/{agent}",              Programs, people::part),
         route(POST,   "/api/v1/relations/{agent}/vouches",      Programs, people::vouch),
+        route(GET,    "/api/v1/custody",                        Programs, custody::list),
         route(GET,    "/api/v1/devices",                        Programs, devices::list),
         route(PATCH,  "/api/v1/devices/{device}",               Programs, devices::describe),
         route(DELETE, "/api/v1/devices/{device}",               Programs, devices::revoke),

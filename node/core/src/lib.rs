@@ -18,6 +18,7 @@ mod effect;
 pub mod failure;
 mod farewell;
 mod forks;
+mod holders;
 mod introduce;
 mod journal;
 mod keep;

@@ -220,6 +220,7 @@ impl Node {
             | Request::Spaces
             | Request::FindSpace { .. }
             | Request::Members { .. }
+            | Request::Custody { .. }
             | Request::Grant { .. }
             | Request::Revoke { .. }
             | Request::Keep { .. }

@@ -145,6 +145,11 @@ impl Node {
         held.filter(fits).map_or(0, |held| held.place)
     }
 
+    /// When a device last signed for entries of a space, by its clock.
+    pub(crate) fn signed_at(&self, space: SpaceId, device: DeviceId) -> Option<Timestamp> {
+        Some(self.receipts.held.get(&space)?.get(&device)?.at)
+    }
+
     /// Up to which place of our store somebody else has all entries of a space, as they signed
     /// or say now.
     pub(crate) fn elsewhere_up_to(&self, space: SpaceId) -> u64 {

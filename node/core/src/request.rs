@@ -1,5 +1,6 @@
 //! What people and programs ask of a node, and what it answers.
 
+mod custody;
 mod people;
 mod spaces;
 
@@ -25,6 +26,7 @@ pub use trust_core::{
     explain::Explanation, history::AnomalyKind,
 };
 
+pub use self::custody::{CustodyInfo, HolderInfo, LocationInfo, SignedInfo};
 pub use self::people::{
     ClusterDevice, ClusterInfo, DescriptionChange, DeviceInfo, Identity, MemberInfo, Pairing,
     PeerInfo, RelationInfo, VouchInfo, WhyInfo,
@@ -103,6 +105,11 @@ pub enum Request {
     Members {
         /// The space.
         space: SpaceId,
+    },
+    /// Who holds a space, or each that we may hold. → [`Response::Custody`]
+    Custody {
+        /// The space; `None` is all.
+        space: Option<SpaceId>,
     },
     /// Admits an agent to a space, or all who may read another space (a group).
     /// → [`Response::Done`]
@@ -369,6 +376,8 @@ pub enum Response {
     Circles(Vec<CircleInfo>),
     /// To [`Request::Members`].
     Members(Vec<MemberInfo>),
+    /// To [`Request::Custody`].
+    Custody(Vec<CustodyInfo>),
     /// To [`Request::FindAgent`].
     Agent(AgentId),
     /// To [`Request::Relations`].

@@ -91,6 +91,7 @@ impl Node {
             Request::Circle(request) => self.serve_circle(now, request),
             Request::FindSpace { text } => self.find_space(&text).map(Response::Space),
             Request::Members { space } => self.members(space),
+            Request::Custody { space } => self.custody(now, space),
             Request::Peers => Ok(Response::Peers(self.peers())),
             Request::ReadDocument { space, document } => self.read_document(space, document),
             Request::FindDocument { space, text, includes_removed } => {

@@ -31,6 +31,7 @@ mod custody;
 mod denied;
 mod doctor;
 mod farewell;
+mod holders;
 mod introduce;
 mod offers;
 mod parked;

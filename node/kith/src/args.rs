@@ -21,7 +21,7 @@ pub use self::{
     doc::Doc,
     doorway::{Doorway, Keys},
     log::Log,
-    people::{Circle, Relation},
+    people::{Circle, Custody, Relation},
     questions::{Doctor, Search, Why},
     space::{KeptPart, Space},
     sync::Sync,
@@ -104,6 +104,9 @@ pub enum Command {
     /// Circles: people under a name, to be let into spaces together
     #[command(subcommand)]
     Circle(Circle),
+    /// Who holds which space, and where
+    #[command(subcommand)]
+    Custody(Custody),
     /// Your own devices
     #[command(subcommand)]
     Device(Device),

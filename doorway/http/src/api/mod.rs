@@ -4,6 +4,7 @@ pub(crate) mod blobs;
 pub(crate) mod changes;
 pub(crate) mod circles;
 pub(crate) mod conflicts;
+pub(crate) mod custody;
 pub(crate) mod devices;
 pub(crate) mod doctor;
 pub(crate) mod documents;

@@ -1,8 +1,10 @@
+use std::collections::BTreeSet;
+
 use axum::{extract::State, response::Redirect};
 use maud::{Markup, html};
 use node_core::{
     Failure,
-    request::{PartInfo, SpaceInfo, Summary},
+    request::{CustodyInfo, PartInfo, SpaceInfo, Summary},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -15,6 +17,7 @@ use super::{
     words,
 };
 use crate::{
+    api::custody,
     ask,
     config::App,
     extract::{Params, Search},
@@ -59,11 +62,13 @@ pub(crate) async fn show(
     let page = which.page.unwrap_or(1).clamp(1, pages);
     let here = &lines[(page - 1) * PAGE_SIZE..lines.len().min(page * PAGE_SIZE)];
     let waiting = conflicts::banner(&app, &[&space]).await;
+    let custody = ask::custody(&app.handle, Some(space.space)).await.unwrap_or_default();
     let members = u64::try_from(space.members).unwrap_or(u64::MAX);
     let main = html! {
         h1 { (home::name(&space.name)) }
         p.quiet { (words::count(members, "person", "people")) " · for " (words::reach(space.reach)) " · " (words::role(space.role)) }
         @if let Some(part) = &space.part { (kept_part(part)) }
+        @for held in &custody { (held_elsewhere(held)) }
         (waiting)
         @if paths.is_empty() && lines.is_empty() { (empty(&space)) }
         @if page == 1 { (path_cards(&app, &space, &paths).await?) }
@@ -78,6 +83,23 @@ fn kept_part(part: &PartInfo) -> Markup {
     let (here, chosen) = (part.here, words::count(part.documents, "document", "documents"));
     html! {
         p.note { "This device keeps a part of it: " (chosen) ", " (here) " of them here. Others may have more." }
+    }
+}
+
+/// What would be left of it without this device, and who has it.
+fn held_elsewhere(held: &CustodyInfo) -> Markup {
+    let words = custody::words(held);
+    let others: BTreeSet<&str> = held
+        .holders
+        .iter()
+        .filter(|it| !it.is_this && it.signed.is_some_and(|it| it.entries >= held.entries))
+        .map(|it| it.name.as_str())
+        .collect();
+    let others: Vec<&str> = others.into_iter().collect();
+    html! {
+        @if held.entries > 0 {
+            p.quiet { "Kept: " (words) @if !others.is_empty() { " (" (others.join(", ")) ")" } }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod api;
 mod audit;
 mod circles;
 mod conflicts;
+mod custody;
 mod description;
 mod devices;
 mod doctor;

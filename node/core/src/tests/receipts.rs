@@ -25,7 +25,7 @@ impl Company {
         self.run();
     }
 
-    fn say_site(&mut self, at: usize, site: &str) {
+    pub(super) fn say_site(&mut self, at: usize, site: &str) {
         let change = DescriptionChange { class: None, site: Some(site.to_owned()), region: None };
         let device = self.devices[at];
         self.ask(at, Request::DescribeDevice { device, change }).expect("it is theirs");

@@ -1,4 +1,4 @@
-//! The arguments of `kith relation` and `kith circle`.
+//! The arguments of `kith relation`, `kith custody` and `kith circle`.
 
 use clap::Subcommand;
 
@@ -49,6 +49,19 @@ pub enum Relation {
         agent: String,
         /// What you stand for
         text: String,
+    },
+}
+
+/// `kith custody`.
+#[derive(Debug, Subcommand)]
+pub enum Custody {
+    /// List the devices that hold your spaces, and what of them
+    #[command(
+        after_help = "Examples:\n  kith custody list\n  kith custody list album\n\nA device holds what it signed for when both were in sync; one that has not met this one yet\nmay only have announced how much it holds. What would be lost together is one place: what\nstands in one site (kith device describe --site), or all devices of a person of which no\nsite is known. Files are not signed for."
+    )]
+    List {
+        /// Only this space: name, id or the beginning of the id
+        space: Option<String>,
     },
 }
 

@@ -4,6 +4,7 @@
 mod blob;
 mod circle;
 mod conflicts;
+mod custody;
 mod demo;
 mod device;
 mod doc;
@@ -64,6 +65,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         | Command::Space(_)
         | Command::Relation(_)
         | Command::Circle(_)
+        | Command::Custody(_)
         | Command::Device(_)
         | Command::Why(_)
         | Command::Search(_)
@@ -82,8 +84,9 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
     }
 }
 
-async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
-    let reach = match &command {
+/// Whether a command needs other nodes when none runs here.
+fn reach(command: &Command) -> Reach {
+    match command {
         Command::Sync(sync) if sync.folder.is_some() || sync.doorway.is_some() => Reach::Here,
         Command::Pair(_) | Command::Sync(_) => Reach::Others,
         Command::Up(_)
@@ -97,6 +100,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
         | Command::Space(_)
         | Command::Relation(_)
         | Command::Circle(_)
+        | Command::Custody(_)
         | Command::Device(_)
         | Command::Why(_)
         | Command::Search(_)
@@ -111,8 +115,11 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
         | Command::Peer(_)
         | Command::Doorway(_)
         | Command::Token(_) => Reach::Here,
-    };
-    let client = Client::connect(global, reach).await?;
+    }
+}
+
+async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
+    let client = Client::connect(global, reach(&command)).await?;
     let asking = Asking { client: &client, is_json: global.json };
     let work = async {
         match command {
@@ -132,6 +139,7 @@ async fn ask(command: Command, global: &Global) -> Result<(), CliError> {
             Command::Space(space) => space::run(&asking, space).await,
             Command::Relation(relation) => people::relation(&asking, relation).await,
             Command::Circle(circle) => circle::run(&asking, circle).await,
+            Command::Custody(custody) => custody::run(&asking, custody).await,
             Command::Device(device) => device::run(&asking, device).await,
             Command::Why(why) => people::why(&asking, why).await,
             Command::Search(search) => search::run(&asking, search).await,

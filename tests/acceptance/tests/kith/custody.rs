@@ -48,6 +48,17 @@ async fn a_stolen_laptop_takes_nothing_with_it() {
     let had = status(&ada, &space).await.expect("is hers");
     holds(&sister, &space, &had["entries"]).await;
 
+    // She signs for it, and Ada is told what would be left without her laptop.
+    let held = until("all of it is elsewhere", async || {
+        let custody = ada.kith(&["custody", "list", "album"]).json().await;
+        let held = list(&custody, "spaces")[0].clone();
+        (held["only_here"] == 0 && held["places"] == 1).then_some(held)
+    })
+    .await;
+    let hers = list(&held, "holders").iter().find(|it| it["keeper"] == true).expect("she keeps");
+    assert_eq!((text(hers, "name"), text(hers, "role")), ("Bea", "custodian"));
+    assert_eq!((&hers["signed"]["entries"], &hers["equal"]), (&had["entries"], &json!(true)));
+
     // She keeps what she cannot read.
     let kept = sister.kith(&["space", "list"]).json().await;
     let kept: Vec<&str> = list(&kept, "spaces").iter().map(|it| text(it, "name")).collect();
