@@ -1,5 +1,6 @@
 //! Streams that peers open: who may open which.
 
+use data_plane_store::exchange::provide::{self, Provide};
 use libp2p::Stream;
 use node_model::DeviceId;
 use tokio_util::compat::FuturesAsyncReadCompatExt;
@@ -8,7 +9,6 @@ use crate::{
     handler::Protocol,
     lane::{self, Inbox},
     peer::Parked,
-    provide::{self, Provide},
     swarm_task::SwarmTask,
     task::{Ended, Kind},
 };

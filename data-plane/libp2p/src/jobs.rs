@@ -1,12 +1,12 @@
 //! Fetch jobs: how many run at a time, and how each ends.
 
 use data_plane_core::net::NetEvent;
+use data_plane_store::exchange::fetch::{self, Fetch, Job};
 use libp2p::Stream;
 use node_model::DeviceId;
 use tokio_util::compat::FuturesAsyncReadCompatExt;
 
 use crate::{
-    fetch::{self, Fetch, Job},
     swarm_task::{Purpose, SwarmTask},
     task::{Ended, Kind},
 };

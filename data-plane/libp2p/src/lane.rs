@@ -10,6 +10,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use data_plane_core::net::{Lane, NetEvent};
+use data_plane_store::exchange::STALL_MAX;
 use node_model::DeviceId;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter},
@@ -20,7 +21,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{gate::Gate, stall::STALL_MAX};
+use crate::gate::Gate;
 
 /// Frames of one lane that wait for its stream: a head for each of many spaces.
 pub(crate) const QUEUE_FRAMES_MAX: usize = 256;

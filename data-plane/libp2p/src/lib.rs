@@ -12,10 +12,8 @@
 
 mod address;
 mod behaviour;
-mod blob_wire;
 mod config;
 mod dial;
-mod fetch;
 mod gate;
 mod handler;
 mod inbound;
@@ -25,8 +23,6 @@ mod meeting;
 mod muxer;
 mod outbound;
 mod peer;
-mod provide;
-mod stall;
 mod start;
 mod swarm_task;
 mod task;

@@ -6,11 +6,11 @@ use std::{
 };
 
 use data_plane_core::net::Lane;
+use data_plane_store::exchange::fetch::Job;
 use libp2p::{PeerId, Stream};
 use tokio::task::{self, AbortHandle};
 
 use crate::{
-    fetch::Job,
     gate::Gate,
     handler::Protocol,
     lane::{Backlog, Queue},

@@ -10,7 +10,10 @@ use std::{
 
 use bytes::Bytes;
 use data_plane_core::net::{Lane, NetCommand, NetEvent};
-use data_plane_store::Blobs;
+use data_plane_store::{
+    Blobs,
+    exchange::{fetch::Job, provide::Questions},
+};
 use futures::StreamExt;
 use libp2p::{
     Multiaddr, Stream, Swarm, mdns, ping,
@@ -28,10 +31,8 @@ use crate::{
     address::{ADDRESSES_MAX, device_of, is_shareable, without_peer},
     behaviour::{Behaviour, BehaviourEvent, StreamEvent},
     dial::Dial,
-    fetch::Job,
     handler::Protocol,
     peer::Peer,
-    provide::Questions,
     task::{Ended, Running},
 };
 

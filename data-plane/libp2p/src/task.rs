@@ -3,13 +3,12 @@
 use std::io;
 
 use data_plane_core::net::{Lane, NetEvent};
+use data_plane_store::exchange::{fetch::FetchError, provide::ProvideError};
 use node_model::DeviceId;
 use tokio::task::{self, AbortHandle, JoinError};
 
 use crate::{
-    fetch::FetchError,
     lane::{Backlog, ReadError},
-    provide::ProvideError,
     swarm_task::SwarmTask,
 };
 

@@ -6,6 +6,7 @@
 //! returned for it.
 
 mod error;
+pub mod exchange;
 mod large;
 mod ranges;
 mod small;

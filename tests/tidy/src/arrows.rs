@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("trust-embedded", &["node-model", "trust-core"]),
     ("sync-engine-sqlite", &["node-model", "sync-engine-core"]),
     ("sync-engine-folder", &["node-model", "sync-engine-core"]),
-    ("data-plane-store", &["node-model"]),
+    ("data-plane-store", &["node-model", "data-plane-core"]),
     ("data-plane-libp2p", &["node-model", "data-plane-core", "data-plane-store"]),
     // The node composes the cores; the runtime drives it and wires the shells.
     ("node-core", &["node-model", "trust-core", "sync-engine-core", "data-plane-core"]),

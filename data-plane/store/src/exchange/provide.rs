@@ -8,7 +8,6 @@ use std::{
 };
 
 use data_plane_core::net::NetEvent;
-use data_plane_store::{BlobError, Blobs};
 use node_model::{BlobId, DeviceId};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter},
@@ -16,10 +15,11 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{
-    blob_wire::{BadRequest, FOLLOWS, REFUSED, REQUEST_BYTES_MAX, Wanted, decode_request},
+use super::{
     stall::{STALL_MAX, Watched},
+    wire::{BadRequest, FOLLOWS, REFUSED, REQUEST_BYTES_MAX, Wanted, decode_request},
 };
+use crate::{BlobError, Blobs};
 
 /// How long the node may take to say who may have what.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -29,15 +29,23 @@ const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Why providing ended early.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ProvideError {
+pub enum ProvideError {
+    /// The stream failed.
     #[error(transparent)]
     Stream(#[from] io::Error),
+    /// A request beyond its bound.
     #[error("a request of {length} bytes")]
-    TooLong { length: usize },
+    TooLong {
+        /// How long it says it is.
+        length: usize,
+    },
+    /// A request that breaks the format.
     #[error(transparent)]
     BadRequest(#[from] BadRequest),
+    /// The node is busy or stopping.
     #[error("the node did not say in time what may be provided")]
     NoAnswer,
+    /// The disk failed.
     #[error("reading blobs: {0}")]
     Store(#[from] BlobError),
 }
@@ -50,18 +58,20 @@ struct Open {
 
 /// Questions to the node about who may have what.
 #[derive(Clone)]
-pub(crate) struct Questions {
+pub struct Questions {
     events: mpsc::Sender<NetEvent>,
     open: Arc<Mutex<Open>>,
 }
 
 impl Questions {
-    pub(crate) fn new(events: mpsc::Sender<NetEvent>) -> Self {
+    /// Questions that go to the node as events.
+    #[must_use]
+    pub fn new(events: mpsc::Sender<NetEvent>) -> Self {
         Self { events, open: Arc::default() }
     }
 
     /// Takes the node's answer. Nobody may be waiting for it any more.
-    pub(crate) fn answer(&self, request: u64, allowed: Vec<bool>) {
+    pub fn answer(&self, request: u64, allowed: Vec<bool>) {
         let asker = self.lock().answers.remove(&request);
         if let Some((_, asker)) = asker {
             // The stream may have ended meanwhile.
@@ -70,7 +80,7 @@ impl Questions {
     }
 
     /// Ends the questions about a device: an answer that comes now is too late.
-    pub(crate) fn forget(&self, device: DeviceId) {
+    pub fn forget(&self, device: DeviceId) {
         self.lock().answers.retain(|_, (asked_for, _)| *asked_for != device);
     }
 
@@ -109,14 +119,20 @@ impl Drop for Forget<'_> {
 }
 
 /// Who is served, and from what.
-pub(crate) struct Provide {
-    pub(crate) device: DeviceId,
-    pub(crate) blobs: Blobs,
-    pub(crate) questions: Questions,
+pub struct Provide {
+    /// Who asks.
+    pub device: DeviceId,
+    /// What there is.
+    pub blobs: Blobs,
+    /// Who decides.
+    pub questions: Questions,
 }
 
 /// Serves requests until the requester closes its side.
-pub(crate) async fn run<S>(stream: S, provide: Provide) -> Result<(), ProvideError>
+///
+/// # Errors
+/// [`ProvideError`].
+pub async fn run<S>(stream: S, provide: Provide) -> Result<(), ProvideError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {

@@ -3,17 +3,17 @@
 use std::{collections::BTreeSet, io, pin::pin};
 
 use data_plane_core::net::NetEvent;
-use data_plane_store::{BlobError, Blobs};
 use node_model::{BlobId, DeviceId};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     sync::mpsc,
 };
 
-use crate::{
-    blob_wire::{FOLLOWS, REFUSED, REQUEST_BLOBS_MAX, Wanted, encode_request},
+use super::{
     stall::{STALL_MAX, Watched},
+    wire::{FOLLOWS, REFUSED, REQUEST_BLOBS_MAX, Wanted, encode_request},
 };
+use crate::{BlobError, Blobs};
 
 /// Requests that are written before their answers are read: the provider never
 /// waits for us, and a lost connection costs little.
@@ -27,35 +27,70 @@ const UNSYNCED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Why a job ended early. What was reported before stays; verified parts stay.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FetchError {
+pub enum FetchError {
+    /// Nobody listens to what comes.
     #[error("the node is stopping")]
     Stopping,
+    /// The request could not be written.
     #[error("asking {device} failed: {error}")]
-    Ask { device: DeviceId, error: io::Error },
+    Ask {
+        /// Who was asked.
+        device: DeviceId,
+        /// Why.
+        error: io::Error,
+    },
+    /// The stream ended too early.
     #[error("the answer of {device} broke off: {error}")]
-    Answer { device: DeviceId, error: io::Error },
+    Answer {
+        /// Who was asked.
+        device: DeviceId,
+        /// Why.
+        error: io::Error,
+    },
+    /// The answer breaks the format.
     #[error("{device} answered with {byte}, which means nothing")]
-    Nonsense { device: DeviceId, byte: u8 },
+    Nonsense {
+        /// Who was asked.
+        device: DeviceId,
+        /// What came where a blob should begin.
+        byte: u8,
+    },
+    /// A blob did not come as it should.
     #[error("blob {blob} from {device}: {error}")]
-    Blob { blob: BlobId, device: DeviceId, error: BlobError },
+    Blob {
+        /// Which.
+        blob: BlobId,
+        /// Who was asked.
+        device: DeviceId,
+        /// Why.
+        error: BlobError,
+    },
+    /// The disk failed.
     #[error("storing blobs: {0}")]
     Store(#[from] BlobError),
 }
 
 /// Blobs to fetch from one device.
-#[derive(Debug)]
-pub(crate) struct Job {
-    pub(crate) id: u64,
-    pub(crate) list: Vec<BlobId>,
-    pub(crate) bytes_max: u64,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Names it in events.
+    pub id: u64,
+    /// Which.
+    pub list: Vec<BlobId>,
+    /// How many bytes of them at most: one that does not fit ends the job.
+    pub bytes_max: u64,
 }
 
 /// A job and what it needs.
-pub(crate) struct Fetch {
-    pub(crate) job: Job,
-    pub(crate) device: DeviceId,
-    pub(crate) blobs: Blobs,
-    pub(crate) events: mpsc::Sender<NetEvent>,
+pub struct Fetch {
+    /// What.
+    pub job: Job,
+    /// From whom.
+    pub device: DeviceId,
+    /// Where it is kept.
+    pub blobs: Blobs,
+    /// Where it is told what came.
+    pub events: mpsc::Sender<NetEvent>,
 }
 
 /// A request that is under way, and what needed none.
@@ -65,7 +100,10 @@ struct Batch {
 }
 
 /// Runs a job to its end.
-pub(crate) async fn run<S>(stream: S, fetch: Fetch) -> Result<(), FetchError>
+///
+/// # Errors
+/// [`FetchError`].
+pub async fn run<S>(stream: S, fetch: Fetch) -> Result<(), FetchError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -225,7 +263,7 @@ mod tests {
         let blob = blobs.add(Bytes::copy_from_slice(content)).await.expect("stored");
         let mut bytes = vec![FOLLOWS];
         blobs.sync(&[blob]).await.expect("synced");
-        let ranges = data_plane_store::Ranges::all();
+        let ranges = crate::Ranges::all();
         blobs.provide(blob, &ranges, &mut bytes).await.expect("it is here");
         (blob, bytes)
     }
@@ -259,7 +297,7 @@ mod tests {
             provide(far, answer).await;
             fetched.await.expect("no panic").expect("the job has ended");
             assert_eq!(told.recv().await, Some(NetEvent::NoRoom { job: 1, blob, bytes }));
-            assert_eq!(blobs.missing(blob).await.expect("asks"), data_plane_store::Ranges::all());
+            assert_eq!(blobs.missing(blob).await.expect("asks"), crate::Ranges::all());
         }
     }
 

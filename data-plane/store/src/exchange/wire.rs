@@ -15,39 +15,44 @@
 //! blob as a whole, or the ranges of a large one with their hash tree. A requester may write requests ahead, and closes its side after
 //! the last.
 
-use data_plane_store::Ranges;
 use node_model::BlobId;
 
+use crate::Ranges;
+
 /// Most blobs in one request: some milliseconds of small blobs.
-pub(crate) const REQUEST_BLOBS_MAX: usize = 64;
+pub(super) const REQUEST_BLOBS_MAX: usize = 64;
 
 /// Most boundaries of one blob's ranges; the store promises no more.
 const BOUNDARIES_MAX: usize = 512;
 
 /// Largest body of a request.
-pub(crate) const REQUEST_BYTES_MAX: usize = 2 + REQUEST_BLOBS_MAX * (32 + 2 + BOUNDARIES_MAX * 8);
+pub(super) const REQUEST_BYTES_MAX: usize = 2 + REQUEST_BLOBS_MAX * (32 + 2 + BOUNDARIES_MAX * 8);
 
 /// The blob does not follow.
-pub(crate) const REFUSED: u8 = 0;
+pub(super) const REFUSED: u8 = 0;
 
 /// The blob follows.
-pub(crate) const FOLLOWS: u8 = 1;
+pub(super) const FOLLOWS: u8 = 1;
 
 /// A blob and the parts of it that are wanted.
-pub(crate) struct Wanted {
-    pub(crate) blob: BlobId,
-    pub(crate) ranges: Ranges,
+pub(super) struct Wanted {
+    pub(super) blob: BlobId,
+    pub(super) ranges: Ranges,
 }
 
 /// A request that breaks the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BadRequest {
+pub enum BadRequest {
+    /// It ends early.
     #[error("the request ends early")]
     Short,
+    /// It has bytes left over.
     #[error("the request has bytes left over")]
     Long,
+    /// It names none or too many blobs.
     #[error("the request names {0} blobs")]
     Count(u16),
+    /// Its ranges make no sense.
     #[error("the ranges of a blob are not ascending or too many")]
     Ranges,
 }
@@ -56,7 +61,7 @@ pub(crate) enum BadRequest {
 ///
 /// # Panics
 /// When more than [`REQUEST_BLOBS_MAX`] blobs are wanted.
-pub(crate) fn encode_request(wanted: &[Wanted]) -> Vec<u8> {
+pub(super) fn encode_request(wanted: &[Wanted]) -> Vec<u8> {
     assert!(wanted.len() <= REQUEST_BLOBS_MAX, "a request names at most 64 blobs");
     let mut body = Vec::with_capacity(2 + wanted.len() * 42);
     put_count(&mut body, wanted.len());
@@ -78,7 +83,7 @@ fn put_count(body: &mut Vec<u8>, count: usize) {
 }
 
 /// Reads a request's body.
-pub(crate) fn decode_request(mut body: &[u8]) -> Result<Vec<Wanted>, BadRequest> {
+pub(super) fn decode_request(mut body: &[u8]) -> Result<Vec<Wanted>, BadRequest> {
     let count = take_u16(&mut body)?;
     if count == 0 || usize::from(count) > REQUEST_BLOBS_MAX {
         return Err(BadRequest::Count(count));

@@ -14,11 +14,11 @@ use tokio::{
 };
 
 /// How long a blob transfer may go without a single byte.
-pub(crate) const STALL_MAX: Duration = Duration::from_secs(30);
+pub const STALL_MAX: Duration = Duration::from_secs(30);
 
 /// A stream whose reads and writes fail when they wait too long without
 /// progress. Time in which nobody reads or writes does not count.
-pub(crate) struct Watched<S> {
+pub(super) struct Watched<S> {
     stream: S,
     patience: Duration,
     reading: Option<Pin<Box<Sleep>>>,
@@ -26,7 +26,7 @@ pub(crate) struct Watched<S> {
 }
 
 impl<S> Watched<S> {
-    pub(crate) fn new(stream: S, patience: Duration) -> Self {
+    pub(super) fn new(stream: S, patience: Duration) -> Self {
         Self { stream, patience, reading: None, writing: None }
     }
 }
