@@ -16,7 +16,7 @@ use serde_bytes::{ByteArray, ByteBuf};
 use crate::net::Lane;
 
 /// Version of this format.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Largest batch in bytes: one largest frame, and a few pages of entries beside it.
 pub const BATCH_BYTES_MAX: usize = FRAME_BYTES_MAX + 4 * 1024 * 1024;
@@ -70,6 +70,8 @@ pub struct Returned {
     /// Whether frames of the visitor are still waiting here. It must send none until they
     /// are not.
     pub is_full: bool,
+    /// Whether the node wants blobs of the visitor.
+    pub wants_blobs: bool,
     /// In the order in which they were sent.
     pub frames: Vec<Frame>,
 }
@@ -93,6 +95,7 @@ struct SentReturned {
     version: u16,
     number: u64,
     full: bool,
+    wants: bool,
     #[serde(deserialize_with = "cbor::at_most::<BATCH_FRAMES_MAX, _, _>")]
     frames: Vec<SentFrame>,
 }
@@ -134,11 +137,12 @@ impl Returned {
     /// The bytes of an answer's body.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let Self { number, is_full, frames } = self;
+        let Self { number, is_full, wants_blobs, frames } = self;
         cbor::encode(&SentReturned {
             version: VERSION,
             number: *number,
             full: *is_full,
+            wants: *wants_blobs,
             frames: frames.iter().map(SentFrame::from).collect(),
         })
     }
@@ -149,10 +153,10 @@ impl Returned {
     /// As [`Batch::decode`].
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let sent: SentReturned = cbor::decode(bytes, BATCH_BYTES_MAX)?;
-        let SentReturned { version, number, full, frames } = sent;
+        let SentReturned { version, number, full, wants, frames } = sent;
         check_version(version)?;
         let frames = frames.into_iter().map(Frame::try_from).collect::<Result<_, _>>()?;
-        Ok(Self { number, is_full: full, frames })
+        Ok(Self { number, is_full: full, wants_blobs: wants, frames })
     }
 }
 
@@ -215,7 +219,7 @@ mod tests {
         let frames = Lane::ALL.map(|lane| frame(lane, 5)).to_vec();
         let sent = batch(frames.clone());
         assert_eq!(Batch::decode(&sent.encode()), Ok(sent));
-        let returned = Returned { number: 1, is_full: true, frames };
+        let returned = Returned { number: 1, is_full: true, wants_blobs: true, frames };
         assert_eq!(Returned::decode(&returned.encode()), Ok(returned));
         let patient = Batch { wait: WAIT_MAX * 9, ..batch(vec![]) };
         assert_eq!(Batch::decode(&patient.encode()).expect("reads").wait, WAIT_MAX);
@@ -253,8 +257,13 @@ mod tests {
         assert!(Batch::decode(&[good.as_slice(), &[0]].concat()).is_err());
         assert!(Batch::decode(&vec![0; BATCH_BYTES_MAX + 1]).is_err());
         let lane = SentFrame(3, ByteBuf::new());
-        let returned =
-            SentReturned { version: VERSION, number: 0, full: false, frames: vec![lane] };
+        let returned = SentReturned {
+            version: VERSION,
+            number: 0,
+            full: false,
+            wants: false,
+            frames: vec![lane],
+        };
         assert_eq!(Returned::decode(&cbor::encode(&returned)), Err(DecodeError::Malformed));
         let newer = SentReturned { version: VERSION + 1, frames: vec![], ..returned };
         assert_eq!(Returned::decode(&cbor::encode(&newer)), Err(DecodeError::Malformed));

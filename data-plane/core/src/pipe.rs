@@ -27,6 +27,17 @@ pub enum Side {
     There,
 }
 
+impl Side {
+    /// The opposite end.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Here => Self::There,
+            Self::There => Self::Here,
+        }
+    }
+}
+
 /// Why a pipe cannot go on. Both visits are to be ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
@@ -54,12 +65,13 @@ struct End {
     pending: VecDeque<Frame>,
     pending_bytes: usize,
     is_full: bool,
+    wants_blobs: bool,
 }
 
 impl End {
     fn new(visit: VisitId) -> Self {
         let pending = VecDeque::new();
-        Self { visit, number: 0, pending, pending_bytes: 0, is_full: false }
+        Self { visit, number: 0, pending, pending_bytes: 0, is_full: false, wants_blobs: false }
     }
 }
 
@@ -91,18 +103,16 @@ impl Pipe {
     /// # Errors
     /// [`Broken`].
     pub fn returned(&mut self, side: Side, returned: Returned) -> Result<(), Broken> {
-        let Returned { number, is_full, frames } = returned;
+        let Returned { number, is_full, wants_blobs, frames } = returned;
         let end = self.end(side);
         if number != end.number {
             return Err(Broken::OutOfOrder);
         }
         end.number += 1;
         end.is_full = is_full;
+        end.wants_blobs = wants_blobs;
         self.quiet = if frames.is_empty() { self.quiet.saturating_add(1) } else { 0 };
-        let other = self.end(match side {
-            Side::Here => Side::There,
-            Side::There => Side::Here,
-        });
+        let other = self.end(side.other());
         other.pending_bytes += bytes_of(&frames);
         other.pending.extend(frames);
         if other.pending_bytes > PENDING_BYTES_MAX {
@@ -116,6 +126,15 @@ impl Pipe {
     pub fn is_quiet(&self) -> bool {
         let is_idle = |end: &End| end.pending.is_empty() && !end.is_full;
         self.quiet >= 2 && is_idle(&self.here) && is_idle(&self.there)
+    }
+
+    /// Whether an end wants blobs of the other one, as it said last.
+    #[must_use]
+    pub fn wants_blobs(&self, side: Side) -> bool {
+        match side {
+            Side::Here => self.here.wants_blobs,
+            Side::There => self.there.wants_blobs,
+        }
     }
 
     fn end(&mut self, side: Side) -> &mut End {
@@ -137,7 +156,8 @@ mod tests {
 
     fn returned(number: u64, is_full: bool, bytes: &[usize]) -> Returned {
         let frame = |length: &usize| Frame { lane: Lane::Sync, bytes: vec![0; *length].into() };
-        Returned { number, is_full, frames: bytes.iter().map(frame).collect() }
+        let frames = bytes.iter().map(frame).collect();
+        Returned { number, is_full, wants_blobs: false, frames }
     }
 
     #[test]
@@ -152,6 +172,9 @@ mod tests {
         let carried = pipe.next(Side::There);
         assert_eq!((carried.number, carried.frames.len()), (2, 2));
         assert!(pipe.is_quiet());
+        let wanting = Returned { wants_blobs: true, ..returned(1, false, &[]) };
+        pipe.returned(Side::Here, wanting).expect("in order");
+        assert!(pipe.wants_blobs(Side::Here) && !pipe.wants_blobs(Side::There));
         assert_eq!(pipe.returned(Side::There, returned(1, false, &[])), Err(Broken::OutOfOrder));
     }
 

@@ -6,16 +6,19 @@
 //! another one: a connection of the other transport is closed, and the node dials again when
 //! the visit is over.
 //!
+//! What the node wants to fetch of a visitor waits as an errand: the visitor is told that there
+//! is one, and comes for it.
+//!
 //! Invariants: a visit belongs to the device whose token came with it, and batches count up;
-//! frames wait outside while much waits for the visitor to fetch.
-//! Non-goals: who may come (the doorway asks the trust plane, at each batch) and blobs.
+//! frames wait outside while much waits for the visitor to fetch; errands end with the visit.
+//! Non-goals: who may come (the doorway asks the trust plane, at each batch) and how blobs go.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
-use node_model::DeviceId;
+use node_model::{BlobId, DeviceId};
 
 use crate::{
     batch::{Batch, Frame, Returned, VisitId, take_fitting},
@@ -58,6 +61,17 @@ pub enum Refused {
     Full,
 }
 
+/// Blobs that the node wants of a visitor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Errand {
+    /// Names it in events.
+    pub job: u64,
+    /// Which.
+    pub blobs: Vec<BlobId>,
+    /// How many bytes of them at most: one that does not fit ends the errand.
+    pub bytes_max: u64,
+}
+
 /// All visits of a node.
 #[derive(Debug, Default)]
 pub struct Visits {
@@ -79,6 +93,9 @@ struct Visit {
     outgoing: VecDeque<Frame>,
     outgoing_bytes: usize,
     turn: Option<Turn>,
+    errands: VecDeque<Errand>,
+    /// Whether the visitor was told that there is one.
+    knows_errands: bool,
     is_ending: bool,
     /// Whether the node was told that the device is connected. What it said before that was
     /// meant for an earlier connection.
@@ -156,6 +173,8 @@ impl Visits {
             outgoing: VecDeque::new(),
             outgoing_bytes: 0,
             turn: None,
+            errands: VecDeque::new(),
+            knows_errands: false,
             is_ending: false,
             is_told: false,
         };
@@ -181,14 +200,19 @@ impl Visits {
                 self.visits.contains_key(device)
             }
             NetEvent::Frame { device, .. } => self.visits.contains_key(device),
+            NetEvent::FetchEnded { job, .. } => {
+                for visit in self.visits.values_mut() {
+                    visit.errands.retain(|errand| errand.job != *job);
+                }
+                false
+            }
             NetEvent::Listening { .. }
             | NetEvent::DialFailed { .. }
             | NetEvent::Discovered { .. }
             | NetEvent::BlobsRequested { .. }
             | NetEvent::BlobFetched { .. }
             | NetEvent::NoRoom { .. }
-            | NetEvent::BlobRefused { .. }
-            | NetEvent::FetchEnded { .. } => false,
+            | NetEvent::BlobRefused { .. } => false,
         };
         if !is_hidden {
             self.events.push_back(event);
@@ -202,9 +226,15 @@ impl Visits {
                 self.send(device, lane, frame);
                 None
             }
-            NetCommand::Fetch { job, device, .. } if self.visits.contains_key(&device) => {
-                let error = Some("a visit at the doorway brings no blobs".to_owned());
-                self.events.push_back(NetEvent::FetchEnded { job, error });
+            NetCommand::Fetch { job, device, blobs, bytes_max } => {
+                let Some(visit) = self.visits.get_mut(&device) else {
+                    return Some(NetCommand::Fetch { job, device, blobs, bytes_max });
+                };
+                if blobs.is_empty() {
+                    self.events.push_back(NetEvent::FetchEnded { job, error: None });
+                } else {
+                    visit.errands.push_back(Errand { job, blobs, bytes_max });
+                }
                 None
             }
             NetCommand::Forbid { device } | NetCommand::Disconnect { device } => {
@@ -214,7 +244,6 @@ impl Visits {
             NetCommand::Dial { .. }
             | NetCommand::Admit { .. }
             | NetCommand::Send { .. }
-            | NetCommand::Fetch { .. }
             | NetCommand::Answer { .. } => Some(command),
         }
     }
@@ -229,6 +258,18 @@ impl Visits {
             tracing::warn!(%device, "a visitor asks for more than it fetches");
             self.end(device);
         }
+    }
+
+    /// Whether a device visits.
+    #[must_use]
+    pub fn is_visiting(&self, device: DeviceId) -> bool {
+        self.visits.contains_key(&device)
+    }
+
+    /// What the node wants of a visitor first.
+    #[must_use]
+    pub fn errand(&self, device: DeviceId) -> Option<&Errand> {
+        self.visits.get(&device)?.errands.front()
     }
 
     /// The next thing for the other transport to do.
@@ -300,6 +341,10 @@ impl Visits {
         if let Some((turn, answer)) = visit.answer() {
             self.answers.push_back((turn, answer));
         }
+        for Errand { job, .. } in visit.errands {
+            let error = Some("the visit is over".to_owned());
+            self.events.push_back(NetEvent::FetchEnded { job, error });
+        }
         self.events.push_back(NetEvent::Disconnected { device });
     }
 }
@@ -311,7 +356,8 @@ impl Visit {
 
     fn is_due(&self, now: Duration) -> bool {
         let is_late = |turn: &Turn| self.is_ending || now >= turn.until;
-        let is_answered = !self.outgoing.is_empty();
+        let is_answered =
+            !self.outgoing.is_empty() || (!self.errands.is_empty() && !self.knows_errands);
         !self.has_work() && self.turn.as_ref().is_some_and(|turn| is_answered || is_late(turn))
     }
 
@@ -319,7 +365,9 @@ impl Visit {
         let Turn { id, number, until: _ } = self.turn.take()?;
         let frames = take_fitting(&mut self.outgoing);
         self.outgoing_bytes -= frames.iter().map(|frame| frame.bytes.len()).sum::<usize>();
-        Some((id, Ok(Returned { number, is_full: !self.incoming.is_empty(), frames })))
+        let (is_full, wants_blobs) = (!self.incoming.is_empty(), !self.errands.is_empty());
+        self.knows_errands = wants_blobs;
+        Some((id, Ok(Returned { number, is_full, wants_blobs, frames })))
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Network {
     pub commands: mpsc::Sender<NetCommand>,
     /// What happened.
     pub events: mpsc::Receiver<NetEvent>,
+    /// Where it is told, for whoever has something to tell beside it.
+    pub arriving: mpsc::Sender<NetEvent>,
     /// Where it can be reached: multiaddrs without a peer id. For `0.0.0.0` and
     /// `::` these are the addresses of the interfaces.
     pub listening: Vec<String>,

@@ -82,6 +82,7 @@ pub async fn start(config: NetConfig, blobs: Blobs) -> Result<Network, StartErro
     let (listening, early) = listen(&mut swarm, addresses).await?;
     let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
     let (sender, events) = mpsc::channel(EVENTS_MAX);
+    let arriving = sender.clone();
     let mut task = SwarmTask::new(swarm, commanded, sender, blobs);
     for address in &listening {
         task.tell(NetEvent::Listening { address: address.clone() });
@@ -90,7 +91,7 @@ pub async fn start(config: NetConfig, blobs: Blobs) -> Result<Network, StartErro
         task.on_swarm(event);
     }
     let task = tokio::spawn(task.run());
-    Ok(Network { commands, events, listening, task })
+    Ok(Network { commands, events, arriving, listening, task })
 }
 
 /// libp2p shares its TCP ports with whoever wants to, so that two nodes could

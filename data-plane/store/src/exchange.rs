@@ -10,4 +10,4 @@ mod stall;
 mod wire;
 
 pub use stall::STALL_MAX;
-pub use wire::BadRequest;
+pub use wire::{BadRequest, REQUEST_BYTES_MAX};

@@ -188,7 +188,8 @@ impl Interest {
             || template.ends_with("/conflicts");
         let is_entrance = template.starts_with("/enter");
         // A visit is many of them; that it may begin was noted when its token was given.
-        let is_visit = template == "/api/v1/sync/frames";
+        let is_visit =
+            template == "/api/v1/sync/frames" || template.starts_with("/api/v1/sync/blobs");
         let is_change = !method.is_safe() && !template.is_empty() && !is_visit;
         if is_search {
             Self::Search
@@ -248,7 +249,7 @@ mod tests {
         for template in ["/health", "/assets/kith.css", "/api/v1/events", "/api/v1/log", "/", ""] {
             assert_eq!(Interest::of(&Method::GET, template), Interest::Denials, "{template}");
         }
-        for template in ["", "/api/v1/sync/frames"] {
+        for template in ["", "/api/v1/sync/frames", "/api/v1/sync/blobs/wanted"] {
             assert_eq!(Interest::of(&Method::POST, template), Interest::Denials, "{template}");
         }
         assert_eq!(Interest::of(&Method::GET, "/search"), Interest::Search);

@@ -80,6 +80,9 @@ fn of_node() -> Vec<Route> {
         route(POST,   "/api/v1/pair/{peer}",                    Programs, pairing::confirm),
         route(POST,   "/api/v1/sync",                           Programs, pairing::sync),
         route(POST,   "/api/v1/sync/frames",                    Peers,    visit::exchange),
+        route(POST,   "/api/v1/sync/blobs",                     Peers,    visit::provide),
+        route(PUT,    "/api/v1/sync/blobs",                     Peers,    visit::bring),
+        route(POST,   "/api/v1/sync/blobs/wanted",              Peers,    visit::wanted),
         route(POST,   "/api/v1/sync/proof",                     Peers,    visit::prove),
         route(GET,    "/api/v1/events",                         Programs, events::follow),
 

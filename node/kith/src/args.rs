@@ -150,7 +150,7 @@ pub enum Command {
     Unpack(Unpack),
     /// Synchronise now
     #[command(
-        after_help = "Examples:\n  kith sync\n  kith sync --full\n  kith sync --folder /media/stick\n  kith sync --folder ~/Dropbox/family --space album\n  kith sync --folder /mnt/nas/kith --every 5m     from now on; ends with --stop\n  ssh -N -L 4718:127.0.0.1:4718 rack &\n  kith sync --doorway http://127.0.0.1:4718\n\nA folder takes the place of a connection: everybody runs the same command, whenever they\nhave it. Everything in it is sealed; several people and spaces may use one folder. One that\nhangs or is away delays nothing: kith status says since when.\n\nA doorway takes the place of a connection where only HTTP gets through: both nodes prove to\neach other who they are, then speak as they do otherwise. Documents come that way, files by\na connection or a folder."
+        after_help = "Examples:\n  kith sync\n  kith sync --full\n  kith sync --folder /media/stick\n  kith sync --folder ~/Dropbox/family --space album\n  kith sync --folder /mnt/nas/kith --every 5m     from now on; ends with --stop\n  ssh -N -L 4718:127.0.0.1:4718 rack &\n  kith sync --doorway http://127.0.0.1:4718\n\nA folder takes the place of a connection: everybody runs the same command, whenever they\nhave it. Everything in it is sealed; several people and spaces may use one folder. One that\nhangs or is away delays nothing: kith status says since when.\n\nA doorway takes the place of a connection where only HTTP gets through: both nodes prove to\neach other who they are, then speak as they do otherwise. Documents and files come that way."
     )]
     Sync(Sync),
     /// Nodes that this one knows

@@ -36,9 +36,6 @@ const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What stands in `Host` of requests to our own node.
 pub(crate) const OWN_HOST: &str = "kith";
 
-/// Where frames go, at every node.
-pub(crate) const FRAMES: &str = "/api/v1/sync/frames";
-
 /// Whether a command needs other nodes when none runs here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -226,20 +223,24 @@ impl Client {
         serde_json::from_slice(&bytes.map_err(|error| lost(&error))?).map_err(|error| lost(&error))
     }
 
-    /// Brings a batch of frames as the device whose token it is, and gets one.
+    /// Asks as the device whose token it is, with bytes.
     ///
     /// # Errors
     /// As [`Self::call`].
-    pub(crate) async fn bring(&self, token: &str, batch: Vec<u8>) -> Result<Bytes, CliError> {
+    pub(crate) async fn as_peer(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Body,
+    ) -> Result<Response<Body>, CliError> {
         let request = Request::builder()
-            .method(Method::POST)
-            .uri(FRAMES)
+            .method(method)
+            .uri(path)
             .header(header::HOST, OWN_HOST)
             .header(header::AUTHORIZATION, format!("Bearer {token}"))
-            .body(Body::from(batch));
-        let response = self.request(request.map_err(|error| lost(&error))?).await?;
-        let bytes = axum::body::to_bytes(response.into_body(), ANSWER_BYTES_MAX).await;
-        bytes.map_err(|error| lost(&error))
+            .body(body);
+        self.request(request.map_err(|error| lost(&error))?).await
     }
 
     /// Receives bytes.
@@ -320,7 +321,7 @@ pub(crate) async fn exchange(
     Ok(response.map(|body| Body::new(body.map_err(axum::Error::new))))
 }
 
-fn lost(error: &dyn std::fmt::Display) -> CliError {
+pub(crate) fn lost(error: &dyn std::fmt::Display) -> CliError {
     let failure = node_core::Failure {
         kind: node_core::FailureKind::Unreachable,
         message: format!("the node did not answer as it should: {error}"),

@@ -12,24 +12,17 @@ use std::{
 
 use axum::{
     body::Body,
-    http::{Method, Request, StatusCode, Uri, header},
+    http::{Method, Request, Response, StatusCode, Uri, header},
 };
 use bytes::Bytes;
 use node_core::{Failure, FailureKind, Mend};
-use node_runtime::visit::BATCH_BYTES_MAX;
 use serde_json::Value;
 use tokio::{net::TcpStream, time::timeout};
 
-use crate::{
-    client::{FRAMES, exchange},
-    error::CliError,
-};
+use crate::{client::exchange, error::CliError};
 
 /// A doorway answers these questions at once; a tunnel around the world takes a second.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// A full batch each way over a line of a megabit a second.
-const BATCH_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// Largest answer that is read; those that make sense have 300 bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -92,54 +85,68 @@ impl Elsewhere {
         token: Option<&str>,
         body: &Value,
     ) -> Result<Value, CliError> {
-        let request = self.request(path, token, "application/json", body.to_string().into())?;
-        let answered = timeout(ANSWER_TIMEOUT, self.ask(request, ANSWER_BYTES_MAX)).await;
-        let bytes = answered.map_err(|_| self.silent(&"no answer in time"))??;
-        serde_json::from_slice(&bytes).map_err(|_| self.odd())
-    }
-
-    /// Brings a batch of frames and gets one, both as bytes.
-    pub(crate) async fn bring(&self, token: &str, batch: Vec<u8>) -> Result<Bytes, CliError> {
-        let kind = "application/vnd.kith.frames";
-        let request = self.request(FRAMES, Some(token), kind, batch.into())?;
-        let answered = timeout(BATCH_TIMEOUT, self.ask(request, BATCH_BYTES_MAX)).await;
-        answered.map_err(|_| self.silent(&"no answer in time"))?
-    }
-
-    fn request(
-        &self,
-        path: &str,
-        token: Option<&str>,
-        kind: &str,
-        body: Body,
-    ) -> Result<Request<Body>, CliError> {
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(path)
-            .header(header::HOST, &self.host)
-            .header(header::CONTENT_TYPE, kind);
+        let request = Request::builder().method(Method::POST).uri(path);
         let request = match token {
             Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
             None => request,
         };
-        request.body(body).map_err(|_| self.odd())
+        let request = request
+            .header(header::HOST, &self.host)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body.to_string().into())
+            .map_err(|_| self.odd())?;
+        let answered = async { self.read(self.ask(request).await?, ANSWER_BYTES_MAX).await };
+        let bytes = self.in_time(ANSWER_TIMEOUT, answered).await?;
+        serde_json::from_slice(&bytes).map_err(|_| self.odd())
     }
 
-    async fn ask(&self, request: Request<Body>, bytes_max: usize) -> Result<Bytes, CliError> {
+    /// Asks as the device whose token of this doorway it is, with bytes.
+    pub(crate) async fn as_peer(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Body,
+    ) -> Result<Response<Body>, CliError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, &self.host)
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(body);
+        self.ask(request.map_err(|_| self.odd())?).await
+    }
+
+    /// Does something that takes so long at most.
+    pub(crate) async fn in_time<T>(
+        &self,
+        time_max: Duration,
+        work: impl Future<Output = Result<T, CliError>>,
+    ) -> Result<T, CliError> {
+        timeout(time_max, work).await.map_err(|_| self.silent(&"no answer in time"))?
+    }
+
+    async fn ask(&self, request: Request<Body>) -> Result<Response<Body>, CliError> {
         let stream = TcpStream::connect(&self.addresses[..]).await;
         let stream = stream.map_err(|error| self.silent(&error))?;
         let response = exchange(stream, request).await.map_err(|error| self.silent(&error))?;
-        let status = response.status();
-        let bytes = axum::body::to_bytes(response.into_body(), bytes_max).await;
-        let bytes = bytes.map_err(|_| self.odd())?;
-        match status {
-            StatusCode::OK => Ok(bytes),
+        match response.status() {
+            StatusCode::OK | StatusCode::NO_CONTENT => Ok(response),
             StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => Err(self.refused()),
             StatusCode::MISDIRECTED_REQUEST => Err(self.misnamed()),
             StatusCode::CONFLICT => Err(self.interrupted()),
             StatusCode::GATEWAY_TIMEOUT => Err(self.silent(&"it is busy or stopping")),
             _ => Err(self.odd()),
         }
+    }
+
+    /// Reads an answer that has so many bytes at most.
+    pub(crate) async fn read(
+        &self,
+        response: Response<Body>,
+        bytes_max: usize,
+    ) -> Result<Bytes, CliError> {
+        axum::body::to_bytes(response.into_body(), bytes_max).await.map_err(|_| self.odd())
     }
 
     /// It does not speak as a doorway does.

@@ -8,14 +8,21 @@ use std::{
 use data_plane_core::{
     batch::{Batch, Returned},
     net::{NetCommand, NetEvent},
-    visits::{Refused, TurnId, Visits},
+    visits::{Errand, Refused, TurnId, Visits},
 };
+use data_plane_store::exchange::provide::{APART, Questions};
 use node_core::{Effect, Failure, Input, Node, Request, RequestId, Response};
 use node_model::{BlobId, DeviceId};
 use sync_engine_core::entry;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::{audit::AuditLog, clock::Clock, handle::NodeEvent, search::Inbox};
+use crate::{
+    audit::AuditLog,
+    clock::Clock,
+    handle::NodeEvent,
+    search::Inbox,
+    visit::{Stay, Stays},
+};
 
 /// Inputs handled between two commits: group commit without starving anybody.
 const INPUTS_A_FLUSH_MAX: usize = 256;
@@ -35,10 +42,28 @@ const VERDICTS_MAX: usize = 1_024;
 
 /// A call from a [`crate::Handle`].
 pub(crate) enum Call {
-    Request { request: Box<Request>, answer: oneshot::Sender<Result<Response, Failure>> },
+    Request {
+        request: Box<Request>,
+        answer: oneshot::Sender<Result<Response, Failure>>,
+    },
     BlobsHeld(Vec<(BlobId, u64)>),
-    Visit { device: DeviceId, batch: Batch, answer: oneshot::Sender<Result<Returned, Refused>> },
-    Stop { stopped: oneshot::Sender<()> },
+    Visit {
+        device: DeviceId,
+        batch: Batch,
+        answer: oneshot::Sender<Result<Returned, Refused>>,
+    },
+    /// What the node wants of a visitor first; nothing is said of whoever does not visit.
+    Errand {
+        device: DeviceId,
+        answer: oneshot::Sender<Option<Option<Errand>>>,
+    },
+    Stay {
+        device: DeviceId,
+        answer: oneshot::Sender<Option<Stay>>,
+    },
+    Stop {
+        stopped: oneshot::Sender<()>,
+    },
 }
 
 /// The channels of a driver.
@@ -49,6 +74,8 @@ pub(crate) struct Channels {
     pub(crate) events: broadcast::Sender<NodeEvent>,
     pub(crate) search: Inbox,
     pub(crate) audit: AuditLog,
+    /// Of visitors, to the node.
+    pub(crate) questions: Questions,
     /// Where work is done beside the loop.
     pub(crate) workers: tokio::runtime::Handle,
 }
@@ -66,7 +93,9 @@ pub(crate) async fn run(mut node: Node, clock: Clock, channels: Channels) {
         answers: BTreeMap::new(),
         next_request: 0,
         outbox: VecDeque::new(),
+        questions: channels.questions,
         visits: Visits::default(),
+        stays: Stays::default(),
         turns: BTreeMap::new(),
     };
     let mut inboxes = Inboxes {
@@ -181,7 +210,9 @@ struct Driver {
     answers: BTreeMap<RequestId, oneshot::Sender<Result<Response, Failure>>>,
     next_request: u64,
     outbox: VecDeque<NetCommand>,
+    questions: Questions,
     visits: Visits,
+    stays: Stays,
     turns: BTreeMap<TurnId, oneshot::Sender<Result<Returned, Refused>>>,
 }
 
@@ -203,6 +234,17 @@ impl Driver {
                 self.tell_events(node);
                 return None;
             }
+            Arrival::Call(Call::Errand { device, answer }) => {
+                let errand = self.visits.errand(device).cloned();
+                // Who hung up asks again.
+                let _ = answer.send(self.visits.is_visiting(device).then_some(errand));
+                return None;
+            }
+            Arrival::Call(Call::Stay { device, answer }) => {
+                let is_visiting = self.visits.is_visiting(device);
+                let _ = answer.send(is_visiting.then(|| self.stays.of(device)));
+                return None;
+            }
             Arrival::Call(Call::Stop { stopped }) => return Some(stopped),
             Arrival::Call(Call::BlobsHeld(blobs)) => Input::BlobsHeld(blobs),
             Arrival::Call(Call::Request { request, answer }) => {
@@ -222,6 +264,7 @@ impl Driver {
             node.handle(self.clock.now(), Input::Net(event));
         }
         self.outbox.extend(std::iter::from_fn(|| self.visits.poll_command()));
+        self.stays.keep(|device| self.visits.is_visiting(device));
     }
 
     /// Takes some of what visitors brought. What it is answered with decides whether more of
@@ -248,6 +291,9 @@ impl Driver {
     fn drain(&mut self, node: &mut Node) {
         while let Some(effect) = node.poll_effect() {
             match effect {
+                Effect::Net(NetCommand::Answer { request, allowed }) if request >= APART => {
+                    self.questions.answer(request, allowed);
+                }
                 Effect::Net(command) => self.outbox.extend(self.visits.command(command)),
                 Effect::Verify { job, entries } => {
                     let verdicts = self.verdicts.clone();

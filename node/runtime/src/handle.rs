@@ -6,8 +6,12 @@ use node_model::{BlobId, DeviceId, DocumentId, SpaceId};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{
-    audit::AuditLog, driver::Call, folder::Folders, seal_file::blob_failure, search::Desk,
-    visit::Turnstile,
+    audit::AuditLog,
+    driver::Call,
+    folder::Folders,
+    seal_file::blob_failure,
+    search::Desk,
+    visit::{Turnstile, VisitBlobs},
 };
 
 /// How far long work has come.
@@ -75,6 +79,7 @@ pub(crate) struct Shared {
     pub(crate) audit: AuditLog,
     pub(crate) folders: Folders,
     pub(crate) turnstile: Turnstile,
+    pub(crate) visit_blobs: VisitBlobs,
 }
 
 /// For whoever must not keep a node alive.
@@ -162,6 +167,10 @@ impl Handle {
 
     pub(crate) fn turnstile(&self) -> &Turnstile {
         &self.shared.turnstile
+    }
+
+    pub(crate) fn visit_blobs(&self) -> &VisitBlobs {
+        &self.shared.visit_blobs
     }
 
     pub(crate) async fn call(&self, call: Call) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use data_plane_store::{BlobError, Blobs};
+use data_plane_store::{BlobError, Blobs, exchange::provide::Questions};
 use node_core::{Config, Failure, FailureKind, Input, Node, compaction::BUNDLE_FROM_CHANGES};
 use tokio::{sync::broadcast, sync::mpsc, sync::oneshot, task::JoinHandle};
 use trust_core::{TrustError, keyring::DeviceKeys, ledger::LedgerError};
@@ -18,7 +18,7 @@ use crate::{
     handle::{Handle, Shared},
     search::{self, Indexing, SearchConfig},
     storage::SpacesFolder,
-    visit::Turnstile,
+    visit::{Turnstile, VisitBlobs},
 };
 
 /// Calls that may wait.
@@ -207,7 +207,10 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
     let (events, _) = broadcast::channel(EVENTS_MAX);
     let links = connect(network, secret, blobs.clone()).await?;
     let (desk, search) = search::start(search, calls.downgrade())?;
+    let questions = Questions::apart(links.arriving.clone());
+    let visit_blobs = VisitBlobs::new(links.arriving, questions.clone());
     let channels = Channels {
+        questions,
         calls: received,
         commands: links.commands,
         arrivals: links.arrivals,
@@ -229,6 +232,7 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
         audit: log,
         folders,
         turnstile: Turnstile::default(),
+        visit_blobs,
     });
     let (listening, network) = (links.listening, links.task);
     Ok(Started { handle, listening, calls, driver, search, audit, network, blobs })
@@ -256,6 +260,8 @@ fn open(config: StartConfig, clock: Clock) -> Result<Node, StartError> {
 struct Links {
     commands: mpsc::Sender<data_plane_core::net::NetCommand>,
     arrivals: mpsc::Receiver<data_plane_core::net::NetEvent>,
+    /// For whoever tells of blobs that came in another way.
+    arriving: mpsc::Sender<data_plane_core::net::NetEvent>,
     listening: Vec<String>,
     task: JoinHandle<()>,
 }
@@ -272,6 +278,7 @@ async fn connect(
             Ok(Links {
                 commands: network.commands,
                 arrivals: network.events,
+                arriving: network.arriving,
                 listening: network.listening,
                 task: network.task,
             })
@@ -279,8 +286,9 @@ async fn connect(
         Network::None => {
             let (commands, received) = mpsc::channel(CALLS_MAX);
             let (events, arrivals) = mpsc::channel(CALLS_MAX);
+            let arriving = events.clone();
             let task = tokio::spawn(driver::no_network(received, events));
-            Ok(Links { commands, arrivals, listening: vec![], task })
+            Ok(Links { commands, arrivals, arriving, listening: vec![], task })
         }
     }
 }

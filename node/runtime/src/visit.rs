@@ -5,6 +5,8 @@
 //! opens.
 //! Non-goals: who it is, which the doorway has checked, and what the frames say.
 
+mod blobs;
+
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
@@ -21,6 +23,8 @@ use node_core::{Failure, FailureKind};
 use node_model::{DeviceId, random_bytes};
 use tokio::sync::oneshot;
 
+pub use self::blobs::{BLOBS_REQUEST_BYTES_MAX, Provided};
+pub(crate) use self::blobs::{Stay, Stays, VisitBlobs};
 use crate::{
     driver::Call,
     entropy::OsEntropy,

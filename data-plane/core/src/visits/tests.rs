@@ -60,11 +60,37 @@ fn a_visitor_is_connected_speaks_is_answered_and_goes() {
     assert_eq!(heard.len(), 2);
     assert_eq!(visits.poll_timeout(), Some(START + Duration::from_secs(1)));
     let (_, empty) = visits.poll_answer(START + Duration::from_secs(1)).expect("waited enough");
-    assert_eq!(empty, Ok(Returned { number: 1, is_full: false, frames: vec![] }));
+    assert_eq!(
+        empty,
+        Ok(Returned { number: 1, is_full: false, wants_blobs: false, frames: vec![] })
+    );
     let last = Batch { is_last: true, ..batch(1, 2, &[]) };
     assert!(bring(&mut visits, ADA, last).is_some());
     assert_eq!(told(&mut visits), [NetEvent::Disconnected { device: ADA }]);
     assert!(send(&mut visits, ADA, 1).is_some(), "it is for the other transport again");
+}
+
+#[test]
+fn a_visitor_is_told_once_that_blobs_are_wanted_and_ends_what_it_does_not_bring() {
+    let mut visits = visited();
+    let wanted =
+        |job| NetCommand::Fetch { job, device: ADA, blobs: vec![BlobId([5; 32])], bytes_max: 9 };
+    assert_eq!(visits.command(wanted(1)), None);
+    assert_eq!(visits.command(wanted(2)), None);
+    let (_, told_of_it) = visits.poll_answer(START).expect("it is news");
+    assert!(told_of_it.expect("taken").wants_blobs);
+    let errand = Errand { job: 1, blobs: vec![BlobId([5; 32])], bytes_max: 9 };
+    assert_eq!(visits.errand(ADA), Some(&errand));
+    assert_eq!((visits.errand(BEN), visits.is_visiting(BEN)), (None, false));
+    assert_eq!(bring(&mut visits, ADA, batch(1, 1, &[])), None, "no news any more");
+    let ended = NetEvent::FetchEnded { job: 1, error: None };
+    visits.on_net(ended.clone());
+    assert_eq!(visits.errand(ADA).map(|errand| errand.job), Some(2));
+    assert!(visits.command(NetCommand::Disconnect { device: ADA }).is_some());
+    let error = Some("the visit is over".to_owned());
+    let unbrought = NetEvent::FetchEnded { job: 2, error };
+    assert_eq!(told(&mut visits), [ended, unbrought, NetEvent::Disconnected { device: ADA }]);
+    assert!(visits.command(wanted(3)).is_some(), "it is for the other transport again");
 }
 
 #[test]
@@ -174,13 +200,4 @@ fn a_visit_takes_the_place_of_a_connection() {
     assert_eq!(told(&mut visits), [NetEvent::Disconnected { device: ADA }]);
     visits.on_net(directly(ADA));
     assert_eq!(told(&mut visits), [directly(ADA)]);
-}
-
-#[test]
-fn blobs_come_by_the_other_transport_only() {
-    let mut visits = visited();
-    let fetch = |device| NetCommand::Fetch { job: 3, device, blobs: vec![], bytes_max: u64::MAX };
-    assert_eq!(visits.command(fetch(ADA)), None);
-    assert!(matches!(told(&mut visits)[..], [NetEvent::FetchEnded { job: 3, error: Some(_) }]));
-    assert_eq!(visits.command(fetch(BEN)), Some(fetch(BEN)));
 }

@@ -1,4 +1,5 @@
-//! The requester's side of the blob protocol: one job on one stream.
+//! The requester's side of the blob protocol: one job on one stream, or question by question
+//! where these and their answers travel apart.
 
 use std::{collections::BTreeSet, io, pin::pin};
 
@@ -93,10 +94,41 @@ pub struct Fetch {
     pub events: mpsc::Sender<NetEvent>,
 }
 
-/// A request that is under way, and what needed none.
-struct Batch {
+/// One request, and what needed none.
+pub struct Question {
     here: Vec<BlobId>,
     wanted: Vec<Wanted>,
+}
+
+impl Question {
+    /// What is missing of some blobs: of the first ones, as many as one request asks for.
+    ///
+    /// # Errors
+    /// [`BlobError`].
+    pub async fn of(blobs: &Blobs, list: &[BlobId]) -> Result<Self, BlobError> {
+        let mut question = Self { here: Vec::new(), wanted: Vec::new() };
+        for blob in list.iter().take(REQUEST_BLOBS_MAX) {
+            let ranges = blobs.missing(*blob).await?;
+            if ranges.is_empty() {
+                question.here.push(*blob);
+            } else {
+                question.wanted.push(Wanted { blob: *blob, ranges });
+            }
+        }
+        Ok(question)
+    }
+
+    /// How many blobs it is about, those that are here included.
+    #[must_use]
+    pub fn blobs(&self) -> usize {
+        self.here.len() + self.wanted.len()
+    }
+
+    /// The request's bytes; none when nothing is missing.
+    #[must_use]
+    pub fn request(&self) -> Vec<u8> {
+        if self.wanted.is_empty() { Vec::new() } else { encode_request(&self.wanted) }
+    }
 }
 
 /// Runs a job to its end.
@@ -109,9 +141,9 @@ where
 {
     let (reader, writer) = tokio::io::split(Watched::new(stream, STALL_MAX));
     let reader = BufReader::with_capacity(BUFFER_BYTES, reader);
-    let (asked, batches) = mpsc::channel(AHEAD_MAX);
+    let (asked, questions) = mpsc::channel(AHEAD_MAX);
     let mut asking = pin!(fetch.ask(writer, asked));
-    let mut receiving = pin!(fetch.receive(reader, batches));
+    let mut receiving = pin!(fetch.receive(reader, questions));
     // Asking and receiving take turns: the provider may be waiting for us to
     // read while we write. What was asked for is received even if asking fails.
     tokio::select! {
@@ -124,26 +156,19 @@ impl Fetch {
     async fn ask<W: AsyncWrite + Unpin>(
         &self,
         mut to: W,
-        asked: mpsc::Sender<Batch>,
+        asked: mpsc::Sender<Question>,
     ) -> Result<(), FetchError> {
         let failed = |error| FetchError::Ask { device: self.device, error };
         let list: BTreeSet<BlobId> = self.job.list.iter().copied().collect();
         let list: Vec<BlobId> = list.into_iter().collect();
         for blobs in list.chunks(REQUEST_BLOBS_MAX) {
-            let mut batch = Batch { here: Vec::new(), wanted: Vec::new() };
-            for blob in blobs {
-                let ranges = self.blobs.missing(*blob).await?;
-                if ranges.is_empty() {
-                    batch.here.push(*blob);
-                } else {
-                    batch.wanted.push(Wanted { blob: *blob, ranges });
-                }
-            }
-            if !batch.wanted.is_empty() {
-                to.write_all(&encode_request(&batch.wanted)).await.map_err(failed)?;
+            let question = Question::of(&self.blobs, blobs).await?;
+            let request = question.request();
+            if !request.is_empty() {
+                to.write_all(&request).await.map_err(failed)?;
                 to.flush().await.map_err(failed)?;
             }
-            if asked.send(batch).await.is_err() {
+            if asked.send(question).await.is_err() {
                 return Ok(());
             }
         }
@@ -153,23 +178,51 @@ impl Fetch {
     async fn receive<R: AsyncRead + Unpin + Send>(
         &self,
         mut from: R,
-        mut batches: mpsc::Receiver<Batch>,
+        mut questions: mpsc::Receiver<Question>,
     ) -> Result<(), FetchError> {
         let mut room = self.job.bytes_max;
-        while let Some(Batch { here, wanted }) = batches.recv().await {
-            let mut unsynced = here;
-            let received = self.receive_batch(&mut from, &wanted, &mut unsynced, &mut room).await;
-            self.settle(&mut unsynced).await?;
-            if let Some((blob, bytes)) = received? {
-                // What follows on the stream would have to be read to be left out.
-                self.tell(NetEvent::NoRoom { job: self.job.id, blob, bytes }).await?;
+        while let Some(question) = questions.recv().await {
+            if !self.receive_answer(&mut from, question, &mut room).await? {
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    /// Takes what of a batch there is room for; says for which one there was none, and its
+    /// The same for an answer that comes on a stream of its own. Says whether there is room for
+    /// more.
+    ///
+    /// # Errors
+    /// [`FetchError`].
+    pub async fn take_answer<R: AsyncRead + Unpin + Send>(
+        &self,
+        from: R,
+        question: Question,
+        room: &mut u64,
+    ) -> Result<bool, FetchError> {
+        let from = Watched::new(from, STALL_MAX);
+        let mut from = BufReader::with_capacity(BUFFER_BYTES, from);
+        self.receive_answer(&mut from, question, room).await
+    }
+
+    async fn receive_answer<R: AsyncRead + Unpin + Send>(
+        &self,
+        from: &mut R,
+        Question { here, wanted }: Question,
+        room: &mut u64,
+    ) -> Result<bool, FetchError> {
+        let mut unsynced = here;
+        let received = self.receive_batch(from, &wanted, &mut unsynced, room).await;
+        self.settle(&mut unsynced).await?;
+        if let Some((blob, bytes)) = received? {
+            // What follows on the stream would have to be read to be left out.
+            self.tell(NetEvent::NoRoom { job: self.job.id, blob, bytes }).await?;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Takes what of an answer there is room for; says for which one there was none, and its
     /// length.
     async fn receive_batch<R: AsyncRead + Unpin + Send>(
         &self,

@@ -50,6 +50,9 @@ pub enum ProvideError {
     Store(#[from] BlobError),
 }
 
+/// The first number of [`Questions::apart`].
+pub const APART: u64 = 1 << 63;
+
 #[derive(Default)]
 struct Open {
     next_request: u64,
@@ -68,6 +71,13 @@ impl Questions {
     #[must_use]
     pub fn new(events: mpsc::Sender<NetEvent>) -> Self {
         Self { events, open: Arc::default() }
+    }
+
+    /// The same with numbers from [`APART`] on, for whoever asks beside another one.
+    #[must_use]
+    pub fn apart(events: mpsc::Sender<NetEvent>) -> Self {
+        let open = Open { next_request: APART, answers: BTreeMap::new() };
+        Self { events, open: Arc::new(Mutex::new(open)) }
     }
 
     /// Takes the node's answer. Nobody may be waiting for it any more.

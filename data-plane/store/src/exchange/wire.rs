@@ -25,8 +25,8 @@ pub(super) const REQUEST_BLOBS_MAX: usize = 64;
 /// Most boundaries of one blob's ranges; the store promises no more.
 const BOUNDARIES_MAX: usize = 512;
 
-/// Largest body of a request.
-pub(super) const REQUEST_BYTES_MAX: usize = 2 + REQUEST_BLOBS_MAX * (32 + 2 + BOUNDARIES_MAX * 8);
+/// Largest body of a request; its length stands before it.
+pub const REQUEST_BYTES_MAX: usize = 2 + REQUEST_BLOBS_MAX * (32 + 2 + BOUNDARIES_MAX * 8);
 
 /// The blob does not follow.
 pub(super) const REFUSED: u8 = 0;

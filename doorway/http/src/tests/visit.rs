@@ -17,6 +17,8 @@ use super::{
 
 const FRAMES: &str = "/api/v1/sync/frames";
 const PROOF: &str = "/api/v1/sync/proof";
+const BLOBS: &str = "/api/v1/sync/blobs";
+const WANTED: &str = "/api/v1/sync/blobs/wanted";
 
 fn batch(visit: VisitId, number: u64) -> Batch {
     Batch { visit, number, wait: Duration::ZERO, is_last: false, frames: vec![] }
@@ -59,40 +61,221 @@ async fn token_for_rack(rack: &House, laptop: &House, token: &str) -> String {
     given["token"].as_str().expect("a token").to_owned()
 }
 
+/// The rack and the laptop, with somebody who carries between their doors.
+struct Visiting {
+    house: House,
+    laptop: House,
+    pipe: Pipe,
+    /// Of the rack for the laptop, and of the laptop for the rack.
+    tokens: [String; 2],
+}
+
+impl Visiting {
+    async fn begin() -> Self {
+        let (house, laptop) = rack_and_laptop().await;
+        let there = token(&house).await;
+        let here = token_for_rack(&house, &laptop, &there).await;
+        let pipe = Pipe::new(new_visit(), new_visit());
+        Self { house, laptop, pipe, tokens: [there, here] }
+    }
+
+    fn door(&self, side: Side) -> (&Router, &str) {
+        match side {
+            Side::There => (&self.house.tcp, &self.tokens[0]),
+            Side::Here => (&self.laptop.socket, &self.tokens[1]),
+        }
+    }
+
+    async fn round(&mut self) {
+        for side in [Side::There, Side::Here] {
+            let next = self.pipe.next(side);
+            let (router, token) = self.door(side);
+            let returned = returned(router, token, &next).await;
+            self.pipe.returned(side, returned).expect("in order");
+        }
+    }
+
+    /// Carries until an end wants blobs of the other one.
+    async fn until_wanted(&mut self, side: Side) {
+        while !self.pipe.wants_blobs(side) {
+            self.round().await;
+        }
+    }
+
+    async fn blobs(&self, side: Side, method: Method, path: &str, body: impl Into<Body>) -> Reply {
+        let (router, token) = self.door(side);
+        let request = stranger(method, path)
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(body.into());
+        send(router, request.expect("a request")).await
+    }
+
+    /// What an end wants, as a request.
+    async fn wanted(&self, side: Side) -> Option<Vec<u8>> {
+        let reply = self.blobs(side, Method::POST, WANTED, Body::empty()).await;
+        match reply.status {
+            StatusCode::OK => Some(reply.body),
+            StatusCode::NO_CONTENT => None,
+            _ => panic!("{}", reply.text()),
+        }
+    }
+
+    /// What the other end answers.
+    async fn answer(&self, side: Side, request: Vec<u8>) -> Vec<u8> {
+        let reply = self.blobs(side.other(), Method::POST, BLOBS, request).await;
+        assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
+        assert_eq!(reply.header(header::CONTENT_TYPE), "application/vnd.kith.blobs");
+        reply.body
+    }
+
+    async fn take(&self, side: Side, answer: Vec<u8>) {
+        let reply = self.blobs(side, Method::PUT, BLOBS, answer).await;
+        assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
+    }
+
+    /// Carries frames and blobs until the laptop says how it stands.
+    async fn synchronise(&mut self) -> Value {
+        self.round().await;
+        let question = json!({ "peer": rack() });
+        let (handle, is_done) = (self.laptop.tcp.clone(), Cell::new(false));
+        let request = by_token(Method::POST, "/api/v1/sync")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(question.to_string()))
+            .expect("a request");
+        let ask = async {
+            let report = send(&handle, request).await;
+            is_done.set(true);
+            report.json()
+        };
+        let carry = async {
+            while !is_done.get() {
+                self.round().await;
+                for side in [Side::Here, Side::There] {
+                    if !self.pipe.wants_blobs(side) {
+                        continue;
+                    }
+                    while let Some(request) = self.wanted(side).await {
+                        let answer = self.answer(side, request).await;
+                        self.take(side, answer).await;
+                    }
+                }
+            }
+        };
+        let (report, ()) = tokio::join!(ask, carry);
+        report
+    }
+}
+
+/// A file that is larger than those in the database, and unlike itself everywhere.
+fn photo(bytes: u64) -> Vec<u8> {
+    (0..bytes / 8)
+        .flat_map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes())
+        .collect()
+}
+
+async fn put(house: &House, space: &str, file: Vec<u8>) -> String {
+    let request = by_token(Method::PUT, &format!("/api/v1/spaces/{space}/blobs?name=a.jpg"));
+    let reply = house.send(request.body(Body::from(file)).expect("a request")).await;
+    assert!(reply.status.is_success(), "{}", reply.text());
+    reply.json()["blob"].as_str().expect("an id").to_owned()
+}
+
 #[tokio::test]
 async fn two_nodes_become_equal_through_a_doorway() {
-    let (house, laptop) = rack_and_laptop().await;
-    let space = laptop.found("album").await;
+    let mut visiting = Visiting::begin().await;
+    let space = visiting.laptop.found("album").await.to_string();
     let document = json!({ "id": "plan", "type": "note", "value": { "title": "Plan" } });
-    let made = laptop.post(&format!("/api/v1/spaces/{space}/docs"), &document).await;
+    let made = visiting.laptop.post(&format!("/api/v1/spaces/{space}/docs"), &document).await;
     assert!(made.status.is_success(), "{}", made.text());
-
-    let there = token(&house).await;
-    let here = token_for_rack(&house, &laptop, &there).await;
-    let mut pipe = Pipe::new(new_visit(), new_visit());
-    let mut round = async || {
-        let next = pipe.next(Side::There);
-        pipe.returned(Side::There, returned(&house.tcp, &there, &next).await).expect("in order");
-        let next = pipe.next(Side::Here);
-        pipe.returned(Side::Here, returned(&laptop.socket, &here, &next).await).expect("in order");
-    };
-    round().await;
-    let (question, is_done) = (json!({ "peer": rack() }), Cell::new(false));
-    let ask = async {
-        let report = laptop.post("/api/v1/sync", &question).await;
-        is_done.set(true);
-        report.json()
-    };
-    let carry = async {
-        while !is_done.get() {
-            round().await;
-        }
-    };
-    let (report, ()) = tokio::join!(ask, carry);
+    let synced = json!([{ "peer": rack(), "progress": null, "state": "synced" }]);
+    let report = visiting.synchronise().await;
     assert!(report["pushed"].as_u64() > Some(0), "{report}");
-    assert_eq!(report["peers"], json!([{ "peer": rack(), "progress": null, "state": "synced" }]));
-    let read = house.get(&format!("/api/v1/spaces/{space}/docs/plan")).await;
+    assert_eq!(report["peers"], synced);
+    let read = visiting.house.get(&format!("/api/v1/spaces/{space}/docs/plan")).await;
     assert_eq!(read.json()["value"]["title"], "Plan");
+
+    // Files go both ways, more than one request asks for.
+    let large = photo(3_000_000);
+    let from_laptop = put(&visiting.laptop, &space, large.clone()).await;
+    let mut small = Vec::new();
+    for number in 0..70 {
+        small.push(put(&visiting.laptop, &space, photo(800 + number * 8)).await);
+    }
+    let from_house = put(&visiting.house, &space, photo(500_000)).await;
+    assert_eq!(visiting.synchronise().await["peers"], synced);
+    let there = visiting.house.get(&format!("/api/v1/spaces/{space}/blobs/{from_laptop}")).await;
+    assert_eq!((there.status, there.body == large), (StatusCode::OK, true));
+    for blob in small {
+        let there = visiting.house.get(&format!("/api/v1/spaces/{space}/blobs/{blob}")).await;
+        assert_eq!(there.status, StatusCode::OK);
+    }
+    let here = visiting.laptop.get(&format!("/api/v1/spaces/{space}/blobs/{from_house}")).await;
+    assert_eq!((here.status, here.body.len()), (StatusCode::OK, 500_000));
+}
+
+#[tokio::test]
+async fn a_file_that_breaks_off_goes_on_where_it_was_and_a_spoilt_one_is_not_kept() {
+    let mut visiting = Visiting::begin().await;
+    let space = visiting.laptop.found("album").await.to_string();
+    let file = photo(2_000_000);
+    let blob = put(&visiting.laptop, &space, file.clone()).await;
+    visiting.until_wanted(Side::There).await;
+    let request = visiting.wanted(Side::There).await.expect("it wants the file");
+    assert_eq!(visiting.wanted(Side::There).await.as_ref(), Some(&request), "until it came");
+    let mut answer = visiting.answer(Side::There, request.clone()).await;
+    let whole = answer.len();
+    answer.truncate(whole / 2);
+    visiting.take(Side::There, answer).await;
+    assert_eq!(visiting.wanted(Side::There).await, None, "not of this visitor again");
+    let unasked = visiting.blobs(Side::There, Method::PUT, BLOBS, vec![1]).await;
+    assert_eq!(
+        (unasked.status, &unasked.json()["code"]),
+        (StatusCode::CONFLICT, &json!("conflict"))
+    );
+
+    visiting.pipe = Pipe::new(new_visit(), new_visit());
+    visiting.until_wanted(Side::There).await;
+    let request = visiting.wanted(Side::There).await.expect("it wants the rest");
+    let mut rest = visiting.answer(Side::There, request).await;
+    assert!(rest.len() < whole * 6 / 10, "{} of {whole}", rest.len());
+    let last = rest.len() - 1;
+    rest[last] ^= 1;
+    visiting.take(Side::There, rest).await;
+    let path = format!("/api/v1/spaces/{space}/blobs/{blob}");
+    assert_eq!(visiting.house.get(&path).await.status, StatusCode::NOT_FOUND);
+
+    visiting.pipe = Pipe::new(new_visit(), new_visit());
+    visiting.until_wanted(Side::There).await;
+    let request = visiting.wanted(Side::There).await.expect("it wants the end");
+    let end = visiting.answer(Side::There, request).await;
+    visiting.take(Side::There, end).await;
+    let read = visiting.house.get(&path).await;
+    assert_eq!((read.status, read.body == file), (StatusCode::OK, true));
+}
+
+#[tokio::test]
+async fn blobs_go_to_visitors_only_and_only_what_they_may_have() {
+    let mut visiting = Visiting::begin().await;
+    let request = [&[0, 0, 0, 44, 0, 1][..], &[7; 32], &[0, 1], &[0; 8]].concat();
+    let outside = visiting.blobs(Side::There, Method::POST, BLOBS, request.clone()).await;
+    assert_eq!(outside.status, StatusCode::CONFLICT, "nobody visits");
+    let outside = visiting.blobs(Side::There, Method::POST, WANTED, Body::empty()).await;
+    assert_eq!(outside.status, StatusCode::CONFLICT, "nobody visits");
+    visiting.round().await;
+    let unknown = visiting.blobs(Side::There, Method::POST, BLOBS, request.clone()).await;
+    assert_eq!((unknown.status, unknown.body), (StatusCode::OK, vec![0]), "there is none for it");
+    let too_long = [&[0xff; 4][..], &[0; 100]].concat();
+    for garbage in [vec![1, 2], too_long, vec![]] {
+        let reply = visiting.blobs(Side::There, Method::POST, BLOBS, garbage).await;
+        assert_eq!((reply.status, reply.body), (StatusCode::OK, vec![]));
+    }
+    let large = visiting.blobs(Side::There, Method::POST, BLOBS, vec![0; 300_000]).await;
+    assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
+    visiting.tokens[0] = TOKEN.to_owned();
+    for (method, path) in [(Method::POST, BLOBS), (Method::PUT, BLOBS), (Method::POST, WANTED)] {
+        let reply = visiting.blobs(Side::There, method, path, request.clone()).await;
+        assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
+    }
 }
 
 #[tokio::test]

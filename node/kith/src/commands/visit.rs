@@ -1,27 +1,26 @@
-//! `kith sync --doorway`: carries frames between our node and a doorway.
+//! `kith sync --doorway`: carries frames and blobs between our node and a doorway.
 //!
 //! Invariant: each node has proven to the other one, with its key, who it is before a frame
 //! is carried; both see the other as a peer that is connected, and decide themselves.
-//! Non-goal: reading frames.
+//! Non-goal: reading what is carried.
+
+mod ends;
 
 use std::cell::Cell;
 
 use node_core::{Failure, FailureKind, Mend};
 use node_model::DeviceId;
-use node_runtime::visit::{Batch, Broken, Pipe, Returned, Side, new_visit};
+use node_runtime::visit::{Broken, Pipe, Side, new_visit};
 use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use self::ends::{Ends, carry_blobs};
 
 use super::{
     Asking, node,
     token::{Entered, enter},
 };
-use crate::{
-    args::Sync,
-    client::OWN_HOST,
-    elsewhere::Elsewhere,
-    error::CliError,
-    show::{note, number, text},
-};
+use crate::{args::Sync, client::OWN_HOST, elsewhere::Elsewhere, error::CliError, show::text};
 
 /// Rounds after the report in which the last words are carried, such as receipts. Without an
 /// end, somebody who writes all the time would be waited for.
@@ -35,28 +34,16 @@ pub(super) async fn sync(asking: &Asking<'_>, url: &str, args: &Sync) -> Result<
         return Err(Failure::new(FailureKind::NotFound, message, "look at the address").into());
     }
     let token_here = let_in(asking, &there, &token, node).await?;
+    let ends = Ends { asking, there: &there, here_token: &token_here, there_token: &token };
     let mut carrier = Carrier {
-        asking,
-        there: &there,
-        tokens: (token_here, token),
+        ends,
         pipe: Pipe::new(new_visit(), new_visit()),
+        is_busy: watch::Sender::new(false),
+        wants: watch::Sender::new(None),
     };
-    let report = carrier.synchronise(node, args.full).await;
+    let report = Box::pin(carrier.synchronise(node, args.full)).await;
     carrier.end().await;
-    node::show_synced(asking, &report?)?;
-    if !asking.is_json {
-        tell_missing(asking).await?;
-    }
-    Ok(())
-}
-
-async fn tell_missing(asking: &Asking<'_>) -> Result<(), CliError> {
-    let status = asking.client.get("/api/v1/status").await?;
-    let missing = status.get("storage").map_or(0, |storage| number(storage, "blobs_missing"));
-    if missing > 0 {
-        note(&format!("{missing} files are still to come: by a connection, or kith sync --folder"));
-    }
-    Ok(())
+    node::show_synced(asking, &report?)
 }
 
 /// Lets the other node prove to ours who it is; ours gives a token for it. Whoever else
@@ -85,12 +72,14 @@ async fn let_in(
     Ok(text(&given, "token").to_owned())
 }
 
+/// Carries between the two.
 struct Carrier<'a> {
-    asking: &'a Asking<'a>,
-    there: &'a Elsewhere,
-    /// Of our node for the other one, and of the other one for ours.
-    tokens: (String, String),
+    ends: Ends<'a>,
     pipe: Pipe,
+    /// Whether blobs are being carried.
+    is_busy: watch::Sender<bool>,
+    /// Which end wants blobs, as both said last.
+    wants: watch::Sender<Option<Side>>,
 }
 
 impl Carrier<'_> {
@@ -98,9 +87,10 @@ impl Carrier<'_> {
     async fn synchronise(&mut self, node: DeviceId, is_full: bool) -> Result<Value, CliError> {
         self.round().await?;
         let body = json!({"peer": node, "full": is_full});
-        let (client, is_done) = (self.asking.client, Cell::new(false));
+        let (ends, is_done) = (self.ends, Cell::new(false));
+        let (wants, is_busy) = (self.wants.subscribe(), self.is_busy.clone());
         let ask = async {
-            let report = client.post("/api/v1/sync", body).await;
+            let report = ends.asking.client.post("/api/v1/sync", body).await;
             is_done.set(true);
             report
         };
@@ -108,43 +98,40 @@ impl Carrier<'_> {
             let mut rounds_left = LAST_ROUNDS_MAX;
             while rounds_left > 0 {
                 self.round().await?;
-                if is_done.get() {
+                let has_blobs = *self.is_busy.borrow() || self.wants.borrow().is_some();
+                if is_done.get() && !has_blobs {
                     rounds_left = if self.pipe.is_quiet() { 0 } else { rounds_left - 1 };
                 }
             }
             Ok(())
         };
-        let (report, ()) = tokio::try_join!(ask, carry)?;
-        Ok(report)
+        tokio::select! {
+            carried = async { tokio::try_join!(ask, carry) } => carried.map(|(report, ())| report),
+            failed = carry_blobs(ends, wants, is_busy) => Err(failed),
+        }
     }
 
     async fn round(&mut self) -> Result<(), CliError> {
         self.turn(Side::There).await?;
-        self.turn(Side::Here).await
+        self.turn(Side::Here).await?;
+        let wanting = [Side::Here, Side::There].into_iter().find(|it| self.pipe.wants_blobs(*it));
+        self.wants.send_replace(wanting);
+        Ok(())
     }
 
     async fn turn(&mut self, side: Side) -> Result<(), CliError> {
         let batch = self.pipe.next(side);
-        let returned = self.bring(side, &batch).await?;
+        let returned = self.ends.bring(side, &batch).await?;
         self.pipe.returned(side, returned).map_err(|broken| match broken {
-            Broken::OutOfOrder | Broken::Overflow => self.there.odd(),
+            Broken::OutOfOrder | Broken::Overflow => self.ends.there.odd(),
         })
-    }
-
-    async fn bring(&self, side: Side, batch: &Batch) -> Result<Returned, CliError> {
-        let batch = batch.encode();
-        let bytes = match side {
-            Side::Here => self.asking.client.bring(&self.tokens.0, batch).await?,
-            Side::There => self.there.bring(&self.tokens.1, batch).await?,
-        };
-        Returned::decode(&bytes).map_err(|_| self.there.odd())
     }
 
     /// Says goodbye to both; who does not hear it notices after a while.
     async fn end(&mut self) {
         for side in [Side::Here, Side::There] {
             let last = self.pipe.last(side);
-            if let Err(error) = self.bring(side, &last).await {
+            if let Err(error) = self.ends.bring(side, &last).await {
                 tracing::debug!(?side, code = error.code, "the visit ended before its end");
             }
         }

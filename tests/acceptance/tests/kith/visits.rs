@@ -2,10 +2,10 @@
 
 use std::{fs, path::Path};
 
-use acceptance::{Home, Running, list, number, text, until};
+use acceptance::{Home, Running, list, number, read_tree, text, until, write_tree};
 use serde_json::{Value, json};
 
-use crate::devices::laptop_and_phone;
+use crate::{devices::laptop_and_phone, sharing::some_files};
 
 /// Thirty-two bytes that nothing else holds.
 const CANARY: &str = "canary-8c2f-knocks-at-no-doorway";
@@ -62,6 +62,12 @@ async fn two_nodes_become_equal_by_http_alone_in_both_directions() {
     let ben = &guests[0];
     let doc = ada.new_document("album", &json!({"title": CANARY})).await;
     let of_ben = ben.new_document("album", &json!({"title": "of Ben"})).await;
+    let (source, files) = (ada.beside("source"), some_files());
+    write_tree(&source, &files);
+    ada.kith(&["import", source.to_str().expect("plain"), "--space", "album"]).json().await;
+    let photo = ben.beside("photo.jpg");
+    fs::write(&photo, vec![7; 3_000_000]).expect("writes");
+    let photo = ben.kith(&["blob", "put", "album", photo.to_str().expect("plain")]).json().await;
     let on_ada = ada.up().ready().await;
     // Without a node that runs: nothing but this command speaks to anybody.
     let url = url(&on_ada);
@@ -69,6 +75,13 @@ async fn two_nodes_become_equal_by_http_alone_in_both_directions() {
     assert!(number(&report, "pushed") >= 1 && number(&report, "pulled") >= 1, "{report}");
     assert_eq!(ben.value("album", &doc).await["title"], CANARY);
     assert_eq!(ada.value("album", &of_ben).await["title"], "of Ben");
+    let target = ben.beside("target");
+    ben.kith(&["export", "album", target.to_str().expect("plain")]).json().await;
+    let mut found = read_tree(&target);
+    found.retain(|path, _| files.contains_key(path));
+    assert_eq!(found, files, "bit for bit");
+    let got = ada.kith(&["blob", "get", "album", text(&photo, "blob")]).run().await;
+    assert_eq!((got.exit, got.out.len()), (0, 3_000_000));
     let quiet = sync(ben, &url, on_ada.node()).await;
     assert_eq!((number(&quiet, "pushed"), number(&quiet, "pulled")), (0, 0), "{quiet}");
 

@@ -1,0 +1,248 @@
+//! Blobs of devices that synchronise through the HTTP doorway: what the node wants of them it
+//! asks as one request, and takes the answer; what they want it provides. Requests and answers
+//! are those of `/kith/blob/1`, each in a body of its own.
+//!
+//! Invariants: blobs go only while the device visits, and the node decides about each; of one
+//! device one body comes and one goes at a time.
+//! Non-goals: what is wanted, and of whom.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use data_plane_core::{
+    net::NetEvent,
+    visits::{Errand, Refused},
+};
+use data_plane_store::exchange::{
+    REQUEST_BYTES_MAX,
+    fetch::{Fetch, FetchError, Job, Question},
+    provide::{self, Provide, Questions},
+};
+use futures::Stream;
+use node_core::{Failure, FailureKind};
+use node_model::{BlobId, DeviceId};
+use tokio::{
+    io::{AsyncRead, AsyncWriteExt},
+    sync::{mpsc, oneshot, watch},
+};
+
+use super::{Turnstile, refused};
+use crate::{
+    driver::Call,
+    handle::{Handle, stopping},
+};
+
+/// Largest body with a request: the request, and its length before it.
+pub const BLOBS_REQUEST_BYTES_MAX: usize = 4 + REQUEST_BYTES_MAX;
+
+/// Bytes of an answer that wait for the visitor to read on.
+const AHEAD_BYTES: usize = 256 * 1024;
+
+/// Tells when a visit is over: its other end is gone then.
+pub(crate) type Stay = watch::Receiver<()>;
+
+/// What blobs of visits need.
+pub(crate) struct VisitBlobs {
+    questions: Questions,
+    events: mpsc::Sender<NetEvent>,
+    asked: Mutex<BTreeMap<DeviceId, Asked>>,
+    coming: Turnstile,
+    going: Turnstile,
+}
+
+/// An errand that is under way.
+struct Asked {
+    fetch: Fetch,
+    /// Blobs that no question was about yet.
+    left: Vec<BlobId>,
+    room: u64,
+    /// What the visitor is fetching the answer to.
+    question: Option<Question>,
+}
+
+impl VisitBlobs {
+    /// `events` is where the node hears of what came.
+    pub(crate) fn new(events: mpsc::Sender<NetEvent>, questions: Questions) -> Self {
+        let (coming, going) = (Turnstile::default(), Turnstile::default());
+        Self { questions, events, asked: Mutex::default(), coming, going }
+    }
+
+    fn take(&self, device: DeviceId) -> Option<Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&device)
+    }
+
+    fn put(&self, device: DeviceId, asked: Asked) {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(device, asked);
+    }
+
+    async fn end(&self, job: u64, error: Option<FetchError>) {
+        let error = error.map(|error| error.to_string());
+        // A node that is gone wants nothing.
+        let _ = self.events.send(NetEvent::FetchEnded { job, error }).await;
+    }
+}
+
+impl Asked {
+    /// The next request; `None` when everything was asked for.
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, FetchError> {
+        while !self.left.is_empty() {
+            let question = Question::of(&self.fetch.blobs, &self.left).await?;
+            let request = question.request();
+            if !request.is_empty() {
+                self.question = Some(question);
+                return Ok(Some(request));
+            }
+            // All of these came in another way meanwhile.
+            self.left.drain(..question.blobs());
+            self.fetch.take_answer(tokio::io::empty(), question, &mut self.room).await?;
+        }
+        Ok(None)
+    }
+}
+
+/// The answer to a request.
+pub type Provided = std::pin::Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>;
+
+impl Handle {
+    /// The request that the node has for a visitor, if it wants blobs of it. The same again
+    /// until its answer has come.
+    ///
+    /// # Errors
+    /// When the device does not visit, or brings an answer at this moment.
+    pub async fn wanted_of(&self, device: DeviceId) -> Result<Option<Vec<u8>>, Failure> {
+        let visits = self.visit_blobs();
+        let _passed = visits.coming.pass(device).ok_or_else(|| refused(Refused::Busy))?;
+        let (answer, answered) = oneshot::channel();
+        self.call(Call::Errand { device, answer }).await?;
+        let errand =
+            answered.await.map_err(|_| stopping())?.ok_or_else(|| refused(Refused::Over))?;
+        let Some(Errand { job, blobs, bytes_max }) = errand else { return Ok(None) };
+        let mut asked = visits.take(device).filter(|asked| asked.fetch.job.id == job);
+        let mut asked = asked.take().unwrap_or_else(|| Asked {
+            left: blobs.clone(),
+            room: bytes_max,
+            question: None,
+            fetch: Fetch {
+                job: Job { id: job, list: blobs, bytes_max },
+                device,
+                blobs: self.blob_store().clone(),
+                events: visits.events.clone(),
+            },
+        });
+        match asked.next().await {
+            Ok(Some(request)) => {
+                visits.put(device, asked);
+                Ok(Some(request))
+            }
+            Ok(None) => {
+                visits.end(job, None).await;
+                Ok(None)
+            }
+            Err(error) => {
+                visits.end(job, Some(error)).await;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Takes the answer to what [`Self::wanted_of`] asked for. What is wrong with it the node is
+    /// told, as of a connection.
+    ///
+    /// # Errors
+    /// When nothing was asked for, or the visit ends meanwhile. Verified parts stay.
+    pub async fn take_blobs(
+        &self,
+        device: DeviceId,
+        body: impl AsyncRead + Unpin + Send,
+    ) -> Result<(), Failure> {
+        let visits = self.visit_blobs();
+        let _passed = visits.coming.pass(device).ok_or_else(|| refused(Refused::Busy))?;
+        let mut stay = self.stay_of(device).await?;
+        let mut asked = visits.take(device).ok_or_else(nothing_asked)?;
+        let question = asked.question.take().ok_or_else(nothing_asked)?;
+        let (job, count) = (asked.fetch.job.id, question.blobs());
+        let taken = tokio::select! {
+            taken = asked.fetch.take_answer(body, question, &mut asked.room) => taken,
+            _ = stay.changed() => return Err(refused(Refused::Over)),
+        };
+        match taken {
+            Ok(true) if asked.left.len() > count => {
+                asked.left.drain(..count);
+                visits.put(device, asked);
+            }
+            Ok(true | false) => visits.end(job, None).await,
+            Err(error) => visits.end(job, Some(error)).await,
+        }
+        Ok(())
+    }
+
+    /// Provides what a visitor asks for, as far as it may have it. An answer that ends early is
+    /// of no use beyond what the other side could verify.
+    ///
+    /// # Errors
+    /// When the device does not visit, or is being answered already.
+    pub async fn provide_blobs(
+        &self,
+        device: DeviceId,
+        request: Bytes,
+    ) -> Result<Provided, Failure> {
+        let visits = self.visit_blobs();
+        let passed = visits.going.pass(device).ok_or_else(|| refused(Refused::Busy))?;
+        let mut stay = self.stay_of(device).await?;
+        let (near, far) = tokio::io::duplex(AHEAD_BYTES);
+        let (answer, mut ask) = tokio::io::split(near);
+        let (blobs, questions) = (self.blob_store().clone(), visits.questions.clone());
+        tokio::spawn(async move {
+            let _passed = passed;
+            let provided = async {
+                let asked = async {
+                    ask.write_all(&request).await?;
+                    ask.shutdown().await
+                };
+                let (asked, provided) =
+                    tokio::join!(asked, provide::run(far, Provide { device, blobs, questions }));
+                asked.map_err(provide::ProvideError::from).and(provided)
+            };
+            tokio::select! {
+                ended = provided => if let Err(error) = ended {
+                    tracing::debug!(%device, %error, "an answer with blobs ended early");
+                },
+                _ = stay.changed() => {}
+            }
+        });
+        Ok(Box::pin(tokio_util::io::ReaderStream::with_capacity(answer, AHEAD_BYTES)))
+    }
+
+    /// Ends with the visit of a device.
+    async fn stay_of(&self, device: DeviceId) -> Result<Stay, Failure> {
+        let (answer, answered) = oneshot::channel();
+        self.call(Call::Stay { device, answer }).await?;
+        answered.await.map_err(|_| stopping())?.ok_or_else(|| refused(Refused::Over))
+    }
+}
+
+fn nothing_asked() -> Failure {
+    let fix = "POST /api/v1/sync/blobs/wanted says what is";
+    Failure::new(FailureKind::Conflict, "no blobs are asked for at this moment", fix)
+}
+
+/// Who visits, for whoever has to end with the visit.
+#[derive(Default)]
+pub(crate) struct Stays {
+    open: BTreeMap<DeviceId, watch::Sender<()>>,
+}
+
+impl Stays {
+    /// Ends with the visit of a device that is here.
+    pub(crate) fn of(&mut self, device: DeviceId) -> Stay {
+        self.open.entry(device).or_insert_with(|| watch::Sender::new(())).subscribe()
+    }
+
+    /// Lets go of whoever does not visit any more.
+    pub(crate) fn keep(&mut self, is_visiting: impl Fn(DeviceId) -> bool) {
+        self.open.retain(|device, _| is_visiting(*device));
+    }
+}
