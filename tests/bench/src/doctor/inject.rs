@@ -129,6 +129,8 @@ impl Misfortune {
             Self::DiskFull => fill_the_disk(couple).await,
             Self::StorageFailed => {
                 expected.space = Some(share_what_cannot_be_kept(couple).await);
+                // It is here that it cannot be opened, whoever shares it.
+                expected.peer = None;
             }
             Self::Transferring => stop_in_the_middle(couple).await,
             Self::PeerBehind => {
