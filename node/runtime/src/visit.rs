@@ -23,7 +23,7 @@ use node_core::{Failure, FailureKind};
 use node_model::{DeviceId, random_bytes};
 use tokio::sync::oneshot;
 
-pub use self::blobs::{BLOBS_REQUEST_BYTES_MAX, Provided};
+pub use self::blobs::{BLOBS_REQUEST_BYTES_MAX, Provided, Providing};
 pub(crate) use self::blobs::{Stay, Stays, VisitBlobs};
 use crate::{
     driver::Call,

@@ -100,8 +100,9 @@ pub(crate) async fn provide(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    let turn = app.handle.provide_blobs(device)?;
     let request = bounded(&headers, body, BLOBS_REQUEST_BYTES_MAX).await?;
-    let answer = app.handle.provide_blobs(device, request).await?;
+    let answer = turn.answer(request).await?;
     Ok(([(header::CONTENT_TYPE, BLOBS_TYPE)], Body::from_stream(answer)).into_response())
 }
 

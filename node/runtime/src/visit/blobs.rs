@@ -29,7 +29,7 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
 };
 
-use super::{Turnstile, refused};
+use super::{Passed, Turnstile, refused};
 use crate::{
     driver::Call,
     handle::{Handle, stopping},
@@ -100,6 +100,47 @@ impl Asked {
             self.fetch.take_answer(tokio::io::empty(), question, &mut self.room).await?;
         }
         Ok(None)
+    }
+}
+
+/// A device's turn to ask for blobs.
+pub struct Providing {
+    node: Handle,
+    passed: Passed,
+}
+
+impl Providing {
+    /// Provides what the visitor asks for, as far as it may have it. An answer that ends early
+    /// is of no use beyond what the other side could verify.
+    ///
+    /// # Errors
+    /// When the device does not visit.
+    pub async fn answer(self, request: Bytes) -> Result<Provided, Failure> {
+        let Self { node, passed } = self;
+        let device = passed.device;
+        let mut stay = node.stay_of(device).await?;
+        let (near, far) = tokio::io::duplex(AHEAD_BYTES);
+        let (answer, mut ask) = tokio::io::split(near);
+        let questions = node.visit_blobs().questions.clone();
+        let provide = Provide { device, blobs: node.blob_store().clone(), questions };
+        tokio::spawn(async move {
+            let _passed = passed;
+            let provided = async {
+                let asked = async {
+                    ask.write_all(&request).await?;
+                    ask.shutdown().await
+                };
+                let (asked, provided) = tokio::join!(asked, provide::run(far, provide));
+                asked.map_err(provide::ProvideError::from).and(provided)
+            };
+            tokio::select! {
+                ended = provided => if let Err(error) = ended {
+                    tracing::debug!(%device, %error, "an answer with blobs ended early");
+                },
+                _ = stay.changed() => {}
+            }
+        });
+        Ok(Box::pin(tokio_util::io::ReaderStream::with_capacity(answer, AHEAD_BYTES)))
     }
 }
 
@@ -179,41 +220,13 @@ impl Handle {
         Ok(())
     }
 
-    /// Provides what a visitor asks for, as far as it may have it. An answer that ends early is
-    /// of no use beyond what the other side could verify.
+    /// Lets a visitor ask for blobs. To be asked before the bytes of its request are read.
     ///
     /// # Errors
-    /// When the device does not visit, or is being answered already.
-    pub async fn provide_blobs(
-        &self,
-        device: DeviceId,
-        request: Bytes,
-    ) -> Result<Provided, Failure> {
-        let visits = self.visit_blobs();
-        let passed = visits.going.pass(device).ok_or_else(|| refused(Refused::Busy))?;
-        let mut stay = self.stay_of(device).await?;
-        let (near, far) = tokio::io::duplex(AHEAD_BYTES);
-        let (answer, mut ask) = tokio::io::split(near);
-        let (blobs, questions) = (self.blob_store().clone(), visits.questions.clone());
-        tokio::spawn(async move {
-            let _passed = passed;
-            let provided = async {
-                let asked = async {
-                    ask.write_all(&request).await?;
-                    ask.shutdown().await
-                };
-                let (asked, provided) =
-                    tokio::join!(asked, provide::run(far, Provide { device, blobs, questions }));
-                asked.map_err(provide::ProvideError::from).and(provided)
-            };
-            tokio::select! {
-                ended = provided => if let Err(error) = ended {
-                    tracing::debug!(%device, %error, "an answer with blobs ended early");
-                },
-                _ = stay.changed() => {}
-            }
-        });
-        Ok(Box::pin(tokio_util::io::ReaderStream::with_capacity(answer, AHEAD_BYTES)))
+    /// When it is being answered already.
+    pub fn provide_blobs(&self, device: DeviceId) -> Result<Providing, Failure> {
+        let passed = self.visit_blobs().going.pass(device).ok_or_else(|| refused(Refused::Busy))?;
+        Ok(Providing { node: self.clone(), passed })
     }
 
     /// Ends with the visit of a device.
