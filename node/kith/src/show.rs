@@ -108,6 +108,12 @@ impl Bar {
         self.0.set_position(done);
     }
 
+    /// How much is shown as done, and of how much.
+    #[cfg(test)]
+    pub(crate) fn shown(&self) -> (u64, Option<u64>) {
+        (self.0.position(), self.0.length())
+    }
+
     /// Takes a line of a streamed answer.
     pub fn update(&self, line: &Value) {
         if let Some(progress) = line.get("progress") {

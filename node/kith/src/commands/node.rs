@@ -115,22 +115,31 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 pub(super) async fn sync(asking: &Asking<'_>, args: Sync) -> Result<(), CliError> {
     let body = json!({"peer": args.peer, "full": args.full});
+    let report = with_bar(asking, asking.client.post("/api/v1/sync", body)).await?;
+    show_synced(asking, &report)
+}
+
+/// Waits until it is synchronised, and shows on a terminal how far it is.
+pub(super) async fn with_bar<T>(asking: &Asking<'_>, synced: impl Future<Output = T>) -> T {
     let bar = Bar::new("Syncing", asking.is_json);
-    let mut synced = std::pin::pin!(asking.client.post("/api/v1/sync", body));
+    let mut synced = std::pin::pin!(synced);
     let report = loop {
         tokio::select! {
             report = &mut synced => break report,
-            () = tokio::time::sleep(LOOK_EVERY), if !bar.is_hidden() => show_progress(asking, &bar).await,
+            () = tokio::time::sleep(LOOK_EVERY), if !bar.is_hidden() => {
+                if let Ok(status) = asking.client.get("/api/v1/status").await {
+                    show_progress(&status, &bar);
+                }
+            }
         }
     };
     bar.finish();
-    show_synced(asking, &report?)
+    report
 }
 
 /// How many entries are here of how many, in all spaces with an exchange under way.
-async fn show_progress(asking: &Asking<'_>, bar: &Bar) {
-    let Ok(status) = asking.client.get("/api/v1/status").await else { return };
-    let under_way = list(&status, "spaces").iter().filter_map(|space| space.get("progress"));
+fn show_progress(status: &Value, bar: &Bar) {
+    let under_way = list(status, "spaces").iter().filter_map(|space| space.get("progress"));
     let counted = under_way.map(|it| (number(it, "here"), number(it, "wanted")));
     let (here, wanted) = counted.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
     if wanted > 0 {
@@ -191,4 +200,27 @@ pub(super) async fn peer(asking: &Asking<'_>, command: Peer) -> Result<(), CliEr
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bar_moves_with_what_the_node_says() {
+        let bar = Bar::new("Syncing", true);
+        let status = |here: u64| {
+            json!({"spaces": [
+                {"name": "album", "progress": {"here": here, "wanted": 300}},
+                {"name": "diary", "progress": null},
+                {"name": "guide", "progress": {"here": 10, "wanted": 20}},
+            ]})
+        };
+        show_progress(&status(100), &bar);
+        assert_eq!(bar.shown(), (110, Some(320)));
+        show_progress(&status(290), &bar);
+        assert_eq!(bar.shown(), (300, Some(320)));
+        show_progress(&json!({"spaces": [{"name": "album", "progress": null}]}), &bar);
+        assert_eq!(bar.shown(), (300, Some(320)), "nothing is under way");
+    }
 }

@@ -41,7 +41,7 @@ pub(super) async fn sync(asking: &Asking<'_>, url: &str, args: &Sync) -> Result<
         is_busy: watch::Sender::new(false),
         wants: watch::Sender::new(None),
     };
-    let report = Box::pin(carrier.synchronise(node, args.full)).await;
+    let report = node::with_bar(asking, Box::pin(carrier.synchronise(node, args.full))).await;
     carrier.end().await;
     node::show_synced(asking, &report?)
 }
