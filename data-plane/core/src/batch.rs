@@ -183,6 +183,7 @@ impl From<&Frame> for SentFrame {
             Lane::Pair => 0,
             Lane::Trust => 1,
             Lane::Sync => 2,
+            Lane::Search => 3,
         };
         Self(lane, ByteBuf::from(frame.bytes.as_ref()))
     }
@@ -256,7 +257,7 @@ mod tests {
         }
         assert!(Batch::decode(&[good.as_slice(), &[0]].concat()).is_err());
         assert!(Batch::decode(&vec![0; BATCH_BYTES_MAX + 1]).is_err());
-        let lane = SentFrame(3, ByteBuf::new());
+        let lane = SentFrame(4, ByteBuf::new());
         let returned = SentReturned {
             version: VERSION,
             number: 0,

@@ -12,11 +12,13 @@ pub enum Lane {
     Trust,
     /// Entries; open to admitted peers.
     Sync,
+    /// Words that are looked for; open to admitted peers.
+    Search,
 }
 
 impl Lane {
     /// All lanes.
-    pub const ALL: [Self; 3] = [Self::Pair, Self::Trust, Self::Sync];
+    pub const ALL: [Self; 4] = [Self::Pair, Self::Trust, Self::Sync, Self::Search];
 
     /// Its protocol name.
     #[must_use]
@@ -25,6 +27,7 @@ impl Lane {
             Self::Pair => "/kith/pair/1",
             Self::Trust => "/kith/trust/1",
             Self::Sync => "/kith/sync/1",
+            Self::Search => "/kith/search/1",
         }
     }
 
@@ -35,6 +38,8 @@ impl Lane {
             // A handful of attestations of 1 KiB each.
             Self::Pair => 16 * 1024,
             Self::Trust | Self::Sync => FRAME_BYTES_MAX,
+            // A hundred results with a piece of text each.
+            Self::Search => 512 * 1024,
         }
     }
 
@@ -43,7 +48,7 @@ impl Lane {
     pub fn is_public(self) -> bool {
         match self {
             Self::Pair => true,
-            Self::Trust | Self::Sync => false,
+            Self::Trust | Self::Sync | Self::Search => false,
         }
     }
 }

@@ -34,8 +34,13 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
-    const ALL: [Self; 4] =
-        [Self::Lane(Lane::Pair), Self::Lane(Lane::Trust), Self::Lane(Lane::Sync), Self::Blob];
+    const ALL: [Self; 5] = [
+        Self::Lane(Lane::Pair),
+        Self::Lane(Lane::Trust),
+        Self::Lane(Lane::Sync),
+        Self::Lane(Lane::Search),
+        Self::Blob,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -64,7 +69,7 @@ pub(crate) struct Offered;
 
 impl UpgradeInfo for Offered {
     type Info = Protocol;
-    type InfoIter = array::IntoIter<Protocol, 4>;
+    type InfoIter = array::IntoIter<Protocol, 5>;
 
     fn protocol_info(&self) -> Self::InfoIter {
         Protocol::ALL.into_iter()

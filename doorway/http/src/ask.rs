@@ -279,11 +279,12 @@ pub(crate) async fn past(node: &Handle, request: PastRequest) -> Result<Document
     answer!(node, Request::Past(request), Response::Document(view) => view)
 }
 
-/// Words in all documents, or in those of a space by what it is called.
+/// Words in all documents, or in those of a space by what it is called; also in those of
+/// connected people, if that is wished.
 pub(crate) async fn search(
     node: &Handle,
     text: &str,
-    space: Option<&str>,
+    (space, with_peers): (Option<&str>, bool),
     limit: Limit,
 ) -> Result<SearchAnswer, Failure> {
     let characters = text.chars().count();
@@ -292,7 +293,11 @@ pub(crate) async fn search(
         Some(space) => Some(self::space(node, space).await?.space),
         None => None,
     };
-    let found = node.search(text, only, limit).await?;
+    let found = if with_peers {
+        node.search_with_peers(text, only, limit).await?
+    } else {
+        node.search(text, only, limit).await?
+    };
     audit::searched(Searched { characters, results: Some(found.hits.len()) });
     Ok(found)
 }

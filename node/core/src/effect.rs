@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use data_plane_core::net::NetCommand;
-use node_model::{DeviceId, DocumentId, SpaceId};
+use node_model::{AgentId, DeviceId, DocumentId, SpaceId};
 use sync_engine_core::{JobId, LoadOrder};
 
 use crate::{denied::Denied, failure::Failure, node::RequestId, request::Response};
@@ -56,6 +56,22 @@ pub enum Effect {
         device: DeviceId,
         /// What they want to be called.
         name: String,
+    },
+    /// Look for words in some spaces, and answer with
+    /// [`SearchRequest::Answer`](crate::search::SearchRequest::Answer).
+    Search {
+        /// Who asks.
+        device: DeviceId,
+        /// Whose device it is.
+        agent: Option<AgentId>,
+        /// Which question of theirs.
+        question: u64,
+        /// The words.
+        text: String,
+        /// In which spaces.
+        spaces: BTreeSet<SpaceId>,
+        /// How many results at most.
+        limit: u8,
     },
     /// A peer did not get what it asked for.
     Denied(Denied),

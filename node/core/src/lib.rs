@@ -36,6 +36,7 @@ mod purge;
 pub mod receipts;
 pub mod request;
 mod route;
+pub mod search;
 mod serve;
 mod settling;
 mod sites;

@@ -33,6 +33,7 @@ use crate::{
     receipts::Receipts,
     request::{Request, Response},
     route::{Acquaintance, Share},
+    search::Searches,
     settling::Settling,
     sync_now::SyncWait,
     write::PendingWrite,
@@ -117,6 +118,7 @@ pub struct Node {
     pub(crate) settling: Settling,
     pub(crate) kept: Kept,
     pub(crate) receipts: Receipts,
+    pub(crate) searches: Searches,
     /// What peers were denied and is not noted yet.
     pub(crate) denials: Vec<(Timestamp, Question, Decision)>,
     /// When decisions are to be written down.
@@ -162,6 +164,7 @@ impl Node {
             settling: Settling::default(),
             kept: Kept::default(),
             receipts: Receipts::default(),
+            searches: Searches::default(),
             denials: Vec::new(),
             journal_at: None,
             config,
@@ -273,6 +276,7 @@ impl Node {
             .chain(self.collection.due)
             .chain(self.settling.poll_timeout())
             .chain(self.receipts.due)
+            .chain(self.searches.poll_timeout())
             .chain(self.doctor.examine_at)
             .chain(self.parked.due)
             .chain(self.doctor.open_at)
@@ -297,6 +301,7 @@ impl Node {
         self.collect_some(now);
         self.settle_some(now);
         self.give_receipts(now);
+        self.end_searches(now);
         self.list_more(now);
         self.open_again(now);
         if self.journal_at.is_some_and(|at| now.monotonic >= at) {

@@ -221,6 +221,7 @@ impl Node {
             | Request::FindSpace { .. }
             | Request::Members { .. }
             | Request::Custody { .. }
+            | Request::Search(_)
             | Request::Grant { .. }
             | Request::Revoke { .. }
             | Request::Keep { .. }

@@ -40,6 +40,7 @@ pub use crate::conflicts::{
 pub use crate::offers::{OfferInfo, OfferRequest};
 pub use crate::past::{ChangeInfo, HISTORY_MAX, HistoryView, PastOf, PastRequest};
 pub use crate::receipts::Durability;
+pub use crate::search::{FoundHit, PeerFound, SearchRequest};
 pub use crate::state::{PeerSyncState, SpaceState};
 pub use crate::sync_now::SyncReport;
 pub use crate::write::WriteDocument;
@@ -181,6 +182,8 @@ pub enum Request {
         /// Which.
         device: DeviceId,
     },
+    /// About words that are looked for at others, or by them.
+    Search(SearchRequest),
     /// The decisions about a document, file, space, node or person.
     /// → [`Response::Why`]
     Why {
@@ -382,6 +385,8 @@ pub enum Response {
     Agent(AgentId),
     /// To [`Request::Relations`].
     Relations(Vec<RelationInfo>),
+    /// To [`SearchRequest::Ask`]: everybody who was asked.
+    PeersFound(Vec<PeerFound>),
     /// To [`Request::Devices`].
     Devices(Vec<DeviceInfo>),
     /// To [`Request::Clusters`].

@@ -99,6 +99,7 @@ impl Node {
             }
             Event::Disconnected { device } => {
                 self.sync.disconnect(device);
+                self.search_without(now, device);
                 self.doctor.forget_connection(device);
                 self.acquaintances.remove(&device);
                 self.pairings.introductions.forget(device);
@@ -144,7 +145,12 @@ impl Node {
                 self.doctor.note_frame(device, taken.err().as_ref());
                 self.denials.extend(denied.into_inner());
             }
-            Lane::Trust | Lane::Sync => tracing::warn!(%device, ?lane, "frame of a stranger"),
+            Lane::Search if self.may(device, Action::Connect) => {
+                self.receive_search(now, device, frame);
+            }
+            Lane::Trust | Lane::Sync | Lane::Search => {
+                tracing::warn!(%device, ?lane, "frame of a stranger");
+            }
         }
     }
 

@@ -61,6 +61,7 @@ impl Node {
                 });
             }
             Request::Conflict(request) => return self.serve_conflict(now, id, request),
+            Request::Search(request) => return self.serve_search(now, id, request),
             Request::IssueTicket { grant, is_for_own_device, lifetime } => {
                 self.issue_ticket(now, (grant, is_for_own_device), lifetime)
             }

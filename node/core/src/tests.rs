@@ -38,6 +38,7 @@ mod parked;
 mod progress;
 mod purge;
 mod receipts;
+mod search;
 mod sites;
 mod unknown;
 mod visits;
@@ -48,6 +49,16 @@ impl SpaceStorage for InMemory {
     fn open(&mut self, _: SpaceId, epoch: StoreEpoch) -> Result<Box<dyn EntryStore>, StoreError> {
         Ok(Box::new(MemoryStore::new(epoch)))
     }
+}
+
+/// A question that waits for whoever has the index.
+#[derive(Debug)]
+struct Asked {
+    at: usize,
+    device: DeviceId,
+    question: u64,
+    text: String,
+    spaces: BTreeSet<SpaceId>,
 }
 
 /// Nodes that are all connected as soon as one dials another.
@@ -64,6 +75,8 @@ struct Company {
     apart: Option<usize>,
     /// Who hears no statements.
     deaf: Option<usize>,
+    /// What nodes were asked to look for.
+    questions: Vec<Asked>,
     /// Who neither says nor hears what a program speaks, like one of before.
     early: Option<usize>,
     next_request: u64,
@@ -89,6 +102,7 @@ impl Company {
             parked: vec![],
             apart: None,
             deaf: None,
+            questions: vec![],
             early: None,
             next_request: 0,
             wall: 1_000,
@@ -176,6 +190,9 @@ impl Company {
             | Effect::PairingCode { .. }
             | Effect::Paired { .. }
             | Effect::Denied(_) => {}
+            Effect::Search { device, question, text, spaces, .. } => {
+                self.questions.push(Asked { at, device, question, text, spaces });
+            }
         }
     }
 

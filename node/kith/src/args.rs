@@ -118,7 +118,7 @@ pub enum Command {
     Why(Why),
     /// Find documents by their words
     #[command(
-        after_help = "Examples:\n  kith search compost\n  kith search rain water --space garden\n  kith search 'rain -roof'           without documents that say roof\n  kith search '\"in this order\"'\n\nAll words must occur; the last one may go on."
+        after_help = "Examples:\n  kith search compost\n  kith search rain water --space garden\n  kith search 'rain -roof'           without documents that say roof\n  kith search '\"in this order\"'\n  kith search compost --peers        also what connected people find in what you both read\n\nAll words must occur; the last one may go on."
     )]
     Search(Search),
     /// Documents

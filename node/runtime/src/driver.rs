@@ -20,7 +20,7 @@ use crate::{
     audit::AuditLog,
     clock::Clock,
     handle::NodeEvent,
-    search::Inbox,
+    search::{Inbox, PeerQuestion},
     visit::{Stay, Stays},
 };
 
@@ -73,6 +73,8 @@ pub(crate) struct Channels {
     pub(crate) arrivals: mpsc::Receiver<NetEvent>,
     pub(crate) events: broadcast::Sender<NodeEvent>,
     pub(crate) search: Inbox,
+    /// Where questions of peers are answered.
+    pub(crate) librarian: mpsc::Sender<PeerQuestion>,
     pub(crate) audit: AuditLog,
     /// Of visitors, to the node.
     pub(crate) questions: Questions,
@@ -88,6 +90,7 @@ pub(crate) async fn run(mut node: Node, clock: Clock, channels: Channels) {
         verdicts,
         events: channels.events,
         search: channels.search,
+        librarian: channels.librarian,
         audit: channels.audit,
         workers: channels.workers,
         answers: BTreeMap::new(),
@@ -205,6 +208,7 @@ struct Driver {
     verdicts: mpsc::Sender<Input>,
     events: broadcast::Sender<NodeEvent>,
     search: Inbox,
+    librarian: mpsc::Sender<PeerQuestion>,
     audit: AuditLog,
     workers: tokio::runtime::Handle,
     answers: BTreeMap<RequestId, oneshot::Sender<Result<Response, Failure>>>,
@@ -327,6 +331,12 @@ impl Driver {
                     self.tell(NodeEvent::PairingCode { device, code });
                 }
                 Effect::Paired { device, name } => self.tell(NodeEvent::Paired { device, name }),
+                Effect::Search { device, agent, question, text, spaces, limit } => {
+                    let asked = PeerQuestion { device, agent, question, text, spaces, limit };
+                    if self.librarian.try_send(asked).is_err() {
+                        tracing::debug!(%device, "too many questions of peers wait");
+                    }
+                }
                 Effect::Denied(denied) => self.audit.write(denied.into()),
             }
         }

@@ -1,27 +1,32 @@
 //! Search: a thread of its own owns the full-text index of all documents, keeps it
-//! up to date and answers.
+//! up to date and answers, us and connected peers.
 //!
 //! Invariants: the loop never waits for it (what changed is noted as a set of spaces,
 //! and documents are read a few at a time); which spaces a question may see is decided
 //! anew with each question, and what is not there any more is not shown.
-//! Non-goals: the words inside files that are no documents; other nodes.
+//! Non-goals: the words inside files that are no documents.
 
 mod calm;
 mod catch_up;
 mod inbox;
+mod peers;
 mod worker;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use node_core::{Failure, FailureKind, Request, Response, request::Summary};
-use node_model::{DocumentId, SpaceId, seal::SealKey};
+use node_model::{DeviceId, DocumentId, SpaceId, seal::SealKey};
 use sync_engine_sqlite::search::{Hit, SearchError};
 pub use sync_engine_sqlite::search::{Limit, MARK_END, MARK_START, QUERY_BYTES_MAX};
 use tokio::sync::{mpsc, oneshot};
 use trust_core::Role;
 
-pub(crate) use self::inbox::Inbox;
+pub use self::peers::{AskedPeer, PEER_SCORE};
 use self::worker::Worker;
+pub(crate) use self::{
+    inbox::Inbox,
+    peers::{PEER_QUESTIONS_MAX, PeerQuestion, answer_peers},
+};
 use crate::{
     clock::Clock,
     driver::Call,
@@ -48,9 +53,25 @@ pub enum Indexing {
     WhenAsked,
 }
 
+/// Where a document was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// On this node.
+    Local,
+    /// At a peer, which was asked.
+    Peer {
+        /// Which.
+        device: DeviceId,
+        /// What its person wants to be called.
+        name: String,
+    },
+}
+
 /// A document that was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchHit {
+    /// Where.
+    pub source: Source,
     /// Its space.
     pub space: SpaceId,
     /// What the space is called.
@@ -75,6 +96,8 @@ pub struct SearchAnswer {
     /// Whether everything was looked through; else time ran out, or the index is
     /// not up to date.
     pub is_complete: bool,
+    /// Whom else was asked, if that was wished.
+    pub peers: Vec<AskedPeer>,
 }
 
 /// A question to the worker.
@@ -148,6 +171,16 @@ impl Handle {
         limit: Limit,
     ) -> Result<SearchAnswer, Failure> {
         let names = self.readable_spaces(only).await?;
+        self.search_in(text, &names, limit).await
+    }
+
+    /// The same in these spaces.
+    async fn search_in(
+        &self,
+        text: &str,
+        names: &BTreeMap<SpaceId, String>,
+        limit: Limit,
+    ) -> Result<SearchAnswer, Failure> {
         let (answer, answered) = oneshot::channel();
         let desk = self.search_desk();
         let question = Question {
@@ -166,11 +199,20 @@ impl Handle {
             let space_name = names.get(&hit.space).cloned();
             if let (Some(summary), Some(space_name)) = (summary, space_name) {
                 let Hit { space, document, title, snippet, score } = hit;
-                let kind = summary.kind;
-                hits.push(SearchHit { space, space_name, document, kind, title, snippet, score });
+                let (source, kind) = (Source::Local, summary.kind);
+                hits.push(SearchHit {
+                    source,
+                    space,
+                    space_name,
+                    document,
+                    kind,
+                    title,
+                    snippet,
+                    score,
+                });
             }
         }
-        Ok(SearchAnswer { hits, is_complete: found.is_complete })
+        Ok(SearchAnswer { hits, is_complete: found.is_complete, peers: vec![] })
     }
 
     /// The spaces that may be searched, with their names.

@@ -16,7 +16,7 @@ use crate::{
     entropy::OsEntropy,
     folder::Folders,
     handle::{Handle, Shared},
-    search::{self, Indexing, SearchConfig},
+    search::{self, Indexing, PEER_QUESTIONS_MAX, SearchConfig},
     storage::SpacesFolder,
     visit::{Turnstile, VisitBlobs},
 };
@@ -209,7 +209,9 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
     let (desk, search) = search::start(search, calls.downgrade())?;
     let questions = Questions::apart(links.arriving.clone());
     let visit_blobs = VisitBlobs::new(links.arriving, questions.clone());
+    let (librarian, asked) = mpsc::channel(PEER_QUESTIONS_MAX);
     let channels = Channels {
+        librarian,
         questions,
         calls: received,
         commands: links.commands,
@@ -234,6 +236,7 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
         turnstile: Turnstile::default(),
         visit_blobs,
     });
+    tokio::spawn(search::answer_peers(handle.downgrade(), asked));
     let (listening, network) = (links.listening, links.task);
     Ok(Started { handle, listening, calls, driver, search, audit, network, blobs })
 }

@@ -2,6 +2,7 @@
 
 mod claims;
 mod packs;
+mod search_lane;
 mod sync_lane;
 mod trust_lane;
 
@@ -39,6 +40,7 @@ use crate::{
 
 use claims::claims;
 pub(crate) use packs::{pack_frames, packs};
+pub(crate) use search_lane::search_messages;
 pub(crate) use sync_lane::sync_messages;
 pub(crate) use trust_lane::trust_messages;
 

@@ -6,6 +6,7 @@ pub use self::bundles::{bundles, history_contents};
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use node_core::search;
 use node_model::{
     AgentId, AttestationId, BlobId, DeviceId, DocumentId, EntryId, SpaceId, Timestamp, cbor, pack,
     seal::SealKey, ticket::Ticket,
@@ -99,6 +100,7 @@ targets! {
     trust_messages: DECODED_MAX, DECODER;
     pairing_messages: DECODED_MAX, DECODER;
     sync_messages: DECODED_MAX, DECODER;
+    search_messages: DECODED_MAX, DECODER;
     entries: DECODED_MAX, DECODER;
     signed_headers: DECODED_MAX, SIGNED;
     entry_bodies: UNPACKED_MAX, SIGNED;
@@ -229,6 +231,16 @@ pub fn pairing_messages(data: &[u8]) {
 pub fn sync_messages(data: &[u8]) {
     if let Ok(message) = reconcile::Message::decode(data) {
         assert_eq!(message.encode(), data);
+    }
+}
+
+/// Messages of the search lane.
+pub fn search_messages(data: &[u8]) {
+    if let Ok(message) = search::Message::decode(data) {
+        assert_eq!(message.encode(), data);
+        if let search::Message::Found { hits, .. } = message {
+            assert!(hits.iter().all(|hit| (0.0..=1.0).contains(&hit.score)));
+        }
     }
 }
 

@@ -38,7 +38,7 @@ macro_rules! drive {
 
 drive! {
     ids, tickets, ticket_bodies, issued_tickets, attestations, signed_envelopes, signed_claims,
-    trust_messages, pairing_messages, sync_messages, entries, signed_headers, entry_bodies,
+    trust_messages, pairing_messages, sync_messages, search_messages, entries, signed_headers, entry_bodies,
     blob_headers, blob_infos, packs, pack_frames, digests, sketch_parts, pointers, patches, changes,
     change_contents,
     bundles,

@@ -71,7 +71,7 @@ pub(crate) fn input(input: &Input) -> String {
 fn content(lane: Lane, frame: &[u8]) -> String {
     match lane {
         Lane::Sync => Message::decode(frame).map_or_else(|error| error.to_string(), message),
-        Lane::Pair | Lane::Trust => format!("{lane:?}, {} bytes", frame.len()),
+        Lane::Pair | Lane::Trust | Lane::Search => format!("{lane:?}, {} bytes", frame.len()),
     }
 }
 

@@ -209,6 +209,8 @@ impl World {
             Effect::Paired { device, name } => {
                 trace.note(now, machine, "paired", &device.0, || name.clone());
             }
+            // Nobody in the simulator looks for words.
+            Effect::Search { .. } => {}
             Effect::Denied(denied) => {
                 let text = format!("{denied:?}");
                 trace.note(now, machine, "denied", text.as_bytes(), || text.clone());
@@ -248,6 +250,7 @@ impl World {
                 | Effect::Purged { .. }
                 | Effect::PairingCode { .. }
                 | Effect::Paired { .. }
+                | Effect::Search { .. }
                 | Effect::Denied(_) => {
                     self.object("looking changes nothing", format!("{effect:?}"));
                     return None;

@@ -1,5 +1,5 @@
 use axum::{Json, extract::State};
-use node_runtime::search::{Limit, MARK_END, MARK_START, SearchHit};
+use node_runtime::search::{AskedPeer, Limit, MARK_END, MARK_START, SearchHit, Source};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -17,6 +17,9 @@ pub(crate) struct Wanted {
     space: Option<String>,
     /// At most so many: 1 to 100, and 10 unless said.
     limit: Option<usize>,
+    /// Whether to ask connected people, too, about the spaces that they read as well: they
+    /// learn the words.
+    peers: Option<bool>,
 }
 
 /// A document that was found.
@@ -33,8 +36,13 @@ pub(crate) struct Hit {
     /// From 0 to 1, higher is better; the same for the same document whatever else is
     /// there.
     score: f64,
-    /// Where it was found: `local`, on this node.
-    source: &'static str,
+    /// Where it was found: `local`, on this node, or what the person wants to be called whose
+    /// node found it.
+    source: String,
+    /// Which node found it, if it was not this one.
+    peer: Option<String>,
+    /// How far away that is: 0 is here, 1 at a peer.
+    hops: u8,
     /// The space's id.
     space: String,
     space_name: String,
@@ -45,17 +53,43 @@ pub(crate) struct Hit {
 impl From<SearchHit> for Hit {
     fn from(hit: SearchHit) -> Self {
         let (snippet, marks) = unmarked(&hit.snippet);
+        let (source, peer, hops) = match hit.source {
+            Source::Local => ("local".to_owned(), None, 0),
+            Source::Peer { device, name } => (name, Some(device.to_string()), 1),
+        };
         Self {
             id: hit.document.to_string(),
             title: hit.title,
             snippet,
             marks,
             score: hit.score,
-            source: "local",
+            source,
+            peer,
+            hops,
             space: hit.space.to_string(),
             space_name: hit.space_name,
             r#type: hit.kind,
         }
+    }
+}
+
+/// Somebody who was asked.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Asked {
+    /// The node.
+    peer: String,
+    /// What its person wants to be called.
+    name: String,
+    /// Whether it answered in time.
+    answered: bool,
+    /// How much it found.
+    results: usize,
+}
+
+impl From<AskedPeer> for Asked {
+    fn from(AskedPeer { device, name, results }: AskedPeer) -> Self {
+        let peer = device.to_string();
+        Self { peer, name, answered: results.is_some(), results: results.unwrap_or_default() }
     }
 }
 
@@ -67,6 +101,8 @@ pub(crate) struct Hits {
     /// Whether everything was looked through. If not, the same question a little later
     /// may find more.
     complete: bool,
+    /// Whom else was asked, if that was wished.
+    peers: Vec<Asked>,
 }
 
 /// Which documents hold these words?
@@ -74,9 +110,11 @@ pub(crate) struct Hits {
 pub(crate) async fn search(State(app): State<App>, Search(wanted): Search<Wanted>) -> Answer<Hits> {
     let limit = limit(wanted.limit)?;
     let text = wanted.q.unwrap_or_default();
-    let found = ask::search(&app.handle, &text, wanted.space.as_deref(), limit).await?;
+    let scope = (wanted.space.as_deref(), wanted.peers.unwrap_or_default());
+    let found = ask::search(&app.handle, &text, scope, limit).await?;
     let results = found.hits.into_iter().map(Hit::from).collect();
-    Ok(Json(Hits { results, complete: found.is_complete }))
+    let peers = found.peers.into_iter().map(Asked::from).collect();
+    Ok(Json(Hits { results, complete: found.is_complete, peers }))
 }
 
 fn limit(wanted: Option<usize>) -> Result<Limit, Problem> {

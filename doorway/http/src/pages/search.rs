@@ -1,6 +1,8 @@
 use axum::extract::State;
 use maud::{Markup, html};
-use node_runtime::search::{Limit, MARK_END, MARK_START, QUERY_BYTES_MAX, SearchHit};
+use node_runtime::search::{
+    AskedPeer, Limit, MARK_END, MARK_START, QUERY_BYTES_MAX, SearchHit, Source,
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -19,6 +21,8 @@ const FILES: &str = "files";
 pub(crate) struct Typed {
     /// Words to look for.
     q: Option<String>,
+    /// Whether to ask connected people, too.
+    peers: Option<bool>,
 }
 
 /// What was found.
@@ -32,7 +36,9 @@ pub(crate) async fn show(State(app): State<App>, Search(typed): Search<Typed>) -
         };
         return Ok(layout::page("Search", &[], &content));
     }
-    let found = ask::search(&app.handle, &text, None, Limit::new(RESULTS_MAX)).await?;
+    let with_peers = typed.peers.unwrap_or_default();
+    let limit = Limit::new(RESULTS_MAX);
+    let found = ask::search(&app.handle, &text, (None, with_peers), limit).await?;
     let content = html! {
         h1 { "Search" }
         (field(&text))
@@ -44,6 +50,7 @@ pub(crate) async fn show(State(app): State<App>, Search(typed): Search<Typed>) -
         } @else {
             ol.results { @for hit in &found.hits { li { (result(hit)) } } }
         }
+        @if with_peers { (asked(&found.peers)) } @else { (wider(&text)) }
     };
     Ok(layout::page("Search", &[], &content))
 }
@@ -61,6 +68,30 @@ pub(crate) fn field(text: &str) -> Markup {
     }
 }
 
+/// The form that asks others, too. They learn the words, so nobody is asked unasked.
+fn wider(text: &str) -> Markup {
+    html! {
+        form action="/search" method="get" {
+            input type="hidden" name="q" value=(text);
+            button type="submit" name="peers" value="true" { "Ask connected people, too" }
+            p.quiet { "They learn these words, and look in what you both read." }
+        }
+    }
+}
+
+fn asked(peers: &[AskedPeer]) -> Markup {
+    let names = |is_answered: bool| {
+        let those = peers.iter().filter(move |it| it.results.is_some() == is_answered);
+        those.map(|it| it.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let (answered, late) = (names(true), names(false));
+    html! {
+        @if peers.is_empty() { p.quiet { "Nobody is connected who reads what you read." } }
+        @if !answered.is_empty() { p.quiet { "Asked: " (answered) } }
+        @if !late.is_empty() { p.quiet { "No answer from " (late) } }
+    }
+}
+
 fn result(hit: &SearchHit) -> Markup {
     let (address, title) = if hit.kind == FILES {
         (links::space(hit.space), "Files")
@@ -68,10 +99,25 @@ fn result(hit: &SearchHit) -> Markup {
         (links::document(hit.space, hit.document), hit.title.as_str())
     };
     html! {
-        h2 { a href=(address) { @if title.is_empty() { "Untitled" } @else { (title) } } }
+        h2 {
+            @match hit.source {
+                Source::Local => { a href=(address) { (shown(title)) } }
+                Source::Peer { .. } => { (shown(title)) }
+            }
+        }
         @if !hit.snippet.is_empty() { p { (marked(&hit.snippet)) } }
-        p.quiet { (home::name(&hit.space_name)) " · " (words::kind(&hit.kind)) }
+        p.quiet {
+            (home::name(&hit.space_name)) " · " (words::kind(&hit.kind))
+            @if let Source::Peer { name, .. } = &hit.source {
+                " · at " (name) ", not on this device: "
+                code { "kith space keep " (hit.space) " --doc " (hit.document) }
+            }
+        }
     }
+}
+
+fn shown(title: &str) -> &str {
+    if title.is_empty() { "Untitled" } else { title }
 }
 
 /// A snippet with its matches marked.
@@ -84,5 +130,38 @@ fn marked(snippet: &str) -> Markup {
             @let (matched, rest) = piece.split_once(MARK_END).unwrap_or(("", piece));
             mark { (matched) } (rest)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use node_model::{DeviceId, DocumentId, SpaceId};
+
+    use super::*;
+
+    #[test]
+    fn what_lies_elsewhere_is_no_link_and_says_where() {
+        let device = DeviceId([1; 32]);
+        let hit = |source| SearchHit {
+            source,
+            space: SpaceId([2; 32]),
+            space_name: "garden".into(),
+            document: DocumentId([3; 16]),
+            kind: "note".into(),
+            title: "<i>Beds".into(),
+            snippet: String::new(),
+            score: 0.5,
+        };
+        let here = result(&hit(Source::Local)).into_string();
+        assert!(here.contains("<a href=") && here.contains("&lt;i&gt;Beds"), "{here}");
+        let elsewhere = result(&hit(Source::Peer { device, name: "<b>Ada".into() })).into_string();
+        assert!(!elsewhere.contains("<a href="), "{elsewhere}");
+        assert!(elsewhere.contains("at &lt;b&gt;Ada, not on this device"), "{elsewhere}");
+        let peer = |name: &str, results| AskedPeer { device, name: name.into(), results };
+        let told = asked(&[peer("Ada", Some(2)), peer("<b>Cy", None)]).into_string();
+        assert!(
+            told.contains("Asked: Ada") && told.contains("No answer from &lt;b&gt;Cy"),
+            "{told}"
+        );
     }
 }

@@ -27,7 +27,7 @@ async fn results_say_what_where_and_how_good() {
     assert_eq!(
         results[0],
         json!({
-            "id": made["doc"], "title": "Node soup", "source": "local", "type": "recipe",
+            "id": made["doc"], "title": "Node soup", "source": "local", "peer": null, "hops": 0, "type": "recipe",
             "space": other.to_string(), "space_name": "kitchen", "score": results[0]["score"],
             "snippet": "Ein Süppchen für jede node, täglich.", "marks": [[17, 21], [22, 26]],
         })
@@ -38,6 +38,12 @@ async fn results_say_what_where_and_how_good() {
         let found = house.get(&format!("/api/v1/search?{asked}")).await.json();
         assert_eq!(found["results"].as_array().map(Vec::len), Some(count), "{asked}");
     }
+    let wider = house.get("/api/v1/search?q=zzzzz&peers=true").await.json();
+    assert_eq!(wider, json!({"results": [], "complete": true, "peers": []}), "nobody is connected");
+    let page = house.page("/search?q=node").await.text();
+    assert!(page.contains("Ask connected people, too"), "{page}");
+    let page = house.page("/search?q=node&peers=true").await.text();
+    assert!(page.contains("Nobody is connected who reads what you read."), "{page}");
     let of_guide = house.get(&format!("/api/v1/search?q=node&space={space}&limit=100")).await;
     let of_guide = of_guide.json();
     let results = of_guide["results"].as_array().expect("results");
@@ -48,9 +54,17 @@ async fn results_say_what_where_and_how_good() {
 async fn what_cannot_be_asked_is_refused() {
     let house = House::new().await;
     let long = format!("q={}", "x".repeat(1_025));
-    for asked in
-        ["", "q=", "q=%20", "q=-x", "q=x&limit=0", "q=x&limit=101", "q=x&limit=many", &long]
-    {
+    for asked in [
+        "",
+        "q=",
+        "q=%20",
+        "q=-x",
+        "q=x&limit=0",
+        "q=x&limit=101",
+        "q=x&limit=many",
+        "q=x&peers=yes",
+        &long,
+    ] {
         let reply = house.get(&format!("/api/v1/search?{asked}")).await;
         assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{asked}");
         assert_eq!(reply.json()["code"], "invalid", "{asked}");

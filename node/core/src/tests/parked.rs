@@ -39,6 +39,7 @@ impl Company {
                 | Effect::Purged { .. }
                 | Effect::PairingCode { .. }
                 | Effect::Paired { .. }
+                | Effect::Search { .. }
                 | Effect::Denied(_) => self.carry(at, effect),
             }
         }

@@ -76,6 +76,7 @@ impl Street {
                     | Effect::Purged { .. }
                     | Effect::PairingCode { .. }
                     | Effect::Paired { .. }
+                    | Effect::Search { .. }
                     | Effect::Denied(_) => self.company.carry(at, effect),
                 }
             }

@@ -26,6 +26,9 @@ pub struct Search {
     /// Only in this space
     #[arg(long, value_name = "SPACE")]
     pub space: Option<String>,
+    /// Ask connected people, too, about what you both may read; they learn the words
+    #[arg(long)]
+    pub peers: bool,
     /// At most so many results, up to 100
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = limit)]
     pub limit: u8,

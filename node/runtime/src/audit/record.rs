@@ -12,6 +12,8 @@ use serde_json::{Map, Value};
 pub enum Event {
     /// Somebody searched.
     Search,
+    /// A peer was asked, for somebody here.
+    Forward,
     /// Somebody read, changed, came in, or was denied.
     Access,
     /// Records that are not there: too many came at once, or the disk refused them.
@@ -20,13 +22,14 @@ pub enum Event {
 
 impl Event {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Search, Self::Access, Self::Dropped];
+    pub const ALL: &[Self] = &[Self::Search, Self::Forward, Self::Access, Self::Dropped];
 
     /// Its stable name.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Search => "search",
+            Self::Forward => "forward",
             Self::Access => "access",
             Self::Dropped => "dropped",
         }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const SECRET: &str = "secretword";
 
-async fn log(home: &Home, options: &[&str]) -> Vec<Value> {
+pub(crate) async fn log(home: &Home, options: &[&str]) -> Vec<Value> {
     records(&home.kith(&[&["log"], options].concat()).run().await)
 }
 
@@ -44,7 +44,7 @@ async fn a_search_is_in_the_log_and_its_words_are_not() {
     assert!(!whole.contains(SECRET) && !whole.contains("garden"), "{whole}");
     let mode = fs::metadata(&path).expect("is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    home.kith(&["log", "--event", "forward"]).fails().await.is(2, "invalid");
+    home.kith(&["log", "--event", "gossip"]).fails().await.is(2, "invalid");
     home.kith(&["log", "--hours", "0"]).fails().await.is(2, "invalid");
 }
 

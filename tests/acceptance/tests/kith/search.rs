@@ -5,6 +5,8 @@ use std::fs;
 use acceptance::{Home, list, text, until};
 use serde_json::json;
 
+use crate::log::log;
+
 const CANARY: &str = "wheelbarrowcanary";
 
 /// Titles of what is found, best first.
@@ -47,6 +49,55 @@ async fn documents_are_found_with_and_without_a_running_node() {
     home.kith(&["search", "x", "--limit", "0"]).fails().await.is(2, "invalid");
     home.kith(&["search", " -x"]).fails().await.is(2, "invalid");
     home.kith(&["search", "x", "--space", "nowhere"]).fails().await.is(4, "not-found");
+}
+
+/// A phone keeps little of a space, and finds the rest where it is.
+#[tokio::test]
+async fn what_is_not_kept_here_is_found_at_connected_people() {
+    let (ada, phone) = (Home::new(), Home::new());
+    let on_ada = ada.up().name("Ada").ready().await;
+    let on_phone = phone.up().name("Ben").ready().await;
+    ada.new_space("garden").await;
+    ada.new_space("diary").await;
+    let ticket = ada.ticket(&["--space", "garden", "--role", "reader"]).await;
+    phone.pair(&ticket).json().await;
+    phone.sync().await;
+    phone.kith(&["space", "keep", "garden", "--doc", "nothing"]).json().await;
+    let beds = note(&ada, "Beds", &format!("{CANARY} on the beds")).await;
+    ada.new_document("diary", &json!({"title": "Secret", "content": CANARY})).await;
+    phone.sync().await;
+    assert_eq!(titles(&phone, &[CANARY]).await, [] as [String; 0]);
+
+    let found = phone.kith(&["search", CANARY, "--peers"]).json().await;
+    let results = list(&found, "results");
+    assert_eq!(results.len(), 1, "{found}");
+    assert_eq!((text(&results[0], "id"), text(&results[0], "title")), (beds.as_str(), "Beds"));
+    assert_eq!((text(&results[0], "source"), &results[0]["hops"]), ("Ada", &json!(1)));
+    assert_eq!(text(&results[0], "peer"), on_ada.node());
+    assert!(results[0]["score"].as_f64().is_some_and(|score| (0.0..=0.9).contains(&score)));
+    assert_eq!(
+        found["peers"][0],
+        json!({"peer": on_ada.node(), "name": "Ada", "answered": true,
+        "results": 1})
+    );
+    // Nobody who is asked keeps the words, neither does who asked.
+    let asked = log(&phone, &["--event", "forward"]).await;
+    assert_eq!((asked.len(), text(&asked[0], "device")), (1, on_ada.node()), "{asked:?}");
+    let looked = log(&ada, &["--event", "search"]).await;
+    let by = format!("device:{}", on_phone.node());
+    assert_eq!((looked.len(), text(&looked[0], "by")), (1, by.as_str()), "{looked:?}");
+    for home in [&ada, &phone] {
+        let log = fs::read_to_string(home.data_dir().join("audit.jsonl")).expect("is there");
+        assert!(!log.contains(CANARY), "{log}");
+    }
+
+    on_ada.stop().await;
+    let alone = until("the phone is alone", async || {
+        let found = phone.kith(&["search", CANARY, "--peers"]).json().await;
+        list(&found, "peers").is_empty().then_some(found)
+    })
+    .await;
+    assert!(list(&alone, "results").is_empty(), "{alone}");
 }
 
 #[tokio::test]
@@ -119,7 +170,7 @@ async fn people_read_lines_and_programs_read_marks() {
     assert_eq!((text(result, "space_name"), text(result, "source")), ("garden", "local"));
     assert_eq!((&result["marks"], text(result, "type")), (&json!([[0, 7]]), "document"));
     assert!(result["score"].as_f64().is_some_and(|score| (0.0..=1.0).contains(&score)));
-    assert_eq!(found.as_object().map(serde_json::Map::len), Some(2));
+    assert_eq!(found.as_object().map(serde_json::Map::len), Some(3));
     let nothing = home.kith(&["search", "nowhereatall"]).json().await;
-    assert_eq!(nothing, json!({"results": [], "complete": true}));
+    assert_eq!(nothing, json!({"results": [], "complete": true, "peers": []}));
 }

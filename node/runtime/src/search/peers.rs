@@ -1,0 +1,245 @@
+//! Words that are looked for at connected peers, too, and by them here.
+//!
+//! Invariant: what peers say comes after as good a result of our own, each document once; the
+//! log says who was asked and who asked, and never for what.
+//! Non-goals: who may be told what, which the node decides.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use node_core::{
+    Failure, Request, Response,
+    request::{FoundHit, PeerFound, SearchRequest},
+};
+use node_model::{AgentId, DeviceId, DocumentId, SpaceId};
+use tokio::sync::mpsc;
+
+use super::{Limit, SearchAnswer, SearchHit, Source};
+use crate::{
+    audit::{About, By, Event, Outcome, Record, Searched, What},
+    handle::{Handle, WeakHandle, unexpected},
+};
+
+/// What a score at a peer is worth here: for each step away a little less.
+pub const PEER_SCORE: f64 = 0.9;
+
+/// Questions of peers that may wait; more are not taken.
+pub(crate) const PEER_QUESTIONS_MAX: usize = 32;
+
+/// What is asked, in a word of the log.
+const ASK: &str = "search";
+
+/// A question of a peer.
+pub(crate) struct PeerQuestion {
+    pub(crate) device: DeviceId,
+    pub(crate) agent: Option<AgentId>,
+    pub(crate) question: u64,
+    pub(crate) text: String,
+    pub(crate) spaces: BTreeSet<SpaceId>,
+    pub(crate) limit: u8,
+}
+
+/// A peer that was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedPeer {
+    /// Which.
+    pub device: DeviceId,
+    /// What its person wants to be called.
+    pub name: String,
+    /// How much it found; `None` where no answer came in time.
+    pub results: Option<usize>,
+}
+
+/// Answers questions of peers one after the other, as long as there is a node.
+pub(crate) async fn answer_peers(node: WeakHandle, mut asked: mpsc::Receiver<PeerQuestion>) {
+    while let Some(question) = asked.recv().await {
+        let Some(node) = node.upgrade() else { return };
+        let (device, agent) = (question.device, question.agent);
+        let characters = question.text.chars().count();
+        let begun = node.audit().now().monotonic;
+        let found = node.answer_peer(question).await;
+        if let Err(error) = &found {
+            tracing::debug!(%device, %error, "a question of a peer was not answered");
+        }
+        let results = found.ok();
+        node.audit().write(Record {
+            search: Some(Searched { characters, results }),
+            duration: Some(node.audit().now().monotonic.saturating_sub(begun)),
+            ..record(Event::Search, By::Device { device, agent }, results.is_some())
+        });
+    }
+}
+
+fn record(event: Event, by: By, is_answered: bool) -> Record {
+    Record {
+        event,
+        by,
+        what: What::Ask(ASK),
+        about: About::default(),
+        search: None,
+        outcome: if is_answered { Outcome::Allowed } else { Outcome::Failed },
+        status: None,
+        error: None,
+        times: 1,
+        duration: None,
+    }
+}
+
+impl Handle {
+    /// Looks here and at all connected peers who read a space that we read, side by side: see
+    /// [`Handle::search`]. Who does not answer within seconds is passed over.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn search_with_peers(
+        &self,
+        text: &str,
+        only: Option<SpaceId>,
+        limit: Limit,
+    ) -> Result<SearchAnswer, Failure> {
+        let peers_limit = u8::try_from(limit.count()).unwrap_or(u8::MAX);
+        let ask = SearchRequest::Ask { text: text.to_owned(), space: only, limit: peers_limit };
+        let here = self.search(text, only, limit);
+        let (here, there) = tokio::join!(here, self.request(Request::Search(ask)));
+        let (mut answer, names) = (here?, self.readable_spaces(only).await?);
+        let Response::PeersFound(found) = there? else { return Err(unexpected()) };
+        let characters = text.chars().count();
+        for peer in &found {
+            self.note_asked(characters, peer);
+            answer.is_complete &= peer.hits.is_some() && peer.is_complete;
+            let results = peer.hits.as_ref().map(Vec::len);
+            let (device, name) = (peer.device, peer.name.clone());
+            answer.peers.push(AskedPeer { device, name, results });
+        }
+        merge(&mut answer.hits, found, &names, limit);
+        Ok(answer)
+    }
+
+    fn note_asked(&self, characters: usize, peer: &PeerFound) {
+        let results = peer.hits.as_ref().map(Vec::len);
+        let about =
+            About { agent: Some(peer.agent), device: Some(peer.device), ..About::default() };
+        self.audit().write(Record {
+            about,
+            search: Some(Searched { characters, results }),
+            duration: Some(peer.took),
+            ..record(Event::Forward, By::LocalSocket, results.is_some())
+        });
+    }
+
+    /// Answers a question of a peer; says how much was found.
+    async fn answer_peer(&self, question: PeerQuestion) -> Result<usize, Failure> {
+        let PeerQuestion { device, agent: _, question, text, spaces, limit } = question;
+        let mut names = self.readable_spaces(None).await?;
+        names.retain(|space, _| spaces.contains(space));
+        let found = self.search_in(&text, &names, Limit::new(limit.into())).await;
+        let SearchAnswer { hits, is_complete, .. } = found.unwrap_or_default();
+        let count = hits.len();
+        let hits = hits.into_iter().map(|hit| {
+            let SearchHit { space, document, kind, title, snippet, score, .. } = hit;
+            FoundHit { space, document, kind, title, snippet, score }
+        });
+        let hits = hits.collect();
+        let answer = SearchRequest::Answer { device, question, hits, is_complete };
+        self.request(Request::Search(answer)).await?;
+        Ok(count)
+    }
+}
+
+/// Puts what peers found among our own results.
+fn merge(
+    hits: &mut Vec<SearchHit>,
+    found: Vec<PeerFound>,
+    names: &BTreeMap<SpaceId, String>,
+    limit: Limit,
+) {
+    let mut known: BTreeSet<(SpaceId, DocumentId)> =
+        hits.iter().map(|hit| (hit.space, hit.document)).collect();
+    let mut theirs = Vec::new();
+    for PeerFound { device, name, hits, .. } in found {
+        for hit in hits.into_iter().flatten() {
+            let FoundHit { space, document, kind, title, snippet, score } = hit;
+            let Some(space_name) = names.get(&space).cloned() else { continue };
+            let source = Source::Peer { device, name: name.clone() };
+            let score = score * PEER_SCORE;
+            theirs.push(SearchHit {
+                source,
+                space,
+                space_name,
+                document,
+                kind,
+                title,
+                snippet,
+                score,
+            });
+        }
+    }
+    // Of several who found the same, whoever says most of it.
+    theirs.sort_by(|one, other| other.score.total_cmp(&one.score));
+    hits.extend(theirs.into_iter().filter(|hit| known.insert((hit.space, hit.document))));
+    // Our own stand first among equals.
+    hits.sort_by(|one, other| other.score.total_cmp(&one.score));
+    hits.truncate(limit.count());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const SPACE: SpaceId = SpaceId([1; 32]);
+
+    fn own(document: u8, score: f64) -> SearchHit {
+        SearchHit {
+            source: Source::Local,
+            space: SPACE,
+            space_name: "garden".into(),
+            document: DocumentId([document; 16]),
+            kind: "note".into(),
+            title: String::new(),
+            snippet: String::new(),
+            score,
+        }
+    }
+
+    fn by(peer: u8, found: &[(u8, f64)]) -> PeerFound {
+        let hit = |(document, score): &(u8, f64)| {
+            let SearchHit { space, document, kind, title, snippet, score, .. } =
+                own(*document, *score);
+            FoundHit { space, document, kind, title, snippet, score }
+        };
+        PeerFound {
+            device: DeviceId([peer; 32]),
+            agent: AgentId([peer; 32]),
+            name: format!("peer {peer}"),
+            hits: Some(found.iter().map(hit).collect()),
+            is_complete: true,
+            took: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn each_document_stands_once_and_ours_first() {
+        let names = BTreeMap::from([(SPACE, "garden".to_owned())]);
+        let mut hits = vec![own(1, 0.9), own(2, 0.5)];
+        let late = PeerFound { hits: None, ..by(9, &[]) };
+        let found =
+            vec![by(7, &[(1, 1.0), (3, 0.8), (4, 0.2)]), by(8, &[(3, 1.0), (5, 0.99)]), late];
+        merge(&mut hits, found, &names, Limit::new(4));
+        let shown: Vec<(u8, &Source, f64)> =
+            hits.iter().map(|hit| (hit.document.0[0], &hit.source, hit.score)).collect();
+        let eight = Source::Peer { device: DeviceId([8; 32]), name: "peer 8".into() };
+        assert_eq!(
+            shown,
+            [
+                (1, &Source::Local, 0.9),
+                (3, &eight, PEER_SCORE),
+                (5, &eight, 0.99 * PEER_SCORE),
+                (2, &Source::Local, 0.5),
+            ]
+        );
+        let mut hits = vec![];
+        merge(&mut hits, vec![by(7, &[(1, 1.0)])], &BTreeMap::new(), Limit::new(4));
+        assert_eq!(hits, [], "of a space that we do not read");
+    }
+}
