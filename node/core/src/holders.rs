@@ -41,9 +41,13 @@ impl Node {
         let entries = self.sync.kept_head(space).map_or(0, |head| head.entries);
         let elsewhere = self.sync.entries_up_to(space, self.elsewhere_up_to(space))?;
         let mut holders = self.holders(now, space)?;
-        holders.sort_by_key(|it| {
-            (!it.is_this, !it.is_connected, it.nearness, it.layer.map_or(u8::MAX, u8::from))
-        });
+        let me = self.trust.agent();
+        let distance = |it: &HolderInfo| match it.layer {
+            Some(layer) => 1 + u8::from(layer),
+            None if it.agent == me => 0,
+            None => u8::MAX,
+        };
+        holders.sort_by_key(|it| (!it.is_this, !it.is_connected, it.nearness, distance(it)));
         let graph = self.trust.graph();
         let own = graph.failure_domain(self.trust.device());
         let whole = holders.iter().filter(|it| !it.is_this && holds_all(it, entries));
@@ -108,6 +112,7 @@ impl Node {
         let is_this = device == own;
         let facts = self.data.peer(device).cloned().unwrap_or_default();
         let link = self.trust.link_of(device);
+        let equal = self.sync.equal_at(space, device);
         HolderInfo {
             device,
             device_name: link.map(|link| link.name.clone()).unwrap_or_default(),
@@ -120,7 +125,7 @@ impl Node {
             layer: graph.closeness(self.trust.agent(), agent),
             nearness: graph.nearness(own, device),
             is_connected: is_this || facts.is_connected,
-            is_equal: is_this || self.sync.equal_at(space, device).is_some(),
+            is_equal: is_this || equal.is_some_and(|it| it.is_all_of_ours && it.is_still),
             signed: None,
             location: None,
             last_sync: self.last_sync.get(&device).copied(),

@@ -151,13 +151,19 @@ impl Node {
     }
 
     /// Up to which place of our store somebody else has all entries of a space, as they signed
-    /// or say now.
+    /// or say now, and may still hold them.
     pub(crate) fn elsewhere_up_to(&self, space: SpaceId) -> u64 {
         let devices = self.receipts.held.get(&space).into_iter().flat_map(BTreeMap::keys);
+        let devices = devices.filter(|device| self.may_still_hold(space, **device));
         let signed = devices.map(|device| self.signed_up_to(space, *device));
         let equal = self.data.connected().filter_map(|peer| self.sync.equal_at(space, peer));
         let equal = equal.filter(|it| it.is_all_of_ours).map(|it| it.head.arrivals);
         signed.chain(equal).max().unwrap_or_default()
+    }
+
+    /// Whether what a device signed still counts: whoever was removed may delete it.
+    fn may_still_hold(&self, space: SpaceId, device: DeviceId) -> bool {
+        self.shares.get(&device).is_some_and(|share| share.spaces.contains(&space))
     }
 
     /// Up to which place of our store the entries of a space are safe.
@@ -165,7 +171,7 @@ impl Node {
         let graph = self.trust.graph();
         let mut places: BTreeMap<FailureDomain, u64> = BTreeMap::new();
         for device in self.receipts.held.get(&space).into_iter().flat_map(BTreeMap::keys) {
-            if self.shares.get(device).is_some_and(|it| it.spaces.contains(&space)) {
+            if self.may_still_hold(space, *device) {
                 let upto = places.entry(graph.failure_domain(*device)).or_default();
                 *upto = self.signed_up_to(space, *device).max(*upto);
             }

@@ -57,6 +57,16 @@ fn everybody_who_holds_a_space_is_named_with_what_they_signed_for() {
     let signed: Vec<_> = behind.holders.iter().filter_map(|it| it.signed).collect();
     let signed: Vec<u64> = signed.into_iter().map(|it| it.entries).collect();
     assert_eq!(signed, [2, 1, 1]);
+
+    // What those have who were removed is nobody's backup any more.
+    company.wait(LATER);
+    assert_eq!(company.custody(0, space).only_here, 0);
+    for guest in [1, 2] {
+        let party = crate::request::Party::Agent(company.nodes[guest].trust().agent());
+        company.ask(0, Request::Revoke { space, party }).expect("founded it");
+    }
+    let alone = company.custody(0, space);
+    assert_eq!((alone.only_here, alone.places, alone.holders.len()), (2, 0, 1));
 }
 
 #[test]
