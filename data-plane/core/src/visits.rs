@@ -28,8 +28,8 @@ use crate::{
 /// Most visits at a time: what waits for them is memory.
 pub const VISITS_MAX: usize = 32;
 
-/// How long a visit lasts without a batch. A visitor has no reason to be silent for longer
-/// than it takes to bring one over a slow line.
+/// How long a visit lasts without a batch, and an errand until the visitor begins it. It has no
+/// reason to be silent for longer than it takes to bring something over a slow line.
 pub const IDLE_MAX: Duration = Duration::from_secs(60);
 
 /// While as much waits for a visitor, its frames are not looked at: some thirty pages of
@@ -96,6 +96,10 @@ struct Visit {
     errands: VecDeque<Errand>,
     /// Whether the visitor was told that there is one.
     knows_errands: bool,
+    /// Whether it asked what they are.
+    has_begun: bool,
+    /// Since when there are some that it did not begin.
+    waiting_since: Option<Duration>,
     is_ending: bool,
     /// Whether the node was told that the device is connected. What it said before that was
     /// meant for an earlier connection.
@@ -175,6 +179,8 @@ impl Visits {
             turn: None,
             errands: VecDeque::new(),
             knows_errands: false,
+            has_begun: false,
+            waiting_since: None,
             is_ending: false,
             is_told: false,
         };
@@ -234,6 +240,7 @@ impl Visits {
                     self.events.push_back(NetEvent::FetchEnded { job, error: None });
                 } else {
                     visit.errands.push_back(Errand { job, blobs, bytes_max });
+                    visit.has_begun = false;
                 }
                 None
             }
@@ -266,10 +273,12 @@ impl Visits {
         self.visits.contains_key(&device)
     }
 
-    /// What the node wants of a visitor first.
-    #[must_use]
-    pub fn errand(&self, device: DeviceId) -> Option<&Errand> {
-        self.visits.get(&device)?.errands.front()
+    /// What the node wants of a visitor first, who goes for it now.
+    pub fn begin_errand(&mut self, device: DeviceId) -> Option<&Errand> {
+        let visit = self.visits.get_mut(&device)?;
+        visit.has_begun = true;
+        visit.waiting_since = None;
+        visit.errands.front()
     }
 
     /// The next thing for the other transport to do.
@@ -323,14 +332,23 @@ impl Visits {
         for device in gone.map(|(device, _)| *device).collect::<Vec<_>>() {
             self.end(device);
         }
+        for visit in self.visits.values_mut().filter(|visit| visit.has_waiting_errand()) {
+            let since = *visit.waiting_since.get_or_insert(now);
+            if now >= since + IDLE_MAX {
+                visit.waiting_since = None;
+                let ended = visit.errands.drain(..);
+                self.events.extend(ended.map(|errand| unbrought(errand, "it brings no blobs")));
+            }
+        }
     }
 
     /// When [`Self::on_timeout`] or [`Self::poll_answer`] is due next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
-        let due = |visit: &Visit| match &visit.turn {
-            Some(turn) => turn.until,
-            None => visit.heard_at + IDLE_MAX,
+        let due = |visit: &Visit| {
+            let answer = visit.turn.as_ref().map_or(visit.heard_at + IDLE_MAX, |turn| turn.until);
+            let errand = visit.waiting_since.map_or(visit.heard_at, |since| since + IDLE_MAX);
+            if visit.has_waiting_errand() { answer.min(errand) } else { answer }
         };
         self.visits.values().map(due).min()
     }
@@ -341,15 +359,21 @@ impl Visits {
         if let Some((turn, answer)) = visit.answer() {
             self.answers.push_back((turn, answer));
         }
-        for Errand { job, .. } in visit.errands {
-            let error = Some("the visit is over".to_owned());
-            self.events.push_back(NetEvent::FetchEnded { job, error });
-        }
+        let ended = visit.errands.drain(..);
+        self.events.extend(ended.map(|errand| unbrought(errand, "the visit is over")));
         self.events.push_back(NetEvent::Disconnected { device });
     }
 }
 
+fn unbrought(errand: Errand, why: &str) -> NetEvent {
+    NetEvent::FetchEnded { job: errand.job, error: Some(why.to_owned()) }
+}
+
 impl Visit {
+    fn has_waiting_errand(&self) -> bool {
+        !self.errands.is_empty() && !self.has_begun
+    }
+
     fn has_work(&self) -> bool {
         !self.incoming.is_empty() && self.outgoing_bytes < WAITING_BYTES_MAX
     }

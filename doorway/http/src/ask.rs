@@ -294,7 +294,7 @@ pub(crate) async fn search(
         None => None,
     };
     let found = if with_peers {
-        node.search_with_peers(text, only, limit).await?
+        node.search_with_peers(text, (only, limit), audit::right()).await?
     } else {
         node.search(text, only, limit).await?
     };

@@ -53,6 +53,11 @@ pub(crate) fn came_by(by: By) {
     note(|note| note.by = by);
 }
 
+/// By which right the request came in that is being answered.
+pub(crate) fn right() -> By {
+    NOTE.try_with(|note| note.open().by).unwrap_or_default()
+}
+
 /// Something that a request is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Thing {

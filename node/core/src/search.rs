@@ -29,8 +29,9 @@ use crate::{
     request::Response,
 };
 
-/// How long each of those who were asked may take. Whoever looks for something waits as long.
-const ANSWER_MAX: Duration = Duration::from_secs(3);
+/// How long each of those who were asked may take: what one search takes at most, and the way
+/// there and back.
+const ANSWER_MAX: Duration = Duration::from_secs(6);
 
 /// Questions of one peer that are answered at a time; more are not.
 const ASKED_MAX: usize = 4;
@@ -82,6 +83,7 @@ pub struct PeerFound {
 #[derive(Debug)]
 struct Open {
     request: RequestId,
+    limit: u8,
     asked_at: Duration,
     /// Whom, and in which spaces.
     waiting: BTreeMap<DeviceId, BTreeSet<SpaceId>>,
@@ -145,7 +147,7 @@ impl Node {
         for device in waiting.keys() {
             self.send(*device, Lane::Search, ask.clone());
         }
-        let open = Open { request: id, asked_at: now.monotonic, waiting, found: vec![] };
+        let open = Open { request: id, limit, asked_at: now.monotonic, waiting, found: vec![] };
         self.searches.open.insert(question, open);
         self.end_searches(now);
     }
@@ -229,6 +231,7 @@ impl Node {
         let Some(open) = self.searches.open.get_mut(&question) else { return };
         let Some(spaces) = open.waiting.remove(&device) else { return };
         hits.retain(|hit| spaces.contains(&hit.space));
+        hits.truncate(open.limit.into());
         let took = now.monotonic.saturating_sub(open.asked_at);
         let found = self.peer_found(device, Some(hits), is_complete, took);
         if let (Some(open), Some(found)) = (self.searches.open.get_mut(&question), found) {

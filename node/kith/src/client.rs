@@ -234,12 +234,7 @@ impl Client {
         token: &str,
         body: Body,
     ) -> Result<Response<Body>, CliError> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, OWN_HOST)
-            .header(header::AUTHORIZATION, format!("Bearer {token}"))
-            .body(body);
+        let request = request_of_peer(method, (OWN_HOST, path), token, body);
         self.request(request.map_err(|error| lost(&error))?).await
     }
 
@@ -298,6 +293,21 @@ impl Client {
         let problem = body.ok().and_then(|body| serde_json::from_slice(&body).ok());
         Err(CliError::from_problem(&problem.unwrap_or(Value::Null), StatusCode::as_u16(&status)))
     }
+}
+
+/// A request of the device whose token of that host it is.
+pub(crate) fn request_of_peer(
+    method: Method,
+    (host, path): (&str, &str),
+    token: &str,
+    body: Body,
+) -> Result<Request<Body>, axum::http::Error> {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, host)
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .body(body)
 }
 
 async fn over_socket(path: &Path, request: Request<Body>) -> Result<Response<Body>, CliError> {

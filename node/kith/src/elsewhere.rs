@@ -19,7 +19,10 @@ use node_core::{Failure, FailureKind, Mend};
 use serde_json::Value;
 use tokio::{net::TcpStream, time::timeout};
 
-use crate::{client::exchange, error::CliError};
+use crate::{
+    client::{exchange, request_of_peer},
+    error::CliError,
+};
 
 /// A doorway answers these questions at once; a tunnel around the world takes a second.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
@@ -108,12 +111,7 @@ impl Elsewhere {
         token: &str,
         body: Body,
     ) -> Result<Response<Body>, CliError> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, &self.host)
-            .header(header::AUTHORIZATION, format!("Bearer {token}"))
-            .body(body);
+        let request = request_of_peer(method, (&self.host, path), token, body);
         self.ask(request.map_err(|_| self.odd())?).await
     }
 
@@ -159,6 +157,13 @@ impl Elsewhere {
     fn silent(&self, error: &dyn std::fmt::Display) -> CliError {
         let message = format!("the doorway at {} cannot be reached: {error}", self.host);
         let fix = "check that its node runs (kith up), and the tunnel";
+        Failure::new(FailureKind::Unreachable, message, fix).into()
+    }
+
+    /// What was being carried stands still.
+    pub(crate) fn stalled(&self) -> CliError {
+        let message = format!("what goes to or from the doorway at {} stands still", self.host);
+        let fix = "run the same command again; it goes on from there";
         Failure::new(FailureKind::Unreachable, message, fix).into()
     }
 

@@ -11,7 +11,9 @@ use data_plane_core::{
     visits::{Errand, Refused, TurnId, Visits},
 };
 use data_plane_store::exchange::provide::{APART, Questions};
-use node_core::{Effect, Failure, Input, Node, Request, RequestId, Response};
+use node_core::{
+    Effect, Failure, Input, Node, Request, RequestId, Response, request::SearchRequest,
+};
 use node_model::{BlobId, DeviceId};
 use sync_engine_core::entry;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -231,15 +233,14 @@ impl Driver {
             }
             Arrival::Input(input) => input,
             Arrival::Call(Call::Visit { device, batch, answer }) => {
-                let turn = TurnId(self.next_request);
-                self.next_request += 1;
+                let turn = TurnId(self.next_id().0);
                 self.turns.insert(turn, answer);
                 self.visits.arrive(self.clock.now().monotonic, device, turn, batch);
                 self.tell_events(node);
                 return None;
             }
             Arrival::Call(Call::Errand { device, answer }) => {
-                let errand = self.visits.errand(device).cloned();
+                let errand = self.visits.begin_errand(device).cloned();
                 // Who hung up asks again.
                 let _ = answer.send(self.visits.is_visiting(device).then_some(errand));
                 return None;
@@ -252,8 +253,7 @@ impl Driver {
             Arrival::Call(Call::Stop { stopped }) => return Some(stopped),
             Arrival::Call(Call::BlobsHeld(blobs)) => Input::BlobsHeld(blobs),
             Arrival::Call(Call::Request { request, answer }) => {
-                let id = RequestId(self.next_request);
-                self.next_request += 1;
+                let id = self.next_id();
                 self.answers.insert(id, answer);
                 Input::Request(id, *request)
             }
@@ -262,13 +262,20 @@ impl Driver {
         None
     }
 
+    fn next_id(&mut self) -> RequestId {
+        self.next_request += 1;
+        RequestId(self.next_request)
+    }
+
     /// What happened on any transport, visits included.
     fn tell_events(&mut self, node: &mut Node) {
         while let Some(event) = self.visits.poll_event() {
+            if let NetEvent::Disconnected { device } = &event {
+                self.stays.end(*device);
+            }
             node.handle(self.clock.now(), Input::Net(event));
         }
         self.outbox.extend(std::iter::from_fn(|| self.visits.poll_command()));
-        self.stays.keep(|device| self.visits.is_visiting(device));
     }
 
     /// Takes some of what visitors brought. What it is answered with decides whether more of
@@ -335,6 +342,16 @@ impl Driver {
                     let asked = PeerQuestion { device, agent, question, text, spaces, limit };
                     if self.librarian.try_send(asked).is_err() {
                         tracing::debug!(%device, "too many questions of peers wait");
+                        // Nobody waits for the reply, but the peer for an answer.
+                        let none = SearchRequest::Answer {
+                            device,
+                            question,
+                            hits: vec![],
+                            is_complete: false,
+                        };
+                        let id = self.next_id();
+                        let answer = Input::Request(id, Request::Search(none));
+                        node.handle(self.clock.now(), answer);
                     }
                 }
                 Effect::Denied(denied) => self.audit.write(denied.into()),

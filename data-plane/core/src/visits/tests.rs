@@ -80,17 +80,44 @@ fn a_visitor_is_told_once_that_blobs_are_wanted_and_ends_what_it_does_not_bring(
     let (_, told_of_it) = visits.poll_answer(START).expect("it is news");
     assert!(told_of_it.expect("taken").wants_blobs);
     let errand = Errand { job: 1, blobs: vec![BlobId([5; 32])], bytes_max: 9 };
-    assert_eq!(visits.errand(ADA), Some(&errand));
-    assert_eq!((visits.errand(BEN), visits.is_visiting(BEN)), (None, false));
+    assert_eq!(visits.begin_errand(ADA), Some(&errand));
+    assert!(visits.begin_errand(BEN).is_none() && !visits.is_visiting(BEN));
     assert_eq!(bring(&mut visits, ADA, batch(1, 1, &[])), None, "no news any more");
     let ended = NetEvent::FetchEnded { job: 1, error: None };
     visits.on_net(ended.clone());
-    assert_eq!(visits.errand(ADA).map(|errand| errand.job), Some(2));
+    assert_eq!(visits.begin_errand(ADA).map(|errand| errand.job), Some(2));
     assert!(visits.command(NetCommand::Disconnect { device: ADA }).is_some());
     let error = Some("the visit is over".to_owned());
     let unbrought = NetEvent::FetchEnded { job: 2, error };
     assert_eq!(told(&mut visits), [ended, unbrought, NetEvent::Disconnected { device: ADA }]);
     assert!(visits.command(wanted(3)).is_some(), "it is for the other transport again");
+}
+
+#[test]
+fn blobs_that_a_visitor_does_not_bring_are_left_to_others() {
+    let mut visits = visited();
+    let wanted = NetCommand::Fetch {
+        job: 1,
+        device: ADA,
+        blobs: vec![BlobId([5; 32])],
+        bytes_max: u64::MAX,
+    };
+    assert_eq!(visits.command(wanted.clone()), None);
+    assert!(visits.poll_answer(START).is_some(), "it is news");
+    assert!(visits.poll_timeout().is_some_and(|due| due <= START), "to begin to wait");
+    visits.on_timeout(START);
+    assert_eq!(visits.poll_timeout(), Some(START + IDLE_MAX));
+    visits.on_timeout(START + IDLE_MAX / 2);
+    assert_eq!(told(&mut visits), []);
+    visits.arrive(START + IDLE_MAX / 2, ADA, TurnId(7), batch(1, 1, &[]));
+    visits.on_timeout(START + IDLE_MAX);
+    let error = Some("it brings no blobs".to_owned());
+    assert_eq!(told(&mut visits), [NetEvent::FetchEnded { job: 1, error }]);
+    // Once it has begun it may take as long as it takes.
+    assert_eq!(visits.command(wanted), None);
+    assert!(visits.begin_errand(ADA).is_some());
+    visits.on_timeout(START + IDLE_MAX * 2);
+    assert_eq!(told(&mut visits), []);
 }
 
 #[test]

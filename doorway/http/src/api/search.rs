@@ -6,6 +6,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::Answer;
 use crate::{ask, config::App, extract::Search, problem::Problem};
 
+/// The source of what is found here.
+const LOCAL: &str = "local";
+
 /// What to look for.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -54,7 +57,11 @@ impl From<SearchHit> for Hit {
     fn from(hit: SearchHit) -> Self {
         let (snippet, marks) = unmarked(&hit.snippet);
         let (source, peer, hops) = match hit.source {
-            Source::Local => ("local".to_owned(), None, 0),
+            Source::Local => (LOCAL.to_owned(), None, 0),
+            // Nobody passes for this node by what they call themselves.
+            Source::Peer { device, name } if name == LOCAL => {
+                (device.to_string(), Some(device.to_string()), 1)
+            }
             Source::Peer { device, name } => (name, Some(device.to_string()), 1),
         };
         Self {

@@ -136,11 +136,10 @@ impl Visiting {
     /// Carries frames and blobs until the laptop says how it stands.
     async fn synchronise(&mut self) -> Value {
         self.round().await;
-        let question = json!({ "peer": rack() });
         let (handle, is_done) = (self.laptop.tcp.clone(), Cell::new(false));
         let request = by_token(Method::POST, "/api/v1/sync")
             .header(header::CONTENT_TYPE, "application/json")
-            .body(Body::from(question.to_string()))
+            .body(Body::from(json!({ "peer": rack() }).to_string()))
             .expect("a request");
         let ask = async {
             let report = send(&handle, request).await;
@@ -251,6 +250,36 @@ async fn a_file_that_breaks_off_goes_on_where_it_was_and_a_spoilt_one_is_not_kep
     visiting.take(Side::There, end).await;
     let read = visiting.house.get(&path).await;
     assert_eq!((read.status, read.body == file), (StatusCode::OK, true));
+}
+
+#[tokio::test]
+async fn a_new_visit_ends_what_belonged_to_the_old_one() {
+    let mut visiting = Visiting::begin().await;
+    let space = visiting.laptop.found("album").await.to_string();
+    let blob = put(&visiting.laptop, &space, photo(2_000_000)).await;
+    visiting.until_wanted(Side::There).await;
+    let request = visiting.wanted(Side::There).await.expect("it wants the file");
+    // A line that hangs in the middle of an answer.
+    let half = visiting.answer(Side::There, request).await[..900_000].to_vec();
+    let (pieces, hanging) = tokio::sync::mpsc::channel(1);
+    let old = stranger(Method::PUT, BLOBS)
+        .header(header::AUTHORIZATION, format!("Bearer {}", visiting.tokens[0]))
+        .body(Body::from_stream(tokio_stream::wrappers::ReceiverStream::new(hanging)))
+        .expect("a request");
+    let router = visiting.house.tcp.clone();
+    let old = tokio::spawn(async move { send(&router, old).await });
+    pieces.send(Ok::<_, std::io::Error>(half)).await.expect("it is read");
+    pieces.reserve().await.expect("the first piece was taken");
+
+    visiting.pipe = Pipe::new(new_visit(), new_visit());
+    visiting.until_wanted(Side::There).await;
+    assert_eq!(old.await.expect("no panic").status, StatusCode::CONFLICT, "its visit is over");
+    while let Some(request) = visiting.wanted(Side::There).await {
+        let answer = visiting.answer(Side::There, request).await;
+        visiting.take(Side::There, answer).await;
+    }
+    let read = visiting.house.get(&format!("/api/v1/spaces/{space}/blobs/{blob}")).await;
+    assert_eq!((read.status, read.body.len()), (StatusCode::OK, 2_000_000));
 }
 
 #[tokio::test]

@@ -94,9 +94,9 @@ fn who_reads_the_same_is_asked_and_told_of_nothing_else() {
 fn an_answer_that_is_late_or_nobodys_changes_nothing() {
     let (mut company, album, _) = neighbours();
     let id = company.look_for(1, "rain", Some(album));
-    company.wait(Duration::from_secs(2));
+    company.wait(Duration::from_secs(4));
     assert!(company.found(1, id).is_none(), "there is time");
-    company.wait(Duration::from_secs(2));
+    company.wait(Duration::from_secs(4));
     let found = company.found(1, id).expect("time is over").expect("may ask");
     assert_eq!(Company::devices_found(&found), [("person 0", None)]);
     company.tell_found(vec![hit(album, "beds")]);

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{args::Sync, client::OWN_HOST, elsewhere::Elsewhere, error::CliError, show::text};
 
-/// Rounds after the report in which the last words are carried, such as receipts. Without an
-/// end, somebody who writes all the time would be waited for.
+/// Rounds after the report, and after the last blob, in which the last words are carried, such
+/// as receipts. Without an end, somebody who writes all the time would be waited for.
 const LAST_ROUNDS_MAX: u32 = 50;
 
 pub(super) async fn sync(asking: &Asking<'_>, url: &str, args: &Sync) -> Result<(), CliError> {
@@ -38,7 +38,7 @@ pub(super) async fn sync(asking: &Asking<'_>, url: &str, args: &Sync) -> Result<
     let mut carrier = Carrier {
         ends,
         pipe: Pipe::new(new_visit(), new_visit()),
-        is_busy: watch::Sender::new(false),
+        carried: watch::Sender::new(0),
         wants: watch::Sender::new(None),
     };
     let report = node::with_bar(asking, Box::pin(carrier.synchronise(node, args.full))).await;
@@ -76,8 +76,8 @@ async fn let_in(
 struct Carrier<'a> {
     ends: Ends<'a>,
     pipe: Pipe,
-    /// Whether blobs are being carried.
-    is_busy: watch::Sender<bool>,
+    /// Bytes of blobs that were carried.
+    carried: watch::Sender<u64>,
     /// Which end wants blobs, as both said last.
     wants: watch::Sender<Option<Side>>,
 }
@@ -88,26 +88,31 @@ impl Carrier<'_> {
         self.round().await?;
         let body = json!({"peer": node, "full": is_full});
         let (ends, is_done) = (self.ends, Cell::new(false));
-        let (wants, is_busy) = (self.wants.subscribe(), self.is_busy.clone());
+        let (wants, carried) = (self.wants.subscribe(), self.carried.clone());
         let ask = async {
             let report = ends.asking.client.post("/api/v1/sync", body).await;
             is_done.set(true);
             report
         };
         let carry = async {
-            let mut rounds_left = LAST_ROUNDS_MAX;
+            let (mut rounds_left, mut before) = (LAST_ROUNDS_MAX, 0);
             while rounds_left > 0 {
                 self.round().await?;
-                let has_blobs = *self.is_busy.borrow() || self.wants.borrow().is_some();
-                if is_done.get() && !has_blobs {
-                    rounds_left = if self.pipe.is_quiet() { 0 } else { rounds_left - 1 };
-                }
+                let carried = *self.carried.borrow();
+                let is_quiet = self.pipe.is_quiet() && self.wants.borrow().is_none();
+                rounds_left = match is_done.get() {
+                    true if carried != before => LAST_ROUNDS_MAX,
+                    true if is_quiet => 0,
+                    true => rounds_left - 1,
+                    false => rounds_left,
+                };
+                before = carried;
             }
             Ok(())
         };
         tokio::select! {
             carried = async { tokio::try_join!(ask, carry) } => carried.map(|(report, ())| report),
-            failed = carry_blobs(ends, wants, is_busy) => Err(failed),
+            failed = carry_blobs(ends, wants, carried) => Err(failed),
         }
     }
 

@@ -1,10 +1,13 @@
 //! Words that are looked for at connected peers, too, and by them here.
 //!
-//! Invariant: what peers say comes after as good a result of our own, each document once; the
-//! log says who was asked and who asked, and never for what.
+//! Invariant: each document stands once, and whatever peers say, the better half of what is here
+//! stays; the log says who was asked and who asked, and never for what.
 //! Non-goals: who may be told what, which the node decides.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use node_core::{
     Failure, Request, Response,
@@ -85,26 +88,29 @@ fn record(event: Event, by: By, is_answered: bool) -> Record {
 }
 
 impl Handle {
-    /// Looks here and at all connected peers who read a space that we read, side by side: see
-    /// [`Handle::search`]. Who does not answer within seconds is passed over.
+    /// Looks here, then at all connected peers who read a space that we read: see
+    /// [`Handle::search`]. Who does not answer within seconds is passed over. `by` is for the
+    /// log: by which right somebody has others asked.
     ///
     /// # Errors
     /// [`Failure`].
     pub async fn search_with_peers(
         &self,
         text: &str,
-        only: Option<SpaceId>,
-        limit: Limit,
+        (only, limit): (Option<SpaceId>, Limit),
+        by: By,
     ) -> Result<SearchAnswer, Failure> {
         let peers_limit = u8::try_from(limit.count()).unwrap_or(u8::MAX);
         let ask = SearchRequest::Ask { text: text.to_owned(), space: only, limit: peers_limit };
-        let here = self.search(text, only, limit);
-        let (here, there) = tokio::join!(here, self.request(Request::Search(ask)));
-        let (mut answer, names) = (here?, self.readable_spaces(only).await?);
-        let Response::PeersFound(found) = there? else { return Err(unexpected()) };
+        let names = self.readable_spaces(only).await?;
+        // First: nobody else learns what makes no sense here.
+        let mut answer = self.search_in(text, &names, limit).await?;
+        let Response::PeersFound(found) = self.request(Request::Search(ask)).await? else {
+            return Err(unexpected());
+        };
         let characters = text.chars().count();
         for peer in &found {
-            self.note_asked(characters, peer);
+            self.note_asked(by, characters, peer);
             answer.is_complete &= peer.hits.is_some() && peer.is_complete;
             let results = peer.hits.as_ref().map(Vec::len);
             let (device, name) = (peer.device, peer.name.clone());
@@ -114,7 +120,7 @@ impl Handle {
         Ok(answer)
     }
 
-    fn note_asked(&self, characters: usize, peer: &PeerFound) {
+    fn note_asked(&self, by: By, characters: usize, peer: &PeerFound) {
         let results = peer.hits.as_ref().map(Vec::len);
         let about =
             About { agent: Some(peer.agent), device: Some(peer.device), ..About::default() };
@@ -122,17 +128,20 @@ impl Handle {
             about,
             search: Some(Searched { characters, results }),
             duration: Some(peer.took),
-            ..record(Event::Forward, By::LocalSocket, results.is_some())
+            ..record(Event::Forward, by, results.is_some())
         });
     }
 
     /// Answers a question of a peer; says how much was found.
     async fn answer_peer(&self, question: PeerQuestion) -> Result<usize, Failure> {
         let PeerQuestion { device, agent: _, question, text, spaces, limit } = question;
-        let mut names = self.readable_spaces(None).await?;
-        names.retain(|space, _| spaces.contains(space));
-        let found = self.search_in(&text, &names, Limit::new(limit.into())).await;
-        let SearchAnswer { hits, is_complete, .. } = found.unwrap_or_default();
+        let found = async {
+            let mut names = self.readable_spaces(None).await?;
+            names.retain(|space, _| spaces.contains(space));
+            self.search_in(&text, &names, Limit::new(limit.into())).await
+        };
+        // Whoever asked is told something, whatever goes wrong here.
+        let SearchAnswer { hits, is_complete, .. } = found.await.unwrap_or_default();
         let count = hits.len();
         let hits = hits.into_iter().map(|hit| {
             let SearchHit { space, document, kind, title, snippet, score, .. } = hit;
@@ -143,6 +152,11 @@ impl Handle {
         self.request(Request::Search(answer)).await?;
         Ok(count)
     }
+}
+
+/// Best first; of equals whoever stood first.
+fn by_score(one: &SearchHit, other: &SearchHit) -> Ordering {
+    other.score.total_cmp(&one.score)
 }
 
 /// Puts what peers found among our own results.
@@ -174,11 +188,15 @@ fn merge(
         }
     }
     // Of several who found the same, whoever says most of it.
-    theirs.sort_by(|one, other| other.score.total_cmp(&one.score));
-    hits.extend(theirs.into_iter().filter(|hit| known.insert((hit.space, hit.document))));
-    // Our own stand first among equals.
-    hits.sort_by(|one, other| other.score.total_cmp(&one.score));
-    hits.truncate(limit.count());
+    theirs.sort_by(by_score);
+    theirs.retain(|hit| known.insert((hit.space, hit.document)));
+    // Nobody else's word takes the place of the better half of what is here.
+    let rest = hits.split_off(hits.len().min(limit.count().div_ceil(2)));
+    theirs.splice(..0, rest);
+    theirs.sort_by(by_score);
+    theirs.truncate(limit.count().saturating_sub(hits.len()));
+    hits.append(&mut theirs);
+    hits.sort_by(by_score);
 }
 
 #[cfg(test)]
@@ -238,6 +256,12 @@ mod tests {
                 (2, &Source::Local, 0.5),
             ]
         );
+        // Somebody who finds everything everywhere hides the weaker half of ours at most.
+        let mut hits: Vec<SearchHit> = (0..4).map(|number| own(number, 0.1)).collect();
+        let invented: Vec<(u8, f64)> = (100..200).map(|number| (number, 1.0)).collect();
+        merge(&mut hits, vec![by(7, &invented)], &names, Limit::new(4));
+        let ours: Vec<bool> = hits.iter().map(|hit| hit.source == Source::Local).collect();
+        assert_eq!(ours, [false, false, true, true]);
         let mut hits = vec![];
         merge(&mut hits, vec![by(7, &[(1, 1.0)])], &BTreeMap::new(), Limit::new(4));
         assert_eq!(hits, [], "of a space that we do not read");

@@ -49,6 +49,8 @@ pub(crate) struct VisitBlobs {
     questions: Questions,
     events: mpsc::Sender<NetEvent>,
     asked: Mutex<BTreeMap<DeviceId, Asked>>,
+    /// The last errand of each device that has ended. The node may not have heard of it yet.
+    ended: Mutex<BTreeMap<DeviceId, u64>>,
     coming: Turnstile,
     going: Turnstile,
 }
@@ -67,7 +69,8 @@ impl VisitBlobs {
     /// `events` is where the node hears of what came.
     pub(crate) fn new(events: mpsc::Sender<NetEvent>, questions: Questions) -> Self {
         let (coming, going) = (Turnstile::default(), Turnstile::default());
-        Self { questions, events, asked: Mutex::default(), coming, going }
+        let (asked, ended) = (Mutex::default(), Mutex::default());
+        Self { questions, events, asked, ended, coming, going }
     }
 
     fn take(&self, device: DeviceId) -> Option<Asked> {
@@ -78,7 +81,13 @@ impl VisitBlobs {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(device, asked);
     }
 
-    async fn end(&self, job: u64, error: Option<FetchError>) {
+    fn has_ended(&self, device: DeviceId, job: u64) -> bool {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.get(&device) == Some(&job)
+    }
+
+    async fn end(&self, device: DeviceId, job: u64, error: Option<FetchError>) {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(device, job);
         let error = error.map(|error| error.to_string());
         // A node that is gone wants nothing.
         let _ = self.events.send(NetEvent::FetchEnded { job, error }).await;
@@ -100,6 +109,22 @@ impl Asked {
             self.fetch.take_answer(tokio::io::empty(), question, &mut self.room).await?;
         }
         Ok(None)
+    }
+}
+
+/// An errand whose answer is being taken: whoever hangs up meanwhile has as much room left as
+/// there is.
+struct UnderWay<'a> {
+    visits: &'a VisitBlobs,
+    device: DeviceId,
+    asked: Option<Asked>,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if let Some(asked) = self.asked.take() {
+            self.visits.put(self.device, asked);
+        }
     }
 }
 
@@ -126,7 +151,8 @@ impl Providing {
         tokio::spawn(async move {
             let _passed = passed;
             let provided = async {
-                let asked = async {
+                // Its half of the stream goes with it: who hangs up is noticed by the other one.
+                let asked = async move {
                     ask.write_all(&request).await?;
                     ask.shutdown().await
                 };
@@ -156,11 +182,9 @@ impl Handle {
     pub async fn wanted_of(&self, device: DeviceId) -> Result<Option<Vec<u8>>, Failure> {
         let visits = self.visit_blobs();
         let _passed = visits.coming.pass(device).ok_or_else(|| refused(Refused::Busy))?;
-        let (answer, answered) = oneshot::channel();
-        self.call(Call::Errand { device, answer }).await?;
-        let errand =
-            answered.await.map_err(|_| stopping())?.ok_or_else(|| refused(Refused::Over))?;
-        let Some(Errand { job, blobs, bytes_max }) = errand else { return Ok(None) };
+        let Some(Errand { job, blobs, bytes_max }) = self.errand_of(device).await? else {
+            return Ok(None);
+        };
         let mut asked = visits.take(device).filter(|asked| asked.fetch.job.id == job);
         let mut asked = asked.take().unwrap_or_else(|| Asked {
             left: blobs.clone(),
@@ -179,11 +203,11 @@ impl Handle {
                 Ok(Some(request))
             }
             Ok(None) => {
-                visits.end(job, None).await;
+                visits.end(device, job, None).await;
                 Ok(None)
             }
             Err(error) => {
-                visits.end(job, Some(error)).await;
+                visits.end(device, job, Some(error)).await;
                 Ok(None)
             }
         }
@@ -202,22 +226,36 @@ impl Handle {
         let visits = self.visit_blobs();
         let _passed = visits.coming.pass(device).ok_or_else(|| refused(Refused::Busy))?;
         let mut stay = self.stay_of(device).await?;
-        let mut asked = visits.take(device).ok_or_else(nothing_asked)?;
+        let errand = self.errand_of(device).await?.ok_or_else(nothing_asked)?;
+        let asked = visits.take(device).filter(|asked| asked.fetch.job.id == errand.job);
+        let mut under_way = UnderWay { visits, device, asked };
+        let asked = under_way.asked.as_mut().ok_or_else(nothing_asked)?;
         let question = asked.question.take().ok_or_else(nothing_asked)?;
-        let (job, count) = (asked.fetch.job.id, question.blobs());
+        let count = question.blobs();
         let taken = tokio::select! {
             taken = asked.fetch.take_answer(body, question, &mut asked.room) => taken,
             _ = stay.changed() => return Err(refused(Refused::Over)),
         };
-        match taken {
+        let end = match taken {
             Ok(true) if asked.left.len() > count => {
                 asked.left.drain(..count);
-                visits.put(device, asked);
+                return Ok(());
             }
-            Ok(true | false) => visits.end(job, None).await,
-            Err(error) => visits.end(job, Some(error)).await,
-        }
+            Ok(true | false) => None,
+            Err(error) => Some(error),
+        };
+        under_way.asked = None;
+        visits.end(device, errand.job, end).await;
         Ok(())
+    }
+
+    /// What the node wants of a visitor, and was not brought yet.
+    async fn errand_of(&self, device: DeviceId) -> Result<Option<Errand>, Failure> {
+        let (answer, answered) = oneshot::channel();
+        self.call(Call::Errand { device, answer }).await?;
+        let errand = answered.await.map_err(|_| stopping())?;
+        let errand = errand.ok_or_else(|| refused(Refused::Over))?;
+        Ok(errand.filter(|errand| !self.visit_blobs().has_ended(device, errand.job)))
     }
 
     /// Lets a visitor ask for blobs. To be asked before the bytes of its request are read.
@@ -254,8 +292,8 @@ impl Stays {
         self.open.entry(device).or_insert_with(|| watch::Sender::new(())).subscribe()
     }
 
-    /// Lets go of whoever does not visit any more.
-    pub(crate) fn keep(&mut self, is_visiting: impl Fn(DeviceId) -> bool) {
-        self.open.retain(|device, _| is_visiting(*device));
+    /// The visit of a device is over.
+    pub(crate) fn end(&mut self, device: DeviceId) {
+        self.open.remove(&device);
     }
 }

@@ -7,6 +7,7 @@ use axum::{
     http::{Method, Response, StatusCode},
 };
 use bytes::Bytes;
+use futures::TryStreamExt;
 use node_runtime::visit::{BATCH_BYTES_MAX, BLOBS_REQUEST_BYTES_MAX, Batch, Returned, Side};
 use tokio::sync::watch;
 
@@ -22,8 +23,17 @@ const BATCH_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// How long an answer may take to begin: a node that is busy on a slow disk.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long a transfer may go without a piece, and what was brought take to become durable.
+const STALL_TIMEOUT: Duration = Duration::from_secs(2 * 60);
+
 /// Answers in a row that a node did not take to the end, after which it is given up.
-const FAILURES_MAX: u32 = 3;
+const FAILURES_MAX: u32 = 5;
+
+/// How long after such an answer the next is asked for.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Longest answer of nothing but refusals: one byte for each blob of a request.
+const REFUSALS_BYTES_MAX: usize = 64;
 
 /// Our node and the other one, with the token that each gave for the other.
 #[derive(Clone, Copy)]
@@ -99,14 +109,34 @@ impl Ends<'_> {
         self.in_time(side, BEGIN_TIMEOUT, asked).await
     }
 
-    /// Brings the answer of the other end to one that asked for blobs. Nothing of it is in
-    /// memory but what is on its way; who of the two is slower decides.
-    async fn carry_answer(&self, to: Side, request: Bytes) -> Result<(), CliError> {
+    /// Brings the answer of the other end to one that asked for blobs, and counts its bytes.
+    /// Nothing of it is in memory but what is on its way; who of the two is slower decides.
+    async fn carry_answer(
+        &self,
+        to: Side,
+        request: Bytes,
+        carried: &watch::Sender<u64>,
+    ) -> Result<(), CliError> {
         let from = to.other();
         let asked = self.ask(from, Method::POST, BLOBS, Body::from(request));
         let answer = self.in_time(from, BEGIN_TIMEOUT, asked).await?;
-        self.ask(to, Method::PUT, BLOBS, answer.into_body()).await?;
-        Ok(())
+        let (counted, mut moves) = (carried.clone(), carried.subscribe());
+        let pieces = answer.into_body().into_data_stream();
+        let pieces = pieces.inspect_ok(move |piece| {
+            if piece.len() > REFUSALS_BYTES_MAX {
+                counted.send_modify(|bytes| *bytes += piece.len() as u64);
+            }
+        });
+        let brought = self.ask(to, Method::PUT, BLOBS, Body::from_stream(pieces));
+        let mut brought = std::pin::pin!(brought);
+        loop {
+            tokio::select! {
+                brought = &mut brought => return brought.map(drop),
+                _ = moves.changed() => {}
+                // After the last piece, too: whoever got it makes it durable then.
+                () = tokio::time::sleep(STALL_TIMEOUT) => return Err(self.there.stalled()),
+            }
+        }
     }
 }
 
@@ -115,7 +145,7 @@ impl Ends<'_> {
 pub(super) async fn carry_blobs(
     ends: Ends<'_>,
     mut wants: watch::Receiver<Option<Side>>,
-    is_busy: watch::Sender<bool>,
+    carried: watch::Sender<u64>,
 ) -> CliError {
     let mut failures = 0;
     loop {
@@ -123,25 +153,33 @@ pub(super) async fn carry_blobs(
             return std::future::pending().await;
         };
         let Some(side) = wanting else { continue };
-        is_busy.send_replace(true);
-        match ends.wanted(side).await {
-            Ok(Some(request)) => match ends.carry_answer(side, request).await {
-                Ok(()) => failures = 0,
-                Err(error) if failures + 1 < FAILURES_MAX => {
-                    // Whoever has enough of an answer hangs up, and its node knows why.
-                    tracing::debug!(?side, code = error.code, "an answer was not taken whole");
-                    failures += 1;
-                }
-                Err(error) => return error,
-            },
+        match carry_one(ends, side, &carried).await {
+            Ok(true) => failures = 0,
             // It has what it asked for, and says in the next round whether it wants more.
-            Ok(None) => {
-                is_busy.send_replace(false);
+            Ok(false) => {
                 if wants.changed().await.is_err() {
                     return std::future::pending().await;
                 }
             }
+            // Whoever has enough of an answer hangs up, and its node knows why. The other one
+            // notices a moment later.
+            Err(error) if failures + 1 < FAILURES_MAX => {
+                tracing::debug!(?side, code = error.code, "an answer was not taken whole");
+                failures += 1;
+                tokio::time::sleep(AGAIN_AFTER).await;
+            }
             Err(error) => return error,
         }
     }
+}
+
+/// Carries one answer to an end; says whether it wanted one.
+async fn carry_one(
+    ends: Ends<'_>,
+    side: Side,
+    carried: &watch::Sender<u64>,
+) -> Result<bool, CliError> {
+    let Some(request) = ends.wanted(side).await? else { return Ok(false) };
+    ends.carry_answer(side, request, carried).await?;
+    Ok(true)
 }
