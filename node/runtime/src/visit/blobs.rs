@@ -112,7 +112,7 @@ impl Asked {
     }
 }
 
-/// An errand whose answer is being taken: whoever hangs up meanwhile has as much room left as
+/// An errand that somebody goes on with: whoever hangs up meanwhile has as much room left as
 /// there is.
 struct UnderWay<'a> {
     visits: &'a VisitBlobs,
@@ -185,8 +185,9 @@ impl Handle {
         let Some(Errand { job, blobs, bytes_max }) = self.errand_of(device).await? else {
             return Ok(None);
         };
-        let mut asked = visits.take(device).filter(|asked| asked.fetch.job.id == job);
-        let mut asked = asked.take().unwrap_or_else(|| Asked {
+        let asked = visits.take(device).filter(|asked| asked.fetch.job.id == job);
+        let mut under_way = UnderWay { visits, device, asked };
+        let asked = under_way.asked.get_or_insert_with(|| Asked {
             left: blobs.clone(),
             room: bytes_max,
             question: None,
@@ -197,20 +198,14 @@ impl Handle {
                 events: visits.events.clone(),
             },
         });
-        match asked.next().await {
-            Ok(Some(request)) => {
-                visits.put(device, asked);
-                Ok(Some(request))
-            }
-            Ok(None) => {
-                visits.end(device, job, None).await;
-                Ok(None)
-            }
-            Err(error) => {
-                visits.end(device, job, Some(error)).await;
-                Ok(None)
-            }
-        }
+        let error = match asked.next().await {
+            Ok(Some(request)) => return Ok(Some(request)),
+            Ok(None) => None,
+            Err(error) => Some(error),
+        };
+        under_way.asked = None;
+        visits.end(device, job, error).await;
+        Ok(None)
     }
 
     /// Takes the answer to what [`Self::wanted_of`] asked for. What is wrong with it the node is
