@@ -14,14 +14,17 @@ mod worker;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use node_core::{Failure, FailureKind, Request, Response, request::Summary};
+use node_core::{
+    Failure, FailureKind, Request, Response,
+    request::{FoundHit, Summary},
+};
 use node_model::{DeviceId, DocumentId, SpaceId, seal::SealKey};
 use sync_engine_sqlite::search::{Hit, SearchError};
 pub use sync_engine_sqlite::search::{Limit, MARK_END, MARK_START, QUERY_BYTES_MAX};
 use tokio::sync::{mpsc, oneshot};
 use trust_core::Role;
 
-pub use self::peers::{AskedPeer, PEER_SCORE};
+pub use self::peers::AskedPeer;
 use self::worker::Worker;
 pub(crate) use self::{
     inbox::Inbox,
@@ -72,20 +75,10 @@ pub enum Source {
 pub struct SearchHit {
     /// Where.
     pub source: Source,
-    /// Its space.
-    pub space: SpaceId,
-    /// What the space is called.
+    /// What its space is called.
     pub space_name: String,
-    /// Which document.
-    pub document: DocumentId,
-    /// Its type.
-    pub kind: String,
-    /// What people call it.
-    pub title: String,
-    /// A piece of its text, matched words between [`MARK_START`] and [`MARK_END`].
-    pub snippet: String,
-    /// From 0 to 1, higher is better.
-    pub score: f64,
+    /// What. Matched words of the snippet stand between [`MARK_START`] and [`MARK_END`].
+    pub found: FoundHit,
 }
 
 /// What a search found.
@@ -199,17 +192,9 @@ impl Handle {
             let space_name = names.get(&hit.space).cloned();
             if let (Some(summary), Some(space_name)) = (summary, space_name) {
                 let Hit { space, document, title, snippet, score } = hit;
-                let (source, kind) = (Source::Local, summary.kind);
-                hits.push(SearchHit {
-                    source,
-                    space,
-                    space_name,
-                    document,
-                    kind,
-                    title,
-                    snippet,
-                    score,
-                });
+                let kind = summary.kind;
+                let found = FoundHit { space, document, kind, title, snippet, score };
+                hits.push(SearchHit { source: Source::Local, space_name, found });
             }
         }
         Ok(SearchAnswer { hits, is_complete: found.is_complete, peers: vec![] })

@@ -125,8 +125,8 @@ pub(crate) struct Held {
     places: usize,
     /// What would be left without this device, in words.
     words: String,
-    /// Every device that may hold it, in the order in which they are asked for what is missing.
-    /// Files are not signed for.
+    /// Every device that may hold it: this one, then who is connected, who is near, who is
+    /// close. Files are not signed for.
     holders: Vec<Holder>,
 }
 

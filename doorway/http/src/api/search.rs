@@ -55,8 +55,9 @@ pub(crate) struct Hit {
 
 impl From<SearchHit> for Hit {
     fn from(hit: SearchHit) -> Self {
-        let (snippet, marks) = unmarked(&hit.snippet);
-        let (source, peer, hops) = match hit.source {
+        let SearchHit { source, space_name, found } = hit;
+        let (snippet, marks) = unmarked(&found.snippet);
+        let (source, peer, hops) = match source {
             Source::Local => (LOCAL.to_owned(), None, 0),
             // Nobody passes for this node by what they call themselves.
             Source::Peer { device, name } if name == LOCAL => {
@@ -65,17 +66,17 @@ impl From<SearchHit> for Hit {
             Source::Peer { device, name } => (name, Some(device.to_string()), 1),
         };
         Self {
-            id: hit.document.to_string(),
-            title: hit.title,
+            id: found.document.to_string(),
+            title: found.title,
             snippet,
             marks,
-            score: hit.score,
+            score: found.score,
             source,
             peer,
             hops,
-            space: hit.space.to_string(),
-            space_name: hit.space_name,
-            r#type: hit.kind,
+            space: found.space.to_string(),
+            space_name,
+            r#type: found.kind,
         }
     }
 }

@@ -92,25 +92,25 @@ fn asked(peers: &[AskedPeer]) -> Markup {
     }
 }
 
-fn result(hit: &SearchHit) -> Markup {
-    let (address, title) = if hit.kind == FILES {
-        (links::space(hit.space), "Files")
+fn result(SearchHit { source, space_name, found }: &SearchHit) -> Markup {
+    let (address, title) = if found.kind == FILES {
+        (links::space(found.space), "Files")
     } else {
-        (links::document(hit.space, hit.document), hit.title.as_str())
+        (links::document(found.space, found.document), found.title.as_str())
     };
     html! {
         h2 {
-            @match hit.source {
+            @match source {
                 Source::Local => { a href=(address) { (shown(title)) } }
                 Source::Peer { .. } => { (shown(title)) }
             }
         }
-        @if !hit.snippet.is_empty() { p { (marked(&hit.snippet)) } }
+        @if !found.snippet.is_empty() { p { (marked(&found.snippet)) } }
         p.quiet {
-            (home::name(&hit.space_name)) " · " (words::kind(&hit.kind))
-            @if let Source::Peer { name, .. } = &hit.source {
+            (home::name(space_name)) " · " (words::kind(&found.kind))
+            @if let Source::Peer { name, .. } = source {
                 " · at " (name) ", not on this device: "
-                code { "kith space keep " (hit.space) " --doc " (hit.document) }
+                code { "kith space keep " (found.space) " --doc " (found.document) }
             }
         }
     }
@@ -135,6 +135,7 @@ fn marked(snippet: &str) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use node_core::request::FoundHit;
     use node_model::{DeviceId, DocumentId, SpaceId};
 
     use super::*;
@@ -142,16 +143,15 @@ mod tests {
     #[test]
     fn what_lies_elsewhere_is_no_link_and_says_where() {
         let device = DeviceId([1; 32]);
-        let hit = |source| SearchHit {
-            source,
+        let found = FoundHit {
             space: SpaceId([2; 32]),
-            space_name: "garden".into(),
             document: DocumentId([3; 16]),
             kind: "note".into(),
             title: "<i>Beds".into(),
             snippet: String::new(),
             score: 0.5,
         };
+        let hit = |source| SearchHit { source, space_name: "garden".into(), found: found.clone() };
         let here = result(&hit(Source::Local)).into_string();
         assert!(here.contains("<a href=") && here.contains("&lt;i&gt;Beds"), "{here}");
         let elsewhere = result(&hit(Source::Peer { device, name: "<b>Ada".into() })).into_string();

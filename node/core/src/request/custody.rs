@@ -19,8 +19,8 @@ pub struct CustodyInfo {
     /// Places beside that of this device where all of them are, as somebody signed who may
     /// still hold them: what would be lost together is one place.
     pub places: usize,
-    /// Every device that may hold the space, in the order in which they are asked for what is
-    /// missing: this one, who is connected, who is near, who is close.
+    /// Every device that may hold the space: this one, then who is connected, who is near, who
+    /// is close.
     pub holders: Vec<HolderInfo>,
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use node_core::{
     Failure, Request, Response,
-    request::{FoundHit, PeerFound, SearchRequest},
+    request::{PeerFound, SearchRequest},
 };
 use node_model::{AgentId, DeviceId, DocumentId, SpaceId};
 use tokio::sync::mpsc;
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What a score at a peer is worth here: for each step away a little less.
-pub const PEER_SCORE: f64 = 0.9;
+const PEER_SCORE: f64 = 0.9;
 
 /// Questions of peers that may wait; more are not taken.
 pub(crate) const PEER_QUESTIONS_MAX: usize = 32;
@@ -143,11 +143,7 @@ impl Handle {
         // Whoever asked is told something, whatever goes wrong here.
         let SearchAnswer { hits, is_complete, .. } = found.await.unwrap_or_default();
         let count = hits.len();
-        let hits = hits.into_iter().map(|hit| {
-            let SearchHit { space, document, kind, title, snippet, score, .. } = hit;
-            FoundHit { space, document, kind, title, snippet, score }
-        });
-        let hits = hits.collect();
+        let hits = hits.into_iter().map(|hit| hit.found).collect();
         let answer = SearchRequest::Answer { device, question, hits, is_complete };
         self.request(Request::Search(answer)).await?;
         Ok(count)
@@ -156,7 +152,7 @@ impl Handle {
 
 /// Best first; of equals whoever stood first.
 fn by_score(one: &SearchHit, other: &SearchHit) -> Ordering {
-    other.score.total_cmp(&one.score)
+    other.found.score.total_cmp(&one.found.score)
 }
 
 /// Puts what peers found among our own results.
@@ -167,29 +163,19 @@ fn merge(
     limit: Limit,
 ) {
     let mut known: BTreeSet<(SpaceId, DocumentId)> =
-        hits.iter().map(|hit| (hit.space, hit.document)).collect();
+        hits.iter().map(|hit| (hit.found.space, hit.found.document)).collect();
     let mut theirs = Vec::new();
     for PeerFound { device, name, hits, .. } in found {
-        for hit in hits.into_iter().flatten() {
-            let FoundHit { space, document, kind, title, snippet, score } = hit;
-            let Some(space_name) = names.get(&space).cloned() else { continue };
+        for mut found in hits.into_iter().flatten() {
+            let Some(space_name) = names.get(&found.space).cloned() else { continue };
+            found.score *= PEER_SCORE;
             let source = Source::Peer { device, name: name.clone() };
-            let score = score * PEER_SCORE;
-            theirs.push(SearchHit {
-                source,
-                space,
-                space_name,
-                document,
-                kind,
-                title,
-                snippet,
-                score,
-            });
+            theirs.push(SearchHit { source, space_name, found });
         }
     }
     // Of several who found the same, whoever says most of it.
     theirs.sort_by(by_score);
-    theirs.retain(|hit| known.insert((hit.space, hit.document)));
+    theirs.retain(|hit| known.insert((hit.found.space, hit.found.document)));
     // Nobody else's word takes the place of the better half of what is here.
     let rest = hits.split_off(hits.len().min(limit.count().div_ceil(2)));
     theirs.splice(..0, rest);
@@ -203,15 +189,15 @@ fn merge(
 mod tests {
     use std::time::Duration;
 
+    use node_core::request::FoundHit;
+
     use super::*;
 
     const SPACE: SpaceId = SpaceId([1; 32]);
 
-    fn own(document: u8, score: f64) -> SearchHit {
-        SearchHit {
-            source: Source::Local,
+    fn hit(document: u8, score: f64) -> FoundHit {
+        FoundHit {
             space: SPACE,
-            space_name: "garden".into(),
             document: DocumentId([document; 16]),
             kind: "note".into(),
             title: String::new(),
@@ -220,12 +206,13 @@ mod tests {
         }
     }
 
+    fn own(document: u8, score: f64) -> SearchHit {
+        let found = hit(document, score);
+        SearchHit { source: Source::Local, space_name: "garden".into(), found }
+    }
+
     fn by(peer: u8, found: &[(u8, f64)]) -> PeerFound {
-        let hit = |(document, score): &(u8, f64)| {
-            let SearchHit { space, document, kind, title, snippet, score, .. } =
-                own(*document, *score);
-            FoundHit { space, document, kind, title, snippet, score }
-        };
+        let hit = |(document, score): &(u8, f64)| hit(*document, *score);
         PeerFound {
             device: DeviceId([peer; 32]),
             agent: AgentId([peer; 32]),
@@ -245,7 +232,7 @@ mod tests {
             vec![by(7, &[(1, 1.0), (3, 0.8), (4, 0.2)]), by(8, &[(3, 1.0), (5, 0.99)]), late];
         merge(&mut hits, found, &names, Limit::new(4));
         let shown: Vec<(u8, &Source, f64)> =
-            hits.iter().map(|hit| (hit.document.0[0], &hit.source, hit.score)).collect();
+            hits.iter().map(|it| (it.found.document.0[0], &it.source, it.found.score)).collect();
         let eight = Source::Peer { device: DeviceId([8; 32]), name: "peer 8".into() };
         assert_eq!(
             shown,

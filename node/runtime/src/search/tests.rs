@@ -81,7 +81,7 @@ async fn find(node: &Handle, text: &str) -> SearchAnswer {
 async fn titles(node: &Handle, text: &str) -> Vec<String> {
     let found = find(node, text).await;
     assert!(found.is_complete, "{found:?}");
-    found.hits.into_iter().map(|hit| hit.title).collect()
+    found.hits.into_iter().map(|hit| hit.found.title).collect()
 }
 
 #[tokio::test]
@@ -100,8 +100,11 @@ async fn what_is_written_is_found_and_what_is_removed_is_not() {
         let found = find(&node.handle, "compost").await;
         assert_eq!(found.hits.len(), 2, "{found:?}");
         let hit = &found.hits[0];
-        assert_eq!((hit.space, hit.space_name.as_str()), (space, "garden"));
-        assert_eq!((hit.kind.as_str(), hit.snippet.matches('\u{2}').count() > 0), ("note", true));
+        assert_eq!((hit.found.space, hit.space_name.as_str()), (space, "garden"));
+        assert_eq!(
+            (hit.found.kind.as_str(), hit.found.snippet.matches('\u{2}').count() > 0),
+            ("note", true)
+        );
         node.handle
             .request(Request::RemoveDocument { space, document: one })
             .await
@@ -124,7 +127,7 @@ async fn one_space_can_be_searched_and_nonsense_is_refused() {
     write(&node, kitchen, "two", "basil").await;
     assert_eq!(find(&node, "basil").await.hits.len(), 2);
     let only = node.search("basil", Some(kitchen), Limit::default()).await.expect("searches");
-    assert_eq!(only.hits.iter().map(|hit| hit.space).collect::<Vec<_>>(), [kitchen]);
+    assert_eq!(only.hits.iter().map(|hit| hit.found.space).collect::<Vec<_>>(), [kitchen]);
     let first = node.search("basil", None, Limit::new(1)).await.expect("searches");
     assert_eq!(first.hits.len(), 1);
     for text in ["", "  ", "-basil", &"x".repeat(2_000), &"x ".repeat(100)] {
