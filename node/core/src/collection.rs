@@ -22,6 +22,9 @@ use crate::node::Node;
 /// writes more, and receipts of others follow.
 const DELAY: Duration = Duration::from_secs(10);
 
+/// Entries for which a look need not wait: some 600 KB on the disk.
+const ENTRIES_SOONER: u64 = 1_024;
+
 /// Between two steps, for whatever else is to be done.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -48,6 +51,8 @@ pub struct CollectionCounts {
 pub(crate) struct Collection {
     spaces: BTreeMap<SpaceId, Progress>,
     pub(crate) due: Option<Duration>,
+    /// How many entries bundles took the place of since the last look began.
+    superseded: u64,
     pub(crate) counts: CollectionCounts,
     /// The purged documents of each space that are deleted here.
     pub(crate) purged: BTreeMap<SpaceId, BTreeSet<DocumentId>>,
@@ -58,6 +63,15 @@ impl Node {
     pub(crate) fn collect_soon(&mut self, now: Now, space: SpaceId) {
         self.collection.spaces.insert(space, Progress::default());
         self.collection.due.get_or_insert(now.monotonic + DELAY);
+    }
+
+    /// Bundles took the place of so many more entries: with very many, a look is due now.
+    pub(crate) fn collect_sooner(&mut self, now: Now, entries: u64) {
+        self.collection.superseded += entries;
+        if self.collection.superseded >= ENTRIES_SOONER {
+            self.collection.superseded = 0;
+            self.collection.due = Some(now.monotonic);
+        }
     }
 
     /// Looks through all spaces, since nobody knows how far an earlier run came.

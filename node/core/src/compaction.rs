@@ -2,7 +2,8 @@
 //!
 //! After some calm, once there are enough of them; while somebody writes on and on, once
 //! there are many. How many that is grows with the document, so that a change is bundled
-//! a few times in its life and not again with each one that follows.
+//! a few times in its life and not again with each one that follows. Once all documents
+//! together have very many, those with the most make room.
 //!
 //! Invariant: one document at a time, so that nobody waits longer than for one.
 //! Non-goal: what is bundled; the sync engine chooses.
@@ -33,6 +34,13 @@ const SHARE_CALM: u64 = 1_024;
 
 /// The same while somebody writes.
 const SHARE_BUSY: u64 = 64;
+
+/// Changes of all documents together that wait for calm, some 1.2 MB on the disk: a program that
+/// writes to many documents in turn keeps each of them from calm, and none of them is long.
+const CHANGES_WAITING_MAX: u64 = 2_048;
+
+/// Changes that are bundled to make room: fewer would be bundled again and again.
+const CHANGES_PRESSED: u64 = 64;
 
 /// Documents that wait at most; what is not remembered is bundled when it is next written.
 const WAITING_MAX: usize = 65_536;
@@ -68,13 +76,18 @@ pub(crate) struct Compaction {
     tails: BTreeMap<(SpaceId, DocumentId), Tail>,
     /// Those that are worth a bundle, by when: looked at after each input.
     due: BTreeSet<(Duration, (SpaceId, DocumentId))>,
+    /// Those that can make room, by how much.
+    large: BTreeSet<(u64, (SpaceId, DocumentId))>,
+    /// Changes of all.
+    changes: u64,
     counts: CompactionCounts,
 }
 
 impl Compaction {
     pub(crate) fn new(from_changes: u64) -> Self {
         let counts = CompactionCounts::default();
-        Self { from_changes, tails: BTreeMap::new(), due: BTreeSet::new(), counts }
+        let (tails, due, large) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        Self { from_changes, tails, due, large, changes: 0, counts }
     }
 
     fn note(&mut self, now: Now, document: (SpaceId, DocumentId), changes: u64) {
@@ -84,12 +97,29 @@ impl Compaction {
         let new = Tail { changes: 0, document: 0, due: Duration::ZERO };
         let tail = self.tails.entry(document).or_insert(new);
         self.due.remove(&(tail.due, document));
+        self.large.remove(&(tail.changes, document));
+        self.changes += changes;
         tail.changes += changes;
         let is_busy = tail.changes >= CHANGES_BUSY.max(tail.document / SHARE_BUSY);
         tail.due = if is_busy { now.monotonic } else { now.monotonic + CALM };
         if tail.changes >= self.from_changes.max(tail.document / SHARE_CALM) {
             self.due.insert((tail.due, document));
         }
+        if tail.changes >= CHANGES_PRESSED.max(tail.document / SHARE_BUSY) {
+            self.large.insert((tail.changes, document));
+        }
+        if self.changes > CHANGES_WAITING_MAX {
+            self.make_room(now);
+        }
+    }
+
+    /// The document with the most changes need not wait for calm.
+    fn make_room(&mut self, now: Now) {
+        let Some((_, document)) = self.large.last().copied() else { return };
+        let Some(tail) = self.tails.get_mut(&document) else { return };
+        self.due.remove(&(tail.due, document));
+        tail.due = now.monotonic;
+        self.due.insert((tail.due, document));
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Duration> {
@@ -111,6 +141,8 @@ impl Compaction {
     fn done(&mut self, document: (SpaceId, DocumentId), compacted: Option<Compacted>) {
         if let Some(tail) = self.tails.get(&document) {
             self.due.remove(&(tail.due, document));
+            self.large.remove(&(tail.changes, document));
+            self.changes -= tail.changes;
         }
         match (compacted, self.tails.get_mut(&document)) {
             (Some(done), Some(tail)) => {
@@ -157,8 +189,9 @@ impl Node {
             tracing::warn!(%space, %document, %error, "could not bundle");
         }
         let compacted = compacted.ok().flatten();
-        if compacted.is_some() {
+        if let Some(done) = compacted {
             self.collect_soon(now, space);
+            self.collect_sooner(now, done.entries);
         }
         self.compaction.done((space, document), compacted);
     }
@@ -209,5 +242,24 @@ mod tests {
         assert_eq!(compaction.next_due(at(5)), Some(ONE));
         compaction.done(ONE, None);
         assert_eq!(compaction.counts().waiting, 1, "what cannot be bundled waits for a write");
+    }
+
+    #[test]
+    fn who_writes_to_many_documents_in_turn_takes_no_room_without_end() {
+        let mut compaction = Compaction::new(BUNDLE_FROM_CHANGES);
+        let documents = (0..40).map(|n| (ONE.0, DocumentId([n; 16])));
+        for _ in 0..CHANGES_WAITING_MAX / 40 {
+            documents.clone().for_each(|document| compaction.note(at(60), document, 1));
+        }
+        compaction.note(at(60), TWO, CHANGES_PRESSED);
+        assert_eq!(compaction.next_due(at(60)), Some(TWO), "it has the most");
+        compaction.done(TWO, done(64));
+        compaction.note(at(61), ONE, 1);
+        assert_eq!(compaction.next_due(at(61)), None, "there is room");
+        compaction.note(at(61), ONE, 2 * CHANGES_PRESSED);
+        assert_eq!(compaction.next_due(at(61)), Some(ONE), "once more");
+        compaction.done(ONE, None);
+        compaction.note(at(62), TWO, 1);
+        assert_eq!(compaction.next_due(at(62)), None, "each of them has few");
     }
 }

@@ -20,9 +20,13 @@ const APPLICATION_ID: u32 = 0x4b49_5448;
 /// (sqlite.org/wal.html#walresetbug).
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
 
-/// To so many bytes the write-ahead log is cut when it starts over: the 1,000 pages after which
-/// SQLite empties it. A bundle of a large document makes it longer, once.
-const LOG_BYTES_MAX: u32 = 4_194_304;
+/// After so many pages of 4 KiB the write-ahead log is emptied: some hundred single writes, and
+/// half of what SQLite would let it grow to.
+const LOG_PAGES: u32 = 500;
+
+/// To so many bytes the write-ahead log is cut when it starts over: these pages with their
+/// headers. A bundle of a large document makes it longer, once.
+const LOG_BYTES_MAX: u32 = 2 * 1024 * 1024;
 
 const CREATE: &str = "
 CREATE TABLE entries (
@@ -129,6 +133,7 @@ pub(crate) fn open(
     connection.pragma_update(None, "synchronous", level).map_err(failure)?;
     // Pages of 4 KiB: 4 MiB of cache, so that many spaces stay small.
     connection.pragma_update(None, "cache_size", -4096).map_err(failure)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES).map_err(failure)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX).map_err(failure)?;
     connection.set_prepared_statement_cache_capacity(32);
     if found == 0 {

@@ -12,7 +12,10 @@ use node_model::SpaceId;
 use node_runtime::Started;
 use tempfile::TempDir;
 
-use crate::pair::{self, Secrets};
+use crate::{
+    cost::cpu_seconds,
+    pair::{self, Secrets},
+};
 
 /// So long nothing changes in a node that has nothing to do: longer than the ten seconds
 /// after which it looks for what bundles stand for.
@@ -20,6 +23,13 @@ const CALM: Duration = Duration::from_secs(12);
 
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Who does nothing for so long has done what was due: longer than the calm after which a
+/// document is indexed.
+const IDLE: Duration = Duration::from_secs(3);
+
+/// The processor time of that: the ticks of timers.
+const IDLE_CPU_SECONDS: f64 = 0.03;
 
 /// The numbers of a node.
 ///
@@ -46,6 +56,20 @@ pub async fn calm(node: &Started) {
         let now = Some((counts.bundles, counts.waiting, status.collection.entries));
         looks = if now == last { looks + 1 } else { 0 };
         last = now;
+    }
+}
+
+/// Waits until this process has next to nothing to do: no index is made, nothing is told to
+/// anybody. What begins then is measured alone.
+pub async fn idle() {
+    let mut before = cpu_seconds();
+    loop {
+        tokio::time::sleep(IDLE).await;
+        let now = cpu_seconds();
+        if now - before <= IDLE_CPU_SECONDS {
+            return;
+        }
+        before = now;
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use self::plot::{Panel, Series, plot};
 use crate::{
+    calm::idle,
     cost::{Meter, loopback_bytes, rounded},
     edits::{self, Line},
     pair::{self, BenchNode, Secrets},
@@ -39,9 +40,6 @@ const RESYNCS: u32 = 20;
 
 /// How often the end of a resync is looked for: to look costs processor time, too.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-
-/// How long a node that was just equal still tells the other what it knows.
-const SETTLING: Duration = Duration::from_millis(500);
 
 /// A size and what it cost.
 struct Point {
@@ -118,6 +116,7 @@ async fn point(documents: u64) -> Point {
     let secrets = Secrets::random();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let ben = pair::node("ben", folder.path(), &secrets).await;
+    idle().await;
 
     let (meter, before) = (Meter::start(), loopback_bytes());
     pair::relate(&ada.started, &ben, space).await;
@@ -138,9 +137,9 @@ async fn point(documents: u64) -> Point {
         let dialled = path.connections();
         ben.started = pair::node("ben", ben.folder.path(), &secrets).await;
         path.dialled(dialled).await;
-        tokio::time::sleep(SETTLING).await;
+        idle().await;
         reconnects.add(&path, synced(&ben.started, host)).await;
-        tokio::time::sleep(SETTLING).await;
+        idle().await;
     }
     let mut resyncs = Resyncs::default();
     for _ in 0..RESYNCS {
