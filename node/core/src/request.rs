@@ -271,6 +271,13 @@ pub enum Request {
         /// The [`Changes::stamp`] up to which everything was seen; `None` is nothing.
         since: Option<Vec<u8>>,
     },
+    /// Which of these documents were never written. → [`Response::Unwritten`]
+    Unwritten {
+        /// The space.
+        space: SpaceId,
+        /// The documents.
+        documents: Vec<DocumentId>,
+    },
     /// Reads a document for something that is derived from it: without keeping it
     /// loaded. → [`Response::Looked`]
     LookAt {
@@ -416,6 +423,8 @@ pub enum Response {
     Documents(Vec<Summary>),
     /// To [`Request::Changes`]; `None` where we cannot read the space.
     Changes(Option<Changes>),
+    /// To [`Request::Unwritten`], in the same order.
+    Unwritten(Vec<DocumentId>),
     /// To [`Request::LookAt`]; `None` where there is nothing, or nothing any more.
     Looked(Option<Box<(Summary, DocumentView)>>),
     /// To [`Request::BlobSecret`].

@@ -23,6 +23,15 @@ impl Node {
         Ok(Response::Changes(self.sync.changes_since(space, since)?))
     }
 
+    pub(crate) fn unwritten(
+        &self,
+        space: SpaceId,
+        documents: Vec<DocumentId>,
+    ) -> Result<Response, Failure> {
+        self.need_role(space, Role::Reader)?;
+        Ok(Response::Unwritten(self.sync.unwritten(space, documents)?))
+    }
+
     pub(crate) fn look_at(
         &mut self,
         space: SpaceId,

@@ -132,7 +132,7 @@ pub enum Command {
     Blob(Blob),
     /// Bring a file or folder into a space
     #[command(
-        after_help = "Examples:\n  kith import ~/recipes --space kitchen\n\nMarkdown, HTML, text and JSON become documents, everything else files.\nThe same folder again brings the changes."
+        after_help = "Examples:\n  kith import ~/recipes --space kitchen\n  kith import ~/photos --space album --new-only   (a snapshot: nothing is updated)\n\nMarkdown, HTML, text and JSON become documents, everything else files.\nThe same folder again brings the changes."
     )]
     Import(Import),
     /// Write a space's files to a folder, byte for byte
@@ -270,6 +270,9 @@ pub struct Import {
     /// The space
     #[arg(long)]
     pub space: String,
+    /// Only what the space never had: nothing is updated, nothing that was removed comes back
+    #[arg(long)]
+    pub new_only: bool,
 }
 
 /// `kith export`.

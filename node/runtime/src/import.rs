@@ -1,21 +1,22 @@
 //! A folder into a space.
 
 use std::{
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
 };
 
 use futures::{StreamExt, TryStreamExt, stream};
 use node_core::{
-    Failure, FailureKind, Request,
+    Failure, FailureKind, Request, Response,
     request::{Meta, WriteDocument, path_document},
 };
-use node_model::{SpaceId, seal::SealKey};
+use node_model::{DocumentId, SpaceId, seal::SealKey};
 use serde_json::json;
 
 use crate::{
     blobs::{CONCURRENT_FILES, StoredBlob},
-    handle::{Handle, Progress, ProgressSender, Skipped},
+    handle::{Handle, Progress, ProgressSender, Skipped, unexpected},
     import_file::{self, Form, Parsed},
     seal_file::{read_failure, stopped},
 };
@@ -28,6 +29,9 @@ const BATCH_DOCUMENTS: usize = 256;
 
 /// Bytes of documents written in one transaction.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// Documents asked for in one request.
+const NAMES_AT_ONCE: usize = 4_096;
 
 /// Most files in one import.
 const FILES_MAX: usize = 1_000_000;
@@ -44,11 +48,14 @@ pub struct ImportReport {
     pub blobs: u64,
     /// Bytes read.
     pub bytes: u64,
+    /// Files that were left as the space has them.
+    pub known: u64,
     /// What was left out, and why.
     pub skipped: Vec<Skipped>,
 }
 
 /// A file to import.
+#[derive(Clone)]
 struct Found {
     /// Where it is.
     place: PathBuf,
@@ -75,12 +82,57 @@ impl Handle {
         path: PathBuf,
         progress: ProgressSender,
     ) -> Result<ImportReport, Failure> {
+        let (found, skipped) = find(path).await?;
+        let report = ImportReport { skipped, ..ImportReport::default() };
+        self.import_files(space, found, report, progress).await
+    }
+
+    /// Imports the files that the space never had, as a snapshot: what it has stays as it is,
+    /// and what was removed from it stays removed.
+    ///
+    /// # Errors
+    /// As [`Self::import`].
+    pub async fn import_new(
+        &self,
+        space: SpaceId,
+        path: PathBuf,
+        progress: ProgressSender,
+    ) -> Result<ImportReport, Failure> {
+        let (found, skipped) = find(path).await?;
+        let (total, mut new) = (found.len(), Vec::new());
+        for some in found.chunks(NAMES_AT_ONCE) {
+            let documents = some.iter().map(|file| path_document(space, &file.path)).collect();
+            let unwritten = self.unwritten(space, documents).await?;
+            let is_new = |file: &&Found| unwritten.contains(&path_document(space, &file.path));
+            new.extend(some.iter().filter(is_new).cloned());
+        }
+        let known = (total - new.len()) as u64;
+        let report = ImportReport { known, skipped, ..ImportReport::default() };
+        self.import_files(space, new, report, progress).await
+    }
+
+    async fn unwritten(
+        &self,
+        space: SpaceId,
+        documents: Vec<DocumentId>,
+    ) -> Result<BTreeSet<DocumentId>, Failure> {
+        let asked = self.request(Request::Unwritten { space, documents });
+        let Response::Unwritten(documents) = asked.await? else {
+            return Err(unexpected());
+        };
+        Ok(documents.into_iter().collect())
+    }
+
+    async fn import_files(
+        &self,
+        space: SpaceId,
+        found: Vec<Found>,
+        mut report: ImportReport,
+        progress: ProgressSender,
+    ) -> Result<ImportReport, Failure> {
         let secret = self.write_secret(space).await?;
-        let walked = tokio::task::spawn_blocking(move || walk(&path));
-        let (found, skipped) = walked.await.map_err(stopped)??;
         let total = found.len() as u64;
         let mut batch = Batch::default();
-        let mut report = ImportReport { skipped, ..ImportReport::default() };
         let read = stream::iter(found).map(|file| self.read_file(space, secret.clone(), file));
         let mut read = read.buffered(CONCURRENT_FILES);
         let mut done = 0;
@@ -206,6 +258,10 @@ fn read_text(place: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     std::fs::File::open(place)?.take(max + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= max).then_some(bytes))
+}
+
+async fn find(path: PathBuf) -> Result<(Vec<Found>, Vec<Skipped>), Failure> {
+    tokio::task::spawn_blocking(move || walk(&path)).await.map_err(stopped)?
 }
 
 /// All files below `root`, sorted, and what cannot be imported.

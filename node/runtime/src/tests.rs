@@ -68,7 +68,7 @@ async fn a_folder_goes_in_and_comes_out_byte_for_byte() {
         ["a link, not a file"]
     );
     let again = node.handle.import(space, from, progress()).await.expect("imports again");
-    assert_eq!(again.documents, 7);
+    assert_eq!((again.documents, again.known), (7, 0));
 
     let target = tempfile::tempdir().expect("a temporary folder");
     let exported =
@@ -76,6 +76,37 @@ async fn a_folder_goes_in_and_comes_out_byte_for_byte() {
     assert_eq!((exported.files, exported.skipped.len()), (7, 0));
     std::fs::remove_file(source.path().join("link")).expect("removes");
     assert!(files_below(source.path()) == files_below(target.path()));
+}
+
+#[tokio::test]
+async fn a_snapshot_brings_what_is_new_and_nothing_else() {
+    let node = test_node("Ada", Network::None).await;
+    let space = space(&node.handle).await;
+    let source = tempfile::tempdir().expect("a temporary folder");
+    let write = |path: &str, text: &str| {
+        std::fs::write(source.path().join(path), text).expect("writes");
+    };
+    let bring = || async {
+        let from = source.path().to_owned();
+        let report = node.handle.import_new(space, from, progress()).await.expect("imports");
+        (report.documents, report.known)
+    };
+    ["stays.md", "goes.md"].into_iter().for_each(|path| write(path, "one"));
+    assert_eq!(bring().await, (2, 0));
+    let document = path_document(space, "goes.md");
+    let remove = Request::RemoveDocument { space, document };
+    node.handle.request(remove).await.expect("removes");
+    write("stays.md", "two");
+    write("comes.bin", "three");
+    assert_eq!(bring().await, (1, 2), "one that is removed was there");
+    assert_eq!(bring().await, (0, 3));
+
+    let target = tempfile::tempdir().expect("a temporary folder");
+    let to = target.path().to_owned();
+    node.handle.export(space, to, progress()).await.expect("exports");
+    let there = files_below(target.path());
+    let there: Vec<_> = there.iter().map(|(path, bytes)| (path.as_str(), &bytes[..])).collect();
+    assert_eq!(there, [("comes.bin", &b"three"[..]), ("stays.md", b"one")]);
 }
 
 #[tokio::test]

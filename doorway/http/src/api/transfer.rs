@@ -40,6 +40,17 @@ pub(crate) struct Folder {
     path: String,
 }
 
+/// What to import.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct Source {
+    /// Absolute.
+    path: String,
+    /// Whether to import only what the space never had: what it has is not updated, and what
+    /// was removed from it does not come back.
+    #[serde(default)]
+    new_only: bool,
+}
+
 /// A path of this device, from whoever may name one.
 pub(crate) fn absolute(path: String) -> Result<PathBuf, Problem> {
     let path = PathBuf::from(path);
@@ -48,18 +59,22 @@ pub(crate) fn absolute(path: String) -> Result<PathBuf, Problem> {
 }
 
 /// Import a folder or a file.
-#[utoipa::path(post, path = "/api/v1/spaces/{space}/import", request_body = Folder,
+#[utoipa::path(post, path = "/api/v1/spaces/{space}/import", request_body = Source,
     responses((status = 200, body = String, content_type = "application/x-ndjson",
         description = "Lines {\"progress\":{done,total,unit}}, then {\"result\":{…}} or {\"error\":{…}}")))]
 pub(crate) async fn import(
     State(app): State<App>,
     Params(space): Params<String>,
-    JsonBody(folder): JsonBody<Folder>,
+    JsonBody(source): JsonBody<Source>,
 ) -> Result<Response, Problem> {
     let space = ask::space(&app.handle, &space).await?.space;
-    let path = absolute(folder.path)?;
-    Ok(lines(|progress| async move {
-        let report = app.handle.import(space, path, progress).await?;
+    let path = absolute(source.path)?;
+    Ok(lines(move |progress| async move {
+        let report = if source.new_only {
+            app.handle.import_new(space, path, progress).await?
+        } else {
+            app.handle.import(space, path, progress).await?
+        };
         Ok(imported(report))
     }))
 }
@@ -86,6 +101,7 @@ fn imported(report: ImportReport) -> Value {
         "documents": report.documents,
         "blobs": report.blobs,
         "bytes": report.bytes,
+        "known": report.known,
         "skipped": skipped(report.skipped),
     })
 }

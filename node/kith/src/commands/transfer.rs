@@ -14,13 +14,15 @@ use crate::{
 
 pub(super) async fn import(asking: &Asking<'_>, args: Import) -> Result<(), CliError> {
     let path = format!("/api/v1/spaces/{}/import", escape(&args.space));
-    let report = transfer(asking, "importing", &path, &args.path).await?;
+    let more = json!({"new_only": args.new_only});
+    let report = transfer(asking, "importing", (&path, &args.path), more).await?;
     answer(asking.is_json, &report, || {
         format!(
-            "{} documents, {} files, {}{}",
+            "{} documents, {} files, {}{}{}",
             number(&report, "documents"),
             number(&report, "blobs"),
             bytes(number(&report, "bytes")),
+            known(&report),
             skipped(&report)
         )
     });
@@ -29,7 +31,7 @@ pub(super) async fn import(asking: &Asking<'_>, args: Import) -> Result<(), CliE
 
 pub(super) async fn export(asking: &Asking<'_>, args: Export) -> Result<(), CliError> {
     let path = format!("/api/v1/spaces/{}/export", escape(&args.space));
-    let report = transfer(asking, "exporting", &path, &args.dir).await?;
+    let report = transfer(asking, "exporting", (&path, &args.dir), json!({})).await?;
     answer(asking.is_json, &report, || {
         format!(
             "{} files, {}{}",
@@ -44,12 +46,12 @@ pub(super) async fn export(asking: &Asking<'_>, args: Export) -> Result<(), CliE
 async fn transfer(
     asking: &Asking<'_>,
     what: &str,
-    path: &str,
-    folder: &Path,
+    (path, folder): (&str, &Path),
+    mut body: Value,
 ) -> Result<Value, CliError> {
-    let folder = told(folder)?;
+    body["path"] = told(folder)?.into();
     let bar = Bar::new(what, asking.is_json);
-    let done = asking.client.stream(path, json!({"path": folder}), |line| bar.update(line)).await;
+    let done = asking.client.stream(path, body, |line| bar.update(line)).await;
     bar.finish();
     let report = done?;
     if !asking.is_json {
@@ -68,6 +70,13 @@ pub(super) fn told(path: &Path) -> Result<String, CliError> {
         let message = format!("{} is not a name that can be told to the node", path.display());
         CliError::usage(message, "rename it")
     })
+}
+
+fn known(report: &Value) -> String {
+    match number(report, "known") {
+        0 => String::new(),
+        count => format!(", {count} left as they are"),
+    }
 }
 
 fn skipped(report: &Value) -> String {

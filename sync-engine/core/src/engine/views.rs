@@ -121,6 +121,23 @@ impl SyncEngine {
 }
 
 impl SyncEngine {
+    /// Those of these documents of which nothing was ever written here, in the same order: one
+    /// that is removed was written.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn unwritten(
+        &self,
+        space: SpaceId,
+        mut documents: Vec<DocumentId>,
+    ) -> Result<Vec<DocumentId>, EngineError> {
+        let space = self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?;
+        let known = documents.iter().map(|id| Ok(!space.store.document_ids(*id)?.is_empty()));
+        let mut known = known.collect::<Result<Vec<_>, StoreError>>()?.into_iter();
+        documents.retain(|_| known.next() == Some(false));
+        Ok(documents)
+    }
+
     /// How many entries of what is kept of a space arrived up to a place and are in its set.
     ///
     /// # Errors
