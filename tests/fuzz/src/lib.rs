@@ -13,10 +13,11 @@
 //! KITH_FUZZ_SECONDS=3600 KITH_FUZZ_SEED=7 cargo nextest run -p fuzz -E 'test(=entries)'
 //! ```
 //!
+//! Led by coverage, which finds more in the same time: `tests/run fuzz` (`guided/`).
+//!
 //! An input that fails is written to a file that the message names. Put it into
 //! `tests/fuzz/corpus/<target>/` together with the fix: all files there are tried first, as they
-//! are, and are seeds of further mutations. The targets are plain functions, so that
-//! `libfuzzer-sys` or `afl` can drive them, too: `fuzz_target!(|data: &[u8]| fuzz::targets::entries(data))`.
+//! are, and are seeds of further mutations.
 //!
 //! Non-goals: state machines (see `tests/sim`), decoders that are private to a crate (blob
 //! requests, pages, imported files: their crates test them).
