@@ -6,7 +6,8 @@
 //! new entries go to it [unasked](push). *Sketch*: without a usable
 //! cursor, or when cursors turn out to lie (a restored backup), one side finds the
 //! difference from symbols of the other's [sketch](crate::sketch), pulls what it lacks
-//! and names what the other lacks. *List*: where that does not work, or would not pay,
+//! and names what the other lacks; where that is more than one sketch decodes, [shard by
+//! shard](sharding). *List*: where that does not work, or would not pay,
 //! ids are compared page by page, each side for itself.
 //!
 //! Invariants: a cursor becomes durable together with the entries before it;
@@ -21,6 +22,7 @@ mod message;
 mod progress;
 mod pulling;
 mod push;
+mod sharding;
 mod sketching;
 mod state;
 mod view;
@@ -36,7 +38,7 @@ use pulling::Pulling;
 use push::Given;
 use sketching::{Finding, Sketching};
 
-pub use answer::{answer_find, answer_get, answer_list, answer_pull, answer_sketch};
+pub use answer::{answer_find, answer_get, answer_list, answer_pull, answer_shard, answer_sketch};
 pub use hello::{
     Agreement, CAPABILITIES_MAX, Capabilities, Capability, Hello, NoCommonVersion, PROTOCOL,
     PROTOCOL_OLDEST,

@@ -28,6 +28,7 @@
 mod decoder;
 mod estimate;
 mod mapping;
+mod shard;
 mod wire;
 
 use std::ops::Range;
@@ -36,6 +37,7 @@ use node_model::EntryId;
 
 pub use decoder::{Decoder, Difference, Progress};
 pub use estimate::{COUNTS, Counts, symbols_for};
+pub use shard::{SHARD_BITS_MAX, Shard};
 pub use wire::{Malformed, Run, SYMBOL_BYTES_MIN};
 
 use mapping::Mapping;

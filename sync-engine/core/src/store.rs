@@ -193,6 +193,17 @@ pub trait EntryStore: Send {
     /// [`StoreError`].
     fn sketch(&self) -> Result<Sketch, StoreError>;
 
+    /// Ids in the set from `first` to `last`, both included, at most `count_max`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn ids_between(
+        &self,
+        first: EntryId,
+        last: EntryId,
+        count_max: usize,
+    ) -> Result<Vec<EntryId>, StoreError>;
+
     /// The entry whose id begins like this, with its place; 0 when it is superseded.
     ///
     /// # Errors

@@ -300,6 +300,16 @@ impl EntryStore for FolderStore {
         Ok(self.view.after(0).map(|(_, (id, _))| *id).collect())
     }
 
+    fn ids_between(
+        &self,
+        first: EntryId,
+        last: EntryId,
+        count_max: usize,
+    ) -> Result<Vec<EntryId>, StoreError> {
+        let ids = self.view.at.range(first..=last).map(|(id, _)| *id);
+        Ok(ids.filter(|id| !self.view.superseded.contains(id)).take(count_max).collect())
+    }
+
     fn find(&self, short: ShortId) -> Result<Option<(u64, EntryId)>, StoreError> {
         let mut found = self.view.at.range(short.first()..=short.last());
         Ok(found.next().map(|(id, at)| {

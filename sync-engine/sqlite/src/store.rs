@@ -249,6 +249,20 @@ impl EntryStore for SqliteStore {
         Ok(self.sketch.borrow_mut().insert(sketch).clone())
     }
 
+    fn ids_between(
+        &self,
+        first: EntryId,
+        last: EntryId,
+        count_max: usize,
+    ) -> Result<Vec<EntryId>, StoreError> {
+        let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
+        self.read(
+            "SELECT id FROM entries WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3",
+            (first.0, last.0, count_max),
+            |row| row.get(0).map(EntryId),
+        )
+    }
+
     fn find(&self, short: ShortId) -> Result<Option<(u64, EntryId)>, StoreError> {
         self.read_one(
             "SELECT place, id FROM entries WHERE id BETWEEN ?1 AND ?2

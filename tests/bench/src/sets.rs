@@ -11,12 +11,17 @@ use node_model::EntryId;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
-use sync_engine_core::sketch::{Counts, Decoder, Progress, Run, ShortId, Sketch, symbols_for};
+use sync_engine_core::sketch::{
+    Counts, Decoder, Progress, Run, Shard, ShortId, Sketch, symbols_for,
+};
 
 use crate::cost::{Meter, cpu_seconds, rounded};
 
 /// Ids in each set, and how many differ, half of them on each side.
 const CASES: [(usize, usize); 3] = [(1_000_000, 1_000), (1_000_000, 10), (100_000, 1)];
+
+/// More than one sketch decodes, and the bits of the shards that nodes would begin with.
+const SHARDED: (usize, usize, u8) = (1_000_000, 10_000, 6);
 
 /// How often what takes milliseconds is done: the processor's time comes in ticks of 10 ms.
 const REPEATS: u32 = 1_000;
@@ -66,7 +71,40 @@ pub fn measure(seed: u64) -> Vec<(String, Value)> {
             results.push((format!("sets-{ids}-{differences}-{how}"), result));
         }
     }
+    let (ids, differences, bits) = SHARDED;
+    let sets = Sets::new(seed, ids, differences);
+    for (how, result) in [("shards", shards(&sets, bits)), ("negentropy", range_based(&sets))] {
+        results.push((format!("sets-{ids}-{differences}-{how}"), result));
+    }
     results
+}
+
+/// One sketch after the other, each made when it is asked for, from ids that are sorted as in
+/// a store.
+fn shards(sets: &Sets, bits: u8) -> Value {
+    let meter = Meter::start();
+    let [asker, holder] = [&sets.asker, &sets.holder].map(|ids| {
+        let mut sorted = ids.clone();
+        sorted.sort_unstable();
+        sorted
+    });
+    let built = meter.seconds();
+    let before = cpu_seconds();
+    let mut done = Exchange::default();
+    for shard in Shard::all(bits) {
+        let sketch = |ids: &[EntryId]| {
+            let first = ids.partition_point(|id| *id < shard.first());
+            let end = ids.partition_point(|id| *id <= shard.last());
+            ids[first..end].iter().copied().collect::<Sketch>()
+        };
+        let one = sketches(&sketch(&asker), &sketch(&holder));
+        done.bytes += one.bytes;
+        // The ids of all shards are named at the end, together.
+        done.round_trips += one.round_trips - 1;
+        done.found += one.found;
+    }
+    done.round_trips += 1;
+    result(done, cpu_seconds() - before, built, sets)
 }
 
 fn result(exchange: Exchange, cpu_seconds: f64, built_seconds: f64, sets: &Sets) -> Value {

@@ -117,6 +117,15 @@ impl EntryStore for Window {
         lock(&self.0).store.sketch()
     }
 
+    fn ids_between(
+        &self,
+        first: EntryId,
+        last: EntryId,
+        count_max: usize,
+    ) -> Result<Vec<EntryId>, StoreError> {
+        lock(&self.0).store.ids_between(first, last, count_max)
+    }
+
     fn find(&self, short: ShortId) -> Result<Option<(u64, EntryId)>, StoreError> {
         lock(&self.0).store.find(short)
     }

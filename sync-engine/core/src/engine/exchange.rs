@@ -7,7 +7,7 @@ use node_model::{DeviceId, SpaceId, cbor::DecodeError};
 use super::{Delivered, Job, JobId, Output, SyncEngine, findings::Traffic, keep::EqualPart};
 use crate::{
     receipt::Receipt,
-    reconcile::{self, HEADS_MAX, Message, PROTOCOL, PROTOCOL_OLDEST, Session, Todo, View},
+    reconcile::{self, HEADS_MAX, Message, PROTOCOL, PROTOCOL_OLDEST, Session, Todo},
     store::{Batch, StoreError},
 };
 
@@ -161,14 +161,8 @@ impl SyncEngine {
                 self.take_on(space, peer, todo.unwrap_or_default());
                 Ok(())
             }
-            Message::Sketch { space, counts, first, length } => {
-                let session = self.sessions.get_mut(&(space, peer));
-                if session.is_none_or(Session::on_sketch_asked) {
-                    self.answer(peer, space, may_hold, |view| {
-                        reconcile::answer_sketch(space, &counts, (first, length), view)
-                    })?;
-                }
-                Ok(())
+            Message::Sketch { space, counts, first, length, shard } => {
+                self.on_sketch(peer, space, (&counts, (first, length), shard), may_hold)
             }
             Message::Find { space, ids } => self.answer(peer, space, may_hold, |view| {
                 reconcile::answer_find(space, &ids, view.store())
@@ -261,32 +255,6 @@ impl SyncEngine {
         self.send(peer, &Message::Receipt(receipt));
     }
 
-    fn answer(
-        &mut self,
-        peer: DeviceId,
-        space: SpaceId,
-        may_hold: &dyn Fn(SpaceId) -> bool,
-        answer: impl FnOnce(View<'_>) -> Result<Message, StoreError>,
-    ) -> Result<(), FrameError> {
-        let session = self.sessions.get(&(space, peer));
-        let message = match self.spaces.get(&space) {
-            Some(facts) if may_hold(space) => {
-                let store = facts.store.as_ref();
-                answer(session.map_or(View::whole(store), |session| session.view(store)))?
-            }
-            Some(_) | None => Message::Denied { space },
-        };
-        self.send_entries(space, peer, &message);
-        Ok(())
-    }
-
-    fn send_entries(&mut self, space: SpaceId, peer: DeviceId, message: &Message) {
-        if let Message::Page { entries, .. } | Message::Entries { entries, .. } = message {
-            self.traffic(space, peer).pushed += entries.len() as u64;
-        }
-        self.send(peer, message);
-    }
-
     fn on_answer(&mut self, peer: DeviceId, answer: Message) -> Result<(), StoreError> {
         let (Message::Page { space, .. }
         | Message::Ids { space, .. }
@@ -311,7 +279,7 @@ impl SyncEngine {
                 session.on_ids(store, after, (upto, more), &ids, facts.store.as_ref())?
             }
             Message::Symbols { store, arrivals, run, .. } => {
-                session.on_symbols((store, arrivals), &run)
+                session.on_symbols((store, arrivals), &run, facts.store.as_ref())?
             }
             Message::Lacking { store, arrivals, ids, .. } => {
                 session.on_lacking((store, arrivals), &ids, facts.store.as_ref())?

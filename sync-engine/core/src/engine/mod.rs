@@ -3,6 +3,7 @@
 //! Writes are staged and become durable together in [`SyncEngine::flush`] (group
 //! commit); the caller acknowledges after it.
 
+mod answering;
 mod bundling;
 mod carried;
 mod choosing;

@@ -8,8 +8,8 @@ use super::{
     message::{Message, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX},
 };
 use crate::{
-    sketch::{Counts, KEPT_SYMBOLS, ShortId, symbols_for},
-    store::{EntryStore, StoreError},
+    sketch::{Counts, KEPT_SYMBOLS, ShortId, Sketch, symbols_for},
+    store::{EntryStore, StoreError, StoreHead},
 };
 
 /// Answers a request for entries by arrival.
@@ -97,7 +97,29 @@ pub fn answer_sketch(
     (first, length): (u32, u32),
     view: View<'_>,
 ) -> Result<Message, StoreError> {
-    let (head, sketch) = (view.head(), view.sketch()?);
+    Ok(symbols(space, counts, (first, length), (view.head(), &view.sketch()?)))
+}
+
+/// The same of a shard of the whole store; without its `sketch` none, so that it is split.
+#[must_use]
+pub fn answer_shard(
+    space: SpaceId,
+    counts: &[u8],
+    (first, length): (u32, u32),
+    (store, sketch): (&dyn EntryStore, Option<&Sketch>),
+) -> Message {
+    match sketch {
+        Some(sketch) => symbols(space, counts, (first, length), (store.head(), sketch)),
+        None => symbols(space, &[], (first, 0), (store.head(), &Sketch::default())),
+    }
+}
+
+fn symbols(
+    space: SpaceId,
+    counts: &[u8],
+    (first, length): (u32, u32),
+    (head, sketch): (StoreHead, &Sketch),
+) -> Message {
     let first = usize::try_from(first).unwrap_or(KEPT_SYMBOLS);
     let length = if counts.is_empty() {
         usize::try_from(length).unwrap_or(KEPT_SYMBOLS)
@@ -107,7 +129,7 @@ pub fn answer_sketch(
     let end = first.saturating_add(length);
     let run = sketch.run(first..if end <= KEPT_SYMBOLS { end } else { first });
     let run = ByteBuf::from(run.encode());
-    Ok(Message::Symbols { space, store: head.epoch, arrivals: head.arrivals, run })
+    Message::Symbols { space, store: head.epoch, arrivals: head.arrivals, run }
 }
 
 /// Answers a request for entries by short id, with as many as fit.

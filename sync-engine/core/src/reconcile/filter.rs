@@ -30,12 +30,14 @@ pub(super) struct Filter {
     told: Option<SelectionId>,
     /// What changes of theirs made us look at since the session started over.
     looked_at: u64,
+    /// Ids that shards made us look at since the session started over.
+    sharded: u64,
 }
 
 impl Filter {
     /// What was told is told again, and the peer may change its mind as often as before.
     pub(super) fn start_over(&mut self) {
-        (self.told, self.looked_at) = (None, 0);
+        (self.told, self.looked_at, self.sharded) = (None, 0, 0);
     }
 
     fn new_part(
@@ -192,6 +194,14 @@ impl Session {
     #[must_use]
     pub fn has_part(&self) -> bool {
         self.filter.part.is_some()
+    }
+
+    pub(super) fn looked_at_shards(&self) -> u64 {
+        self.filter.sharded
+    }
+
+    pub(super) fn note_looked_at_shards(&mut self, ids: u64) {
+        self.filter.sharded = self.filter.sharded.saturating_add(ids);
     }
 
     /// What of our store is compared.

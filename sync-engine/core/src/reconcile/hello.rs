@@ -27,11 +27,13 @@ pub enum Capability {
     Sketches,
     /// Choosing by a rule what is kept, and answering what a rule chooses.
     Rules,
+    /// Comparing by sketches of shards, where one sketch does not do.
+    Shards,
 }
 
 impl Capability {
     /// All that this node can do.
-    pub const ALL: [Self; 3] = [Self::Pushes, Self::Sketches, Self::Rules];
+    pub const ALL: [Self; 4] = [Self::Pushes, Self::Sketches, Self::Rules, Self::Shards];
 
     /// Its number on the way; never given to another one.
     #[must_use]
@@ -40,6 +42,7 @@ impl Capability {
             Self::Pushes => 1,
             Self::Sketches => 2,
             Self::Rules => 3,
+            Self::Shards => 4,
         }
     }
 
@@ -50,6 +53,7 @@ impl Capability {
             Self::Pushes => "pushes",
             Self::Sketches => "sketches",
             Self::Rules => "rules",
+            Self::Shards => "shards",
         }
     }
 }

@@ -8,12 +8,12 @@ use node_model::{
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::hello::Hello;
+use super::{hello::Hello, sharding::DIFFERENCES_MAX};
 use crate::{
     part::{SelectionId, is_selection},
     receipt::Receipt,
     rule::Rule,
-    sketch::SYMBOLS_MAX,
+    sketch::Shard,
     store::StoreEpoch,
 };
 
@@ -169,6 +169,9 @@ pub enum Message {
         first: u32,
         /// How many.
         length: u32,
+        /// Of this shard; `None` is of all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shard: Option<Shard>,
     },
     /// Symbols of the sketch; none when a list is better.
     Symbols {
@@ -243,7 +246,7 @@ impl Message {
                 ids.len().is_multiple_of(16) && ids.len() <= FIND_IDS_MAX * 16
             }
             Self::Lacking { ids, .. } => {
-                ids.len().is_multiple_of(16) && ids.len() <= SYMBOLS_MAX * 16
+                ids.len().is_multiple_of(16) && ids.len() <= DIFFERENCES_MAX * 16
             }
             Self::Keep { documents, .. } => {
                 documents.as_ref().is_none_or(|documents| is_selection(documents))
@@ -251,8 +254,9 @@ impl Message {
             Self::Choose { rule, .. } => rule.as_ref().is_none_or(Rule::is_within_bounds),
             Self::Chosen { documents, .. } => is_selection(documents),
             Self::Hello(hello) => hello.is_well_formed(),
-            Self::Sketch { .. } | Self::Symbols { .. } => true,
-            Self::Heads { .. }
+            Self::Sketch { shard, .. } => shard.is_none_or(Shard::is_well_formed),
+            Self::Symbols { .. }
+            | Self::Heads { .. }
             | Self::Pull { .. }
             | Self::Page { .. }
             | Self::List { .. }

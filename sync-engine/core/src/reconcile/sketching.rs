@@ -8,10 +8,10 @@ use serde_bytes::ByteBuf;
 
 use super::{
     Capability, Cursor, Delivery, EntryProgress, Head, Message, Session, Step, Todo,
-    message::FIND_IDS_MAX,
+    message::FIND_IDS_MAX, sharding::Sharding,
 };
 use crate::{
-    sketch::{Decoder, Difference, KEPT_SYMBOLS, Progress, Run, ShortId},
+    sketch::{Counts, Decoder, Difference, KEPT_SYMBOLS, Progress, Run, Shard, ShortId},
     store::{EntryStore, StoreEpoch, StoreError, StoreHead},
 };
 
@@ -25,11 +25,13 @@ const SIZES_APART_MAX: u64 = 1_300;
 /// Symbols are under way.
 #[derive(Debug)]
 pub(super) struct Sketching {
-    decoder: Decoder,
+    pub(super) decoder: Decoder,
     /// Our copy when it began.
-    own: (StoreEpoch, u64),
+    pub(super) own: (StoreEpoch, u64),
     /// Theirs, once they answered.
-    theirs: Option<(StoreEpoch, u64)>,
+    pub(super) theirs: Option<(StoreEpoch, u64)>,
+    /// Of which shard these symbols are.
+    pub(super) sharding: Option<Box<Sharding>>,
 }
 
 /// Entries of a known difference are under way.
@@ -87,20 +89,31 @@ impl Session {
         };
         let is_worth_it = self.able.has(Capability::Sketches)
             && sizes.0.min(sizes.1) >= SKETCH_FROM
-            && sizes.0.abs_diff(sizes.1) <= SIZES_APART_MAX
             && self.sketched_at != Some(sizes)
             && !self.compares_all;
-        if !is_worth_it {
+        let is_apart = sizes.0.abs_diff(sizes.1) > SIZES_APART_MAX;
+        if !is_worth_it || (is_apart && !self.pays_in_shards(sizes)) {
             return Ok(self.begin_list());
         }
         self.sketched_at = Some(sizes);
         self.has_refused = false;
-        let sketch = self.view(store).sketch()?;
-        let counts = ByteBuf::from(sketch.counts().encode());
-        let decoder = Decoder::new(sketch.symbols());
         let own = (own.epoch, own.arrivals);
-        self.step = Step::Sketch(Sketching { decoder, own, theirs: None });
-        Ok(Message::Sketch { space: self.space, counts, first: 0, length: 0 })
+        if is_apart {
+            return self.begin_shards(own, sizes, store);
+        }
+        let sketch = self.view(store).sketch()?;
+        let decoder = Decoder::new(sketch.symbols());
+        self.begin_sketch(Sketching { decoder, own, theirs: None, sharding: None });
+        Ok(self.first_question(&sketch.counts(), None))
+    }
+
+    pub(super) fn begin_sketch(&mut self, sketching: Sketching) {
+        self.step = Step::Sketch(sketching);
+    }
+
+    pub(super) fn first_question(&self, counts: &Counts, shard: Option<Shard>) -> Message {
+        let counts = ByteBuf::from(counts.encode());
+        Message::Sketch { space: self.space, counts, first: 0, length: 0, shard }
     }
 
     /// The peer asks for symbols; says whether to answer.
@@ -127,35 +140,65 @@ impl Session {
     }
 
     /// Symbols of their copy, as it was with `theirs`, arrived.
-    pub fn on_symbols(&mut self, theirs: (StoreEpoch, u64), run: &[u8]) -> Todo {
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn on_symbols(
+        &mut self,
+        theirs: (StoreEpoch, u64),
+        run: &[u8],
+        store: &dyn EntryStore,
+    ) -> Result<Todo, StoreError> {
         let step = std::mem::replace(&mut self.step, Step::Idle);
-        let Step::Sketch(Sketching { decoder, own, theirs: before }) = step else {
+        let Step::Sketch(sketching) = step else {
             self.step = step;
-            return Todo::default();
+            return Ok(Todo::default());
         };
-        let run = Run::decode(run).ok().filter(|_| before.is_none_or(|before| before == theirs));
-        let Some(run) = run else { return Todo::ask(self.begin_list()) };
+        let Ok(run) = Run::decode(run) else { return Ok(Todo::ask(self.begin_list())) };
+        let Sketching { decoder, own, theirs: before, sharding } = sketching;
+        if before.is_some_and(|before| before != theirs) {
+            return self.sketch_failed(own, sharding, store);
+        }
         match decoder.receive(&run) {
-            Progress::Decoded(difference) => self.decoded(own, theirs, difference),
+            Progress::Decoded(difference) => match sharding {
+                None => Ok(self.decoded(own, theirs, difference)),
+                Some(sharding) => self.shard_decoded(own, theirs, (*sharding, difference), store),
+            },
             Progress::NeedMore(decoder) => {
                 let (first, length) = (decoder.received(), decoder.more());
                 if first + length > KEPT_SYMBOLS {
-                    return Todo::ask(self.begin_list());
+                    return self.sketch_failed(own, sharding, store);
                 }
-                self.step = Step::Sketch(Sketching { decoder, own, theirs: Some(theirs) });
                 let number = |index| u32::try_from(index).unwrap_or(u32::MAX);
-                Todo::ask(Message::Sketch {
-                    space: self.space,
-                    counts: ByteBuf::new(),
-                    first: number(first),
-                    length: number(length),
-                })
+                let (first, length) = (number(first), number(length));
+                let (space, counts) = (self.space, ByteBuf::new());
+                let shard = sharding.as_ref().map(|sharding| sharding.current());
+                self.begin_sketch(Sketching { decoder, own, theirs: Some(theirs), sharding });
+                Ok(Todo::ask(Message::Sketch { space, counts, first, length, shard }))
             }
-            Progress::Hopeless => Todo::ask(self.begin_list()),
+            Progress::Hopeless => self.sketch_failed(own, sharding, store),
         }
     }
 
-    fn decoded(
+    /// One sketch does not do: shards may, of a copy that is still what it was.
+    fn sketch_failed(
+        &mut self,
+        own: (StoreEpoch, u64),
+        sharding: Option<Box<Sharding>>,
+        store: &dyn EntryStore,
+    ) -> Result<Todo, StoreError> {
+        if let Some(sharding) = sharding {
+            return self.shard_failed(own, *sharding, store);
+        }
+        match self.sketched_at {
+            Some(sizes) if self.pays_in_shards(sizes) && store.head().epoch == own.0 => {
+                self.begin_shards(own, sizes, store).map(Todo::ask)
+            }
+            Some(_) | None => Ok(Todo::ask(self.begin_list())),
+        }
+    }
+
+    pub(super) fn decoded(
         &mut self,
         (store, arrivals): (StoreEpoch, u64),
         upto: (StoreEpoch, u64),

@@ -19,6 +19,7 @@ mod optional;
 mod pages;
 mod parts;
 mod progress;
+mod shards;
 mod sketches;
 
 const SPACE: SpaceId = SpaceId([1; 32]);
@@ -187,11 +188,18 @@ impl Pair {
             }
             Message::Get { ids, .. } => Some(answer_get(SPACE, &ids, store)),
             Message::Find { ids, .. } => Some(answer_find(SPACE, &ids, store)),
-            Message::Sketch { counts, first, length, .. } => session
-                .on_sketch_asked()
-                .then(|| answer_sketch(SPACE, &counts, (first, length), session.view(store))),
-            Message::Symbols { store, arrivals, run, .. } => {
-                todo = session.on_symbols((store, arrivals), &run);
+            Message::Sketch { counts, first, length, shard, .. } => {
+                session.on_sketch_asked().then(|| match shard {
+                    None => answer_sketch(SPACE, &counts, (first, length), session.view(store)),
+                    Some(shard) => {
+                        let sketch = session.sketch_for_peer(shard, store)?;
+                        let of = (store as &dyn EntryStore, sketch.as_ref());
+                        Ok(answer_shard(SPACE, &counts, (first, length), of))
+                    }
+                })
+            }
+            Message::Symbols { store: epoch, arrivals, run, .. } => {
+                todo = session.on_symbols((epoch, arrivals), &run, store).expect("reads");
                 None
             }
             Message::Lacking { store: epoch, arrivals, ids, .. } => {

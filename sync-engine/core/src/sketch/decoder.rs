@@ -31,8 +31,22 @@ pub struct Difference {
 }
 
 impl Difference {
-    fn len(&self) -> usize {
+    /// How many they are.
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.theirs.len() + self.ours.len()
+    }
+
+    /// Whether both have the same.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds those of another part of the sets.
+    pub fn add(&mut self, mut other: Self) {
+        self.theirs.append(&mut other.theirs);
+        self.ours.append(&mut other.ours);
     }
 
     fn holds(&self, id: ShortId) -> bool {

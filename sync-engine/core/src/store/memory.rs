@@ -160,6 +160,15 @@ impl EntryStore for MemoryStore {
         Ok(self.places.keys().copied().collect())
     }
 
+    fn ids_between(
+        &self,
+        first: EntryId,
+        last: EntryId,
+        count_max: usize,
+    ) -> Result<Vec<EntryId>, StoreError> {
+        Ok(self.places.range(first..=last).map(|(id, _)| *id).take(count_max).collect())
+    }
+
     fn find(&self, short: ShortId) -> Result<Option<(u64, EntryId)>, StoreError> {
         let wanted = short.first()..=short.last();
         let in_set = self.places.range(wanted.clone()).map(|(id, place)| (*place, *id));

@@ -7,6 +7,7 @@ use sync_engine_core::{
     receipt::Receipt,
     reconcile::{self, Head, PartHead},
     rule::Rule,
+    sketch::Shard,
     store::StoreEpoch,
 };
 
@@ -45,7 +46,8 @@ pub(crate) fn sync_messages() -> Vec<Vec<u8>> {
         Message::Ids { space, store, after: 2, upto: 3, more: false, ids: ids.clone() },
         Message::Get { space, ids },
         Message::Entries { space, entries },
-        Message::Sketch { space, counts, first: 0, length: 0 },
+        Message::Sketch { space, counts: counts.clone(), first: 0, length: 0, shard: None },
+        Message::Sketch { space, counts, first: 0, length: 0, shard: Shard::all(5).last() },
         Message::Symbols {
             space,
             store,

@@ -95,6 +95,15 @@ impl EntryStore for Shelved {
         self.look(|it| it.sketch())
     }
 
+    fn ids_between(
+        &self,
+        first: EntryId,
+        last: EntryId,
+        count_max: usize,
+    ) -> Result<Vec<EntryId>, StoreError> {
+        self.look(|it| it.ids_between(first, last, count_max))
+    }
+
     fn find(&self, short: ShortId) -> Result<Option<(u64, EntryId)>, StoreError> {
         self.look(|it| it.find(short))
     }
