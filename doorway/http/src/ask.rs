@@ -17,9 +17,9 @@ use node_core::{
     doctor::{DoctorOf, Findings},
     doorway::{DoorwayRequest, DoorwayResponse},
     request::{
-        ClusterInfo, CustodyInfo, DeviceInfo, DocumentView, HistoryView, Identity, MemberInfo,
-        OfferInfo, OfferRequest, Pairing, Party, PastRequest, PeerInfo, Reach, RelationInfo,
-        SpaceInfo, Status, Summary, WhyInfo, WriteDocument,
+        ClusterInfo, CustodyInfo, DeviceInfo, DocumentView, HistoryView, Identity, KeptBy,
+        MemberInfo, OfferInfo, OfferRequest, Pairing, Party, PastRequest, PeerInfo, Reach,
+        RelationInfo, SpaceInfo, Status, Summary, WhyInfo, WriteDocument,
     },
 };
 use node_model::{AgentId, DeviceId, DocumentId, SpaceId, challenge::Token};
@@ -88,6 +88,15 @@ pub(crate) async fn found(
     has_open_history: bool,
 ) -> Result<SpaceInfo, Failure> {
     found_space(node.request(Request::FoundSpace { name, reach, has_open_history }).await?)
+}
+
+/// Keeps everything of a space on this device, or a part.
+pub(crate) async fn keep(
+    node: &Handle,
+    space: SpaceId,
+    part: Option<KeptBy>,
+) -> Result<SpaceInfo, Failure> {
+    found_space(node.request(Request::Keep { space, part }).await?)
 }
 
 fn found_space(answer: Response) -> Result<SpaceInfo, Failure> {

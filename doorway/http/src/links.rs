@@ -10,6 +10,11 @@ pub(crate) fn document(space: SpaceId, document: DocumentId) -> String {
     format!("/s/{space}/d/{document}")
 }
 
+/// Where it is chosen what this device keeps of a space.
+pub(crate) fn keep(space: SpaceId) -> String {
+    format!("/s/{space}/keep")
+}
+
 /// What waits for a choice in a space.
 pub(crate) fn conflicts(space: SpaceId) -> String {
     format!("/s/{space}/conflicts")

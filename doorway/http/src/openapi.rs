@@ -133,6 +133,7 @@ use crate::{
         pages::settle::undo,
         pages::space::show,
         pages::space::redirect,
+        pages::part::choose,
         pages::document::show,
         pages::step::show,
         pages::step::mark,

@@ -174,6 +174,7 @@ fn for_people() -> Vec<Route> {
         route(GET,    "/doctor",                                People,   pages::doctor::show),
         route(GET,    "/s/{space}",                             People,   pages::space::show),
         route(GET,    "/s/{space}/",                            People,   pages::space::redirect),
+        route(POST,   "/s/{space}/keep",                        People,   pages::part::choose),
         route(GET,    "/s/{space}/conflicts",                   People,   pages::conflicts::show),
         route(GET,    "/s/{space}/conflicts/all",               People,   pages::settle::confirm),
         route(POST,   "/s/{space}/conflicts/all",               People,   pages::settle::all),

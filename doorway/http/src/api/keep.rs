@@ -1,10 +1,7 @@
 use std::collections::BTreeSet;
 
 use axum::{Json, extract::State};
-use node_core::{
-    Request, Response,
-    request::{KeptBy, PartInfo, PartRule},
-};
+use node_core::request::{KeptBy, PartInfo, PartRule};
 use node_model::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -101,9 +98,5 @@ pub(crate) async fn choose(
         let rule = PartRule { kinds: types, folders, since, until };
         Some(KeptBy { documents: docs, rule })
     };
-    let request = Request::Keep { space, part };
-    let Response::Space(info) = app.handle.request(request).await? else {
-        return Err(ask::unexpected().into());
-    };
-    Ok(Json(info.into()))
+    Ok(Json(ask::keep(&app.handle, space, part).await?.into()))
 }

@@ -4,7 +4,7 @@ use axum::{extract::State, response::Redirect};
 use maud::{Markup, html};
 use node_core::{
     Failure,
-    request::{CustodyInfo, PartInfo, SpaceInfo, Summary},
+    request::{CustodyInfo, SpaceInfo, Summary},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 use super::{
     Page, PageError, conflicts,
     document::LEARNING_PATH,
-    home, layout, path as overview, progress,
+    home, layout, part, path as overview, progress,
     shelf::{File, Shelf},
     words,
 };
@@ -49,6 +49,7 @@ pub(crate) async fn show(
     let space = ask::space(&app.handle, &space).await?;
     let shelf = Shelf::of(&app, space.space).await?;
     let loose = shelf.loose_files(&app).await?;
+    let kept = part::section(&space, &shelf.documents);
     let (mut paths, mut others): (Vec<_>, Vec<_>) =
         shelf.documents.into_iter().partition(|it| it.kind == LEARNING_PATH);
     paths.sort_by(|a, b| (&a.title, a.document).cmp(&(&b.title, b.document)));
@@ -67,7 +68,7 @@ pub(crate) async fn show(
     let main = html! {
         h1 { (home::name(&space.name)) }
         p.quiet { (words::count(members, "person", "people")) " · for " (words::reach(space.reach)) " · " (words::role(space.role)) }
-        @if let Some(part) = &space.part { (kept_part(part)) }
+        (kept)
         @for held in &custody { (held_elsewhere(held)) }
         (waiting)
         @if paths.is_empty() && lines.is_empty() { (empty(&space)) }
@@ -76,14 +77,6 @@ pub(crate) async fn show(
         @if pages > 1 { (pager(&space, page, pages)) }
     };
     Ok(layout::page(home::name(&space.name), &[], &main))
-}
-
-/// That others may have more of the space than this device keeps.
-fn kept_part(part: &PartInfo) -> Markup {
-    let (here, chosen) = (part.here, words::count(part.documents, "document", "documents"));
-    html! {
-        p.note { "This device keeps a part of it: " (chosen) ", " (here) " of them here. Others may have more." }
-    }
 }
 
 /// What would be left of it without this device, and who has it.

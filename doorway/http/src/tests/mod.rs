@@ -13,6 +13,7 @@ mod doorway;
 mod files;
 mod keys;
 mod pages;
+mod part;
 mod search;
 mod serve;
 mod visit;
