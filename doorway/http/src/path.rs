@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::mastery::Mastery;
+
 /// Most steps; a person who does one a day is busy for 13 years.
 pub(crate) const STEPS_MAX: usize = 5_000;
 
@@ -47,6 +49,7 @@ pub(crate) struct Chapter {
     pub(crate) objectives: Vec<String>,
     pub(crate) minutes: Option<u64>,
     pub(crate) is_optional: bool,
+    pub(crate) gate: Gate,
     /// Its first step.
     pub(crate) first: usize,
     /// How many steps it has.
@@ -68,8 +71,37 @@ pub(crate) struct Step {
     pub(crate) exercises: Vec<String>,
     pub(crate) minutes: Option<u64>,
     pub(crate) is_optional: bool,
+    pub(crate) gate: Gate,
     /// Its chapter.
     pub(crate) chapter: usize,
+}
+
+/// What a step or chapter waits for, and what finishing it earns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Gate {
+    /// How well what stands before it should be known.
+    pub(crate) mastery: Mastery,
+    /// What should have been earned.
+    pub(crate) needs: Option<String>,
+    pub(crate) grants: Option<String>,
+}
+
+impl Gate {
+    fn read(value: &Value) -> Self {
+        let level = value.get("mastery_threshold").and_then(Value::as_u64);
+        let name = |key: &str| text(value, key).map(|name| cut(&name, ID_CHARS_MAX));
+        Self {
+            mastery: level.and_then(Mastery::of).unwrap_or_default(),
+            needs: name("attestation_required"),
+            grants: name("attestation_granted"),
+        }
+    }
+
+    /// The same with what stands around it: whatever is inside waits for that, too.
+    fn within(self, outer: &Self) -> Self {
+        let needs = self.needs.or_else(|| outer.needs.clone());
+        Self { mastery: self.mastery.max(outer.mastery), needs, grants: self.grants }
+    }
 }
 
 /// What kind of step.
@@ -132,7 +164,7 @@ impl LearningPath {
         let first = self.steps.len();
         let id = id(value).unwrap_or_else(|| format!("chapter-{}", self.chapters.len()));
         let mut reader = Reader { path: self, ids };
-        reader.read(value, &[id], 0);
+        reader.read(value, &[id], &Gate::default());
         let count = self.steps.len() - first;
         self.chapters.push(Chapter {
             title: text(value, "title").or_else(|| text(value, "name")),
@@ -140,6 +172,7 @@ impl LearningPath {
             objectives: lines(value, "learning_objectives"),
             minutes: minutes(value),
             is_optional: flag(value, "is_optional"),
+            gate: Gate::read(value),
             first,
             count,
         });
@@ -152,24 +185,27 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Steps of a chapter, module or section, and of what is inside it.
-    fn read(&mut self, value: &Value, trail: &[String], depth: usize) {
+    /// Steps of a chapter, module or section, and of what is inside it. The gate is that of
+    /// the module and section; a chapter keeps its own.
+    fn read(&mut self, value: &Value, trail: &[String], gate: &Gate) {
         for step in ordered(value, &["steps"]) {
             if !self.has_room() {
                 return;
             }
             let position = self.path.steps.len();
             let id = id(step).unwrap_or_else(|| format!("{}/step-{position}", trail.join("/")));
-            self.push(read_step(step, id));
+            let mut step = read_step(step, id);
+            step.gate = step.gate.within(gate);
+            self.push(step);
         }
         for concept in concepts(value) {
             if !self.has_room() {
                 return;
             }
-            let step = concept_step(concept, value, trail);
+            let step = concept_step(concept, value, (trail, gate));
             step.into_iter().for_each(|step| self.push(step));
         }
-        if depth >= DEPTH_MAX {
+        if trail.len() > DEPTH_MAX {
             return;
         }
         for (at, part) in ordered(value, &["modules", "sections"]).into_iter().enumerate() {
@@ -177,7 +213,8 @@ impl Reader<'_> {
                 return;
             }
             let id = id(part).unwrap_or_else(|| format!("part-{at}"));
-            self.read(part, &[trail, &[id]].concat(), depth + 1);
+            let gate = Gate::read(part).within(gate);
+            self.read(part, &[trail, &[id]].concat(), &gate);
         }
     }
 
@@ -211,12 +248,17 @@ fn read_step(value: &Value, id: String) -> Step {
         exercises: lines(value, "practice_exercises"),
         minutes: minutes(value),
         is_optional: flag(value, "is_optional"),
+        gate: Gate::read(value),
         chapter: 0,
     }
 }
 
 /// A concept of the second shape: an id, or an object that has one.
-fn concept_step(concept: &Value, section: &Value, trail: &[String]) -> Option<Step> {
+fn concept_step(
+    concept: &Value,
+    section: &Value,
+    (trail, gate): (&[String], &Gate),
+) -> Option<Step> {
     let resource = match concept {
         Value::String(text) if !text.is_empty() => cut(text, TEXT_CHARS_MAX),
         Value::Object(_) => id(concept)?,
@@ -225,11 +267,15 @@ fn concept_step(concept: &Value, section: &Value, trail: &[String]) -> Option<St
         }
     };
     let id = format!("{}/{resource}", trail.join("/"));
-    let is_only = concepts(section).count() == 1;
+    let is_only = concepts(section).count() == 1 && trail.len() > 1;
     let own = text(concept, "title");
     let mut step = read_step(&Value::Null, id);
-    step.title = own.or_else(|| text(section, "title").filter(|_| is_only && trail.len() > 1));
-    step.narrative = text(section, "description").filter(|_| is_only && trail.len() > 1);
+    step.title = own.or_else(|| text(section, "title").filter(|_| is_only));
+    step.narrative = text(section, "description").filter(|_| is_only);
+    step.gate = Gate::read(concept).within(gate);
+    if is_only && step.gate.grants.is_none() {
+        step.gate.grants.clone_from(&gate.grants);
+    }
     step.minutes = minutes(concept);
     step.resource = Some(resource);
     Some(step)

@@ -10,6 +10,7 @@ pub(crate) mod files;
 pub(crate) mod home;
 pub(crate) mod keeping;
 pub(crate) mod layout;
+pub(crate) mod learning;
 pub(crate) mod part;
 pub(crate) mod path;
 pub(crate) mod progress;

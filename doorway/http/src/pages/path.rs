@@ -2,14 +2,16 @@ use maud::{Markup, html};
 use node_core::{Failure, request::DocumentView};
 
 use super::{
-    progress::{self, Progress},
+    learning::{self, Around},
+    progress,
     shelf::Shelf,
     words,
 };
 use crate::{
     config::App,
-    links,
+    gates::{self, Gates, Next},
     path::{Chapter, LearningPath, Step},
+    progress::Progress,
 };
 
 /// A learning path: what it is about, how far one is, its chapters and steps.
@@ -20,22 +22,37 @@ pub(crate) async fn overview(
 ) -> Result<Markup, Failure> {
     let path = LearningPath::read(&view.value);
     let progress = progress::read(app, shelf.space, view.document).await?;
-    let address = |step: usize| links::step(shelf.space, view.document, step);
-    let next = progress.next(&path);
-    let is_begun = progress.count(&path) > 0;
+    let gates = progress::gates(app, &path, &progress).await?;
+    let around = Around { path: &path, shelf, document: view.document };
     Ok(html! {
         @if let Some(text) = &path.description { p.lead { (text) } }
         @if let Some(text) = &path.purpose { p { (text) } }
         p.quiet { (facts(&path)) }
         (bar(&path, &progress))
-        @if let Some(next) = next {
-            p { a.button href=(address(next)) { @if is_begun { "Go on" } @else { "Begin" } } }
-        }
+        (learning::earned(&gates::earned(&path, &progress)))
+        (go_on(&around, &gates, &progress))
         @for (at, chapter) in path.chapters.iter().enumerate() {
-            (chapter_list(at, chapter, &path, &progress, shelf, &address))
+            (chapter_list((at, chapter), &around, &gates, &progress))
         }
         @if path.is_cut { p.note { "The path is longer than what is shown here." } }
     })
+}
+
+/// Where to begin, or to go on.
+fn go_on(around: &Around<'_>, gates: &Gates, progress: &Progress) -> Markup {
+    let is_begun = progress.count(around.path) > 0;
+    html! {
+        @match gates.next(around.path, progress) {
+            Some(Next::Step(at)) => {
+                p { a.button href=(around.address(at)) { @if is_begun { "Go on" } @else { "Begin" } } }
+            }
+            Some(Next::Again(at)) => {
+                p { a.button href=(around.address(at)) { "Go over a step again" } }
+                p.quiet { "What comes next waits until you know this step better." }
+            }
+            None => {}
+        }
+    }
 }
 
 fn facts(path: &LearningPath) -> String {
@@ -67,13 +84,12 @@ pub(crate) fn bar(path: &LearningPath, progress: &Progress) -> Markup {
 }
 
 fn chapter_list(
-    at: usize,
-    chapter: &Chapter,
-    path: &LearningPath,
+    (at, chapter): (usize, &Chapter),
+    around: &Around<'_>,
+    gates: &Gates,
     progress: &Progress,
-    shelf: &Shelf,
-    address: &impl Fn(usize) -> String,
 ) -> Markup {
+    let Around { path, shelf, .. } = around;
     let steps = path.steps.iter().enumerate().skip(chapter.first).take(chapter.count);
     let id = format!("chapter-{}", at + 1);
     html! {
@@ -83,14 +99,20 @@ fn chapter_list(
             @if let Some(minutes) = chapter.minutes {
                 p.quiet { "About " (words::minutes(minutes)) @if chapter.is_optional { ", optional" } }
             }
+            @if let Some(name) = &chapter.gate.grants {
+                p.quiet { "Whoever finishes it earns “" (words::kind(name)) "”" }
+            }
+            (learning::waits(around, "chapter", gates.of_chapter(at)))
             @if !chapter.objectives.is_empty() { (objectives(&chapter.objectives)) }
             ol.steps start=(chapter.first + 1) {
                 @for (number, step) in steps {
                     li {
-                        a href=(address(number)) { (step_title(step, shelf)) }
+                        a href=(around.address(number)) { (step_title(step, shelf)) }
                         @let facts = step_facts(step);
                         @if !facts.is_empty() { " " span.quiet { (facts) } }
+                        (learning::earns(step.gate.grants.as_ref()))
                         @if progress.has(&step.id) { " " span.done { "✓ done" } }
+                        @else if gates.is_locked(path, number) { " " span.badge { "waits" } }
                     }
                 }
             }

@@ -1,49 +1,28 @@
-//! How far a person is on a learning path. It is theirs: a document of their home
+//! The progress of a person on a learning path. It is theirs: a document of their home
 //! space, under the ids of the steps, so that it survives when steps move.
 
 use std::collections::BTreeSet;
 
 use node_core::{
-    Failure, FailureKind,
-    request::{Meta, WriteDocument, content_document},
+    Failure, FailureKind, Request,
+    request::{Meta, PatchOp, WriteDocument, content_document},
 };
 use node_model::{DocumentId, SpaceId};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::{ask, config::App, path::LearningPath};
+use crate::{
+    ask,
+    config::App,
+    gates::{self, Gates},
+    path::LearningPath,
+    progress::Progress,
+};
 
 /// The type of the document.
 const KIND: &str = "progress";
 
-/// Begins the keys of steps. They lie at the root of the document: two devices
-/// that begin the same path apart keep the marks of both.
-const STEP: &str = "done:";
-
-/// The steps that are done, by id.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Progress(BTreeSet<String>);
-
-impl Progress {
-    fn of(value: &Value) -> Self {
-        let marks = value.as_object().into_iter().flatten();
-        let done = marks.filter(|(_, value)| **value == Value::Bool(true));
-        Self(done.filter_map(|(key, _)| Some(key.strip_prefix(STEP)?.to_owned())).collect())
-    }
-
-    pub(crate) fn has(&self, step: &str) -> bool {
-        self.0.contains(step)
-    }
-
-    /// How many of the path's steps are done.
-    pub(crate) fn count(&self, path: &LearningPath) -> usize {
-        path.steps.iter().filter(|step| self.has(&step.id)).count()
-    }
-
-    /// The first step that is not done.
-    pub(crate) fn next(&self, path: &LearningPath) -> Option<usize> {
-        path.steps.iter().position(|step| !self.has(&step.id))
-    }
-}
+/// Paths whose progress is searched for what another one asks for.
+const PATHS_MAX: usize = 100;
 
 /// The progress on a path.
 pub(crate) async fn read(app: &App, space: SpaceId, path: DocumentId) -> Result<Progress, Failure> {
@@ -55,26 +34,54 @@ pub(crate) async fn read(app: &App, space: SpaceId, path: DocumentId) -> Result<
     Ok(view.map(|view| Progress::of(&view.value)).unwrap_or_default())
 }
 
-/// Marks a step as done, or as not done.
-pub(crate) async fn mark(
+/// What the steps of a path wait for.
+pub(crate) async fn gates(
+    app: &App,
+    path: &LearningPath,
+    progress: &Progress,
+) -> Result<Gates, Failure> {
+    let mut earned = gates::earned(path, progress);
+    if gates::lacks(path, &earned) {
+        earned.extend(earned_anywhere(app).await?);
+    }
+    Ok(Gates::of(path, progress, &earned))
+}
+
+/// What was written down as earned, on whatever path.
+async fn earned_anywhere(app: &App) -> Result<BTreeSet<String>, Failure> {
+    let mut earned = BTreeSet::new();
+    let Some(home) = home(app).await? else {
+        return Ok(earned);
+    };
+    let listed = ask::documents(&app.handle, home).await?;
+    for summary in listed.into_iter().filter(|it| it.kind == KIND).take(PATHS_MAX) {
+        if let Some(view) = ask::read_if_there(&app.handle, home, summary.document).await? {
+            earned.extend(Progress::of(&view.value).earned);
+        }
+    }
+    Ok(earned)
+}
+
+/// Changes the progress on a path.
+pub(crate) async fn change(
     app: &App,
     space: SpaceId,
     path: DocumentId,
-    step: &str,
-    is_done: bool,
+    operations: Vec<PatchOp>,
 ) -> Result<(), Failure> {
+    if operations.is_empty() {
+        return Ok(());
+    }
     let home = home(app).await?.ok_or_else(no_home)?;
     let id = name(space, path);
     let document = content_document(home, &id);
-    let place = (home, document);
     if ask::read_if_there(&app.handle, home, document).await?.is_none() {
         let value = json!({ "id": id, "path": path.to_string() });
         let meta = Meta { kind: KIND.to_owned(), app: None, path: None, source: None };
         let document = WriteDocument { document, meta, value };
         ask::write_document(&app.handle, home, document).await?;
     }
-    let key = step.replace('~', "~0").replace('/', "~1");
-    ask::set(&app.handle, place, format!("/{STEP}{key}"), is_done.into()).await?;
+    ask::write(&app.handle, Request::Patch { space: home, document, operations }).await?;
     Ok(())
 }
 
@@ -90,20 +97,4 @@ async fn home(app: &App) -> Result<Option<SpaceId>, Failure> {
 fn no_home() -> Failure {
     let message = "this node has no space of your own to keep progress in";
     Failure::new(FailureKind::NotFound, message, "restart the node: kith up")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_true_counts() {
-        let progress =
-            Progress::of(&json!({ "done:a": true, "done:b": false, "done:c": "true", "d": true }));
-        assert!(progress.has("a") && !progress.has("b"));
-        assert!(!progress.has("c") && !progress.has("d"));
-        assert_eq!(Progress::of(&json!(["done:a"])), Progress::default());
-        let path = LearningPath::read(&json!({ "steps": [{ "id": "a" }, { "id": "z" }] }));
-        assert_eq!((progress.count(&path), progress.next(&path)), (1, Some(1)));
-    }
 }

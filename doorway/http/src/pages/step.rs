@@ -1,21 +1,29 @@
-use axum::{extract::State, response::Redirect};
+use axum::{extract::State, http::StatusCode, response::Redirect};
 use maud::{Markup, html};
 use node_core::{
     Failure, FailureKind,
-    request::{DocumentView, SpaceInfo},
+    request::{DocumentView, PatchOp, SpaceInfo},
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Page, PageError, content, home, layout, path as overview, progress, shelf::Shelf};
+use super::{
+    Page, PageError, content, home, layout,
+    learning::{self, Around},
+    path as overview, progress,
+    shelf::Shelf,
+};
 use crate::{
     api::documents,
     ask,
     config::App,
     extract::{FormBody, Params},
+    gates::{self, Gates},
     links,
+    mastery::Mastery,
     path::{LearningPath, Step, StepKind},
     problem::Problem,
+    progress::Progress,
 };
 
 /// A step of a learning path.
@@ -29,6 +37,8 @@ pub(crate) async fn show(
     let step = path.steps.get(number).ok_or_else(no_step)?;
     let shelf = Shelf::of(&app, space.space).await?;
     let progress = progress::read(&app, space.space, view.document).await?;
+    let gates = progress::gates(&app, &path, &progress).await?;
+    let around = Around { path: &path, shelf: &shelf, document: view.document };
     let title = overview::step_title(step, &shelf);
     let chapter = path.chapters.get(step.chapter);
     let facts = overview::step_facts(step);
@@ -38,13 +48,16 @@ pub(crate) async fn show(
         }
         h1 { (title) }
         p.quiet { "Step " (number + 1) " of " (path.steps.len()) @if !facts.is_empty() { " · " (facts) } }
+        (learning::waits(&around, "chapter", gates.of_chapter(step.chapter)))
+        (learning::waits(&around, "step", gates.of_step(number)))
         @if let Some(text) = &step.narrative { p.lead { (text) } }
         @if !step.objectives.is_empty() { (overview::objectives(&step.objectives)) }
         (resource(&app, &shelf, step).await?)
         (questions("To think about", &step.prompts))
         (questions("To try", &step.exercises))
+        (learning::form(step, &progress))
         (mark_form(&step.id, progress.has(&step.id)))
-        (neighbours(&space, &view, &path, &shelf, number))
+        (neighbours((&space, &view), &around, &gates, number))
     };
     let path_title = documents::title(&view);
     let (space_at, path_at) =
@@ -121,16 +134,14 @@ fn mark_form(id: &str, is_done: bool) -> Markup {
 }
 
 fn neighbours(
-    space: &SpaceInfo,
-    view: &DocumentView,
-    path: &LearningPath,
-    shelf: &Shelf,
+    (space, view): (&SpaceInfo, &DocumentView),
+    around: &Around<'_>,
+    gates: &Gates,
     number: usize,
 ) -> Markup {
     let named = |at: usize| {
-        let step = path.steps.get(at)?;
-        let address = links::step(space.space, view.document, at);
-        Some((address, overview::step_title(step, shelf)))
+        let step = around.path.steps.get(at)?;
+        Some((around.address(at), overview::step_title(step, around.shelf)))
     };
     let before = number.checked_sub(1).and_then(named);
     let after = named(number + 1);
@@ -140,7 +151,10 @@ fn neighbours(
                 a rel="prev" href=(address) { span.quiet { "← Before" } (title) }
             }
             @if let Some((address, title)) = after {
-                a.next rel="next" href=(address) { span.quiet { "Next →" } (title) }
+                a.next rel="next" href=(address) {
+                    span.quiet { "Next →" @if gates.is_locked(around.path, number + 1) { " (it waits)" } }
+                    (title)
+                }
             } @else {
                 a.next href=(links::document(space.space, view.document)) {
                     span.quiet { "The end" } "Back to the path"
@@ -150,15 +164,20 @@ fn neighbours(
     }
 }
 
-/// How a step shall be marked.
+/// What a person says about a step: one of the three.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct Mark {
     /// The step's own id: the page may be older than the path.
     step: String,
-    done: bool,
+    /// Whether it is done.
+    done: Option<bool>,
+    /// How well they know it, from 0 to 7.
+    mastery: Option<u64>,
+    /// `true`: they practised it once more.
+    practised: Option<bool>,
 }
 
-/// Mark a step as done or not done.
+/// Mark a step as done or not done, say how well it is known, or count practice.
 #[utoipa::path(post, path = "/s/{space}/p/{doc}/{step}",
     request_body(content = Mark, content_type = "application/x-www-form-urlencoded"),
     responses((status = 303, description = "Back to the step")))]
@@ -172,6 +191,34 @@ pub(crate) async fn mark(
     if !path.steps.iter().any(|step| step.id == mark.step) {
         return Err(no_step().into());
     }
-    progress::mark(&app, space.space, view.document, &mark.step, mark.done).await?;
+    let progress = progress::read(&app, space.space, view.document).await?;
+    let operations = mark.operations(&path, &progress)?;
+    progress::change(&app, space.space, view.document, operations).await?;
     Ok(Redirect::to(&links::step(space.space, view.document, number)))
+}
+
+impl Mark {
+    /// What it changes in the progress. What is earned by it is written down at once: it stays
+    /// earned when the path changes.
+    fn operations(&self, path: &LearningPath, before: &Progress) -> Result<Vec<PatchOp>, Problem> {
+        let step = &self.step;
+        match (self.done, self.mastery, self.practised) {
+            (Some(is_done), None, None) => {
+                let mut earned = gates::earned(path, before);
+                earned.extend(gates::earned(path, &before.marked(step, is_done)));
+                let new = earned.difference(&before.earned).map(|name| crate::progress::earn(name));
+                Ok([crate::progress::mark(step, is_done)].into_iter().chain(new).collect())
+            }
+            (None, Some(level), None) => {
+                let level = Mastery::of(level).ok_or_else(|| said("a level is 0 to 7"))?;
+                Ok(before.reach(step, level))
+            }
+            (None, None, Some(true)) => Ok(vec![crate::progress::practise(step)]),
+            _ => Err(said("say one thing about the step: done, mastery or practised")),
+        }
+    }
+}
+
+fn said(detail: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid", detail, "go back to the step")
 }

@@ -14,6 +14,7 @@ mod files;
 mod keys;
 mod pages;
 mod part;
+mod progress;
 mod search;
 mod serve;
 mod visit;

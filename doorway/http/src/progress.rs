@@ -1,0 +1,176 @@
+//! How far a person is on a learning path: what is done, how well it is known, how often it
+//! was practised, what was earned.
+//!
+//! Each lies at the root of one document under a key of its own, by the id of its step: two
+//! devices that begin the same path apart keep what both say. A level that was reached is a
+//! key, so that the highest one counts, not the last one; practice is a counter, so that
+//! what two devices count apart adds up; what was earned is a set that only grows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use node_core::request::PatchOp;
+use serde_json::Value;
+
+use crate::{mastery::Mastery, path::LearningPath};
+
+const DONE: &str = "done:";
+
+/// Begins `reached:3:STEP`.
+const REACHED: &str = "reached:";
+const PRACTISED: &str = "practised:";
+const EARNED: &str = "earned:";
+
+/// How far somebody is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    done: BTreeSet<String>,
+    /// Levels that were reached, for each step.
+    reached: BTreeMap<String, BTreeSet<Mastery>>,
+    practised: BTreeMap<String, u64>,
+    /// Names of what was earned.
+    pub(crate) earned: BTreeSet<String>,
+}
+
+impl Progress {
+    /// Reads it from whatever stands there.
+    pub(crate) fn of(value: &Value) -> Self {
+        let mut progress = Self::default();
+        for (key, value) in value.as_object().into_iter().flatten() {
+            progress.read(key, value);
+        }
+        progress
+    }
+
+    fn read(&mut self, key: &str, value: &Value) {
+        let is_true = *value == Value::Bool(true);
+        if let Some(step) = key.strip_prefix(PRACTISED) {
+            let times = value.as_u64().filter(|times| *times > 0);
+            self.practised.extend(times.map(|times| (step.to_owned(), times)));
+        } else if let Some(step) = key.strip_prefix(DONE).filter(|_| is_true) {
+            self.done.insert(step.to_owned());
+        } else if let Some(name) = key.strip_prefix(EARNED).filter(|_| is_true) {
+            self.earned.insert(name.to_owned());
+        } else if let Some(rest) = key.strip_prefix(REACHED).filter(|_| is_true)
+            && let Some((level, step)) = rest.split_once(':')
+            && let Some(level) = level.parse().ok().and_then(Mastery::of)
+        {
+            self.reached.entry(step.to_owned()).or_default().insert(level);
+        }
+    }
+
+    /// Whether a step is done.
+    pub(crate) fn has(&self, step: &str) -> bool {
+        self.done.contains(step)
+    }
+
+    /// How many of the path's steps are done.
+    pub(crate) fn count(&self, path: &LearningPath) -> usize {
+        path.steps.iter().filter(|step| self.has(&step.id)).count()
+    }
+
+    /// The highest level that was reached in a step. Whoever is done with it has seen it.
+    pub(crate) fn mastery(&self, step: &str) -> Mastery {
+        let said = self.reached.get(step).and_then(BTreeSet::last).copied().unwrap_or_default();
+        if self.has(step) { said.max(Mastery::Seen) } else { said }
+    }
+
+    /// How often a step was practised.
+    pub(crate) fn practised(&self, step: &str) -> u64 {
+        self.practised.get(step).copied().unwrap_or_default()
+    }
+
+    /// The same with a step done, or not done.
+    pub(crate) fn marked(&self, step: &str, is_done: bool) -> Self {
+        let mut marked = self.clone();
+        if is_done {
+            marked.done.insert(step.to_owned());
+        } else {
+            marked.done.remove(step);
+        }
+        marked
+    }
+
+    /// What says that a level is reached, and that higher ones are not.
+    pub(crate) fn reach(&self, step: &str, level: Mastery) -> Vec<PatchOp> {
+        let none = BTreeSet::new();
+        let reached = self.reached.get(step).unwrap_or(&none);
+        let is_new = level != Mastery::NotStarted && !reached.contains(&level);
+        let higher = reached.iter().filter(|it| **it > level).map(|it| (*it, false));
+        let said = is_new.then_some((level, true)).into_iter().chain(higher);
+        said.map(|(level, is_reached)| {
+            set(&format!("{REACHED}{}:{step}", level.number()), is_reached)
+        })
+        .collect()
+    }
+}
+
+/// What says that a step is done, or not done.
+pub(crate) fn mark(step: &str, is_done: bool) -> PatchOp {
+    set(&format!("{DONE}{step}"), is_done)
+}
+
+/// What counts that a step was practised once more.
+pub(crate) fn practise(step: &str) -> PatchOp {
+    PatchOp::Increment { path: pointer(&format!("{PRACTISED}{step}")), by: 1 }
+}
+
+/// What writes down that something was earned.
+pub(crate) fn earn(name: &str) -> PatchOp {
+    set(&format!("{EARNED}{name}"), true)
+}
+
+fn set(key: &str, value: bool) -> PatchOp {
+    PatchOp::Add { path: pointer(key), value: value.into() }
+}
+
+fn pointer(key: &str) -> String {
+    format!("/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_meant_counts() {
+        let progress = Progress::of(&json!({
+            "done:a": true, "done:b": false, "done:c": "true", "d": true,
+            "reached:3:a": true, "reached:5:a": false, "reached:9:a": true, "reached:x:a": true,
+            "reached:2": true, "practised:a": 4, "practised:b": -1, "practised:c": "7",
+            "earned:x": true, "earned:y": 1,
+        }));
+        assert!(progress.has("a") && !progress.has("b"));
+        assert!(!progress.has("c") && !progress.has("d"));
+        assert_eq!(progress.mastery("a"), Mastery::Understand);
+        assert_eq!(["a", "b", "c"].map(|step| progress.practised(step)), [4, 0, 0]);
+        assert_eq!(progress.earned, BTreeSet::from(["x".to_owned()]));
+        assert_eq!(Progress::of(&json!(["done:a"])), Progress::default());
+        let path = LearningPath::read(&json!({ "steps": [{ "id": "a" }, { "id": "z" }] }));
+        assert_eq!(progress.count(&path), 1);
+    }
+
+    #[test]
+    fn the_highest_level_counts_and_who_is_done_has_seen_it() {
+        let progress = Progress::of(&json!({
+            "reached:2:a": true, "reached:6:a": true, "reached:4:a/b:c": true, "done:d": true,
+        }));
+        assert_eq!(progress.mastery("a"), Mastery::Evaluate);
+        assert_eq!(progress.mastery("a/b:c"), Mastery::Apply, "ids may hold anything");
+        assert_eq!(progress.mastery("d"), Mastery::Seen);
+        assert_eq!(progress.mastery("e"), Mastery::NotStarted);
+        let keys = |level| {
+            let said = progress.reach("a", level).into_iter().map(|operation| {
+                let PatchOp::Add { path, value } = operation else { panic!("{operation:?}") };
+                (path, value == Value::Bool(true))
+            });
+            said.collect::<Vec<_>>()
+        };
+        let key = |level: u8, is_reached| (format!("/reached:{level}:a"), is_reached);
+        assert_eq!(keys(Mastery::Create), [key(7, true)]);
+        assert_eq!(keys(Mastery::Evaluate), []);
+        assert_eq!(keys(Mastery::Understand), [key(3, true), key(6, false)]);
+        assert_eq!(keys(Mastery::NotStarted), [key(2, false), key(6, false)]);
+    }
+}
