@@ -9,6 +9,7 @@ mod access;
 mod api;
 mod ask;
 mod audit;
+mod check;
 mod config;
 mod drain;
 mod extract;

@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{Answer, past};
 use crate::{
     ask,
+    check::check,
     config::App,
     extract::{JsonBody, Params, Search},
     problem::Problem,
@@ -207,6 +208,10 @@ pub(crate) struct Document {
     path: Option<String>,
     /// All of it, or what is at the given path.
     value: Value,
+    /// What in a content item or a learning path is not as its schema has it, in sentences.
+    /// Absent where all of it is. It is kept and passed on as it is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    validation: Vec<String>,
     /// `local`: on this device's disk. `safe`: others signed that they hold it, too, in two
     /// places at least.
     durability: &'static str,
@@ -224,6 +229,7 @@ pub(crate) async fn read(
         Some(at) => past::value(&app, (&space, &doc), at).await?,
     };
     let title = title(&view);
+    let validation = check(&view.meta.kind, &view.value);
     let value = match part.path.as_deref() {
         None | Some("") => view.value,
         Some(path) => at(&view.value, path).ok_or_else(|| {
@@ -239,6 +245,7 @@ pub(crate) async fn read(
         title,
         path: meta.path,
         value,
+        validation,
         durability: view.durability.unwrap_or(Durability::Local).word(),
     }))
 }

@@ -1,9 +1,9 @@
 use axum::extract::State;
-use maud::html;
+use maud::{Markup, html};
 use serde_json::Value;
 
 use super::{Page, conflicts, content, home, layout, path, shelf::Shelf, words};
-use crate::{api::documents, ask, config::App, extract::Params, links};
+use crate::{api::documents, ask, check::check, config::App, extract::Params, links};
 
 /// The type of learning paths.
 pub(crate) const LEARNING_PATH: &str = "learning-path";
@@ -35,9 +35,23 @@ pub(crate) async fn show(
         }
         (notice)
         article.content { (body) }
+        (odd(&check(&view.meta.kind, &view.value)))
         @if let Some(path) = &view.meta.path { p.quiet { "From the file " code { (path) } } }
     };
     let space_at = links::space(space.space);
     let trail = [(home::name(&space.name), &*space_at)];
     Ok(layout::page(&title, &trail, &main))
+}
+
+/// What whoever wrote it may want to mend.
+fn odd(sentences: &[String]) -> Markup {
+    html! {
+        @if !sentences.is_empty() {
+            details.keep {
+                summary { "Some of it is not as Kith expects it" }
+                p { "It is kept and passed on as it is. For whoever wrote it:" }
+                ul { @for sentence in sentences { li { (sentence) } } }
+            }
+        }
+    }
 }

@@ -289,3 +289,48 @@ async fn whoever_keeps_the_stamp_is_told_what_changed_since() {
     let nowhere = house.get("/api/v1/spaces/nothing/changes").await;
     assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn what_does_not_fit_its_schema_is_kept_and_said() {
+    let house = House::new().await;
+    let space = house.found("family").await;
+    let path = json!({ "title": "P", "odd": { "kept": [1] }, "chapters": [{ "title": "C", "steps": [
+        { "id": "s", "step_title": "<b>Knots", "mastery_threshold": 9 } ]}]});
+    let new = json!({ "id": "p", "type": "learning-path", "value": path });
+    let docs = "/api/v1/spaces/family/docs";
+    assert_eq!(house.post(docs, &new).await.status, StatusCode::CREATED);
+    let read = house.get(&format!("{docs}/p")).await.json();
+    let said = [
+        "Step 1 (“<b>Knots”) leads nowhere: it has no “resource_id”.",
+        "Step 1 (“<b>Knots”) has “mastery_threshold”, but it is not 0 to 7: 9.",
+    ];
+    assert_eq!(read["validation"], json!(said));
+    assert_eq!(read["value"]["odd"], path["odd"]);
+    let part = house.get(&format!("{docs}/p?path=title")).await.json();
+    assert_eq!((&part["value"], &part["validation"]), (&json!("P"), &json!(said)));
+    let page = house.page(&format!("/s/{space}/d/p")).await.text();
+    assert!(page.contains("not as Kith expects it"), "{page}");
+    assert!(page.contains("(“&lt;b&gt;Knots”) leads nowhere") && !page.contains("<b>Knots"));
+
+    let mended = json!({ "op": "replace", "path": "/chapters/0/steps/0",
+        "value": { "id": "s", "resource_id": "x" } });
+    let patched = house.with_json(Method::PATCH, &format!("{docs}/p"), &json!([mended])).await;
+    assert_eq!(patched.status, StatusCode::OK, "{}", patched.text());
+    assert!(house.get(&format!("{docs}/p")).await.json().get("validation").is_none());
+    assert!(!house.page(&format!("/s/{space}/d/p")).await.text().contains("not as Kith expects"));
+}
+
+#[tokio::test]
+async fn nothing_in_the_guide_is_odd() {
+    let (house, _) = House::with_guide().await;
+    let listed = house.get("/api/v1/spaces/guide/docs").await.json();
+    let mut checked = 0;
+    for line in listed["docs"].as_array().expect("documents") {
+        let doc = line["doc"].as_str().expect("an id");
+        let read = house.get(&format!("/api/v1/spaces/guide/docs/{doc}")).await.json();
+        assert_eq!(read.get("validation"), None, "{}", read["title"]);
+        checked +=
+            usize::from(["content", "learning-path"].iter().any(|kind| read["type"] == *kind));
+    }
+    assert!(checked > 40, "{checked}");
+}
