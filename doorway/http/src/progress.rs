@@ -4,11 +4,13 @@
 //! Each lies at the root of one document under a key of its own, by the id of its step: two
 //! devices that begin the same path apart keep what both say. A level that was reached is a
 //! key, so that the highest one counts, not the last one; practice is a counter, so that
-//! what two devices count apart adds up; what was earned is a set that only grows.
+//! what two devices count apart adds up; what was earned is a set that only grows; each note
+//! has a key of its own, so that none takes the place of another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use node_core::request::PatchOp;
+use node_model::{Entropy, Timestamp, random_bytes};
 use serde_json::Value;
 
 use crate::{mastery::Mastery, path::LearningPath};
@@ -20,6 +22,15 @@ const REACHED: &str = "reached:";
 const PRACTISED: &str = "practised:";
 const EARNED: &str = "earned:";
 
+/// Begins `note:KEY:STEP`.
+const NOTE: &str = "note:";
+
+/// Digits at the beginning of a note's key that say when it was written.
+const TIME_DIGITS: usize = 12;
+
+/// Letters of a note: two pages of a book.
+pub(crate) const NOTE_CHARS_MAX: usize = 4_000;
+
 /// How far somebody is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
@@ -29,6 +40,8 @@ pub(crate) struct Progress {
     practised: BTreeMap<String, u64>,
     /// Names of what was earned.
     pub(crate) earned: BTreeSet<String>,
+    /// Notes by their step and key; keys are in the order in which they were written.
+    notes: BTreeMap<(String, String), String>,
 }
 
 impl Progress {
@@ -46,6 +59,13 @@ impl Progress {
         if let Some(step) = key.strip_prefix(PRACTISED) {
             let times = value.as_u64().filter(|times| *times > 0);
             self.practised.extend(times.map(|times| (step.to_owned(), times)));
+        } else if let Some(rest) = key.strip_prefix(NOTE) {
+            let place = rest.split_once(':').zip(value.as_str());
+            self.notes.extend(
+                place.map(|((key, step), text)| {
+                    ((step.to_owned(), key.to_owned()), text.to_owned())
+                }),
+            );
         } else if let Some(step) = key.strip_prefix(DONE).filter(|_| is_true) {
             self.done.insert(step.to_owned());
         } else if let Some(name) = key.strip_prefix(EARNED).filter(|_| is_true) {
@@ -77,6 +97,20 @@ impl Progress {
     /// How often a step was practised.
     pub(crate) fn practised(&self, step: &str) -> u64 {
         self.practised.get(step).copied().unwrap_or_default()
+    }
+
+    /// The notes on a step, by their keys, the oldest first.
+    pub(crate) fn notes(&self, step: &str) -> impl Iterator<Item = (&str, &str)> {
+        let from = (step.to_owned(), String::new());
+        let of_step =
+            self.notes.range(from.clone()..).take_while(move |((of, _), _)| *of == from.0);
+        of_step.map(|((_, key), text)| (key.as_str(), text.as_str()))
+    }
+
+    /// What removes a note; nothing where another device removed it already.
+    pub(crate) fn forget(&self, step: &str, key: &str) -> Option<PatchOp> {
+        let is_there = self.notes.contains_key(&(step.to_owned(), key.to_owned()));
+        is_there.then(|| PatchOp::Remove { path: pointer(&format!("{NOTE}{key}:{step}")) })
     }
 
     /// The same with a step done, or not done.
@@ -114,6 +148,18 @@ pub(crate) fn practise(step: &str) -> PatchOp {
     PatchOp::Increment { path: pointer(&format!("{PRACTISED}{step}")), by: 1 }
 }
 
+/// What adds a note to a step.
+pub(crate) fn note(step: &str, text: &str, now: Timestamp, entropy: &mut Entropy) -> PatchOp {
+    let unique = u32::from_be_bytes(random_bytes(entropy));
+    let key = format!("{:0TIME_DIGITS$x}{unique:08x}", now.0);
+    PatchOp::Add { path: pointer(&format!("{NOTE}{key}:{step}")), value: text.into() }
+}
+
+/// When a note was written, by the clock of whoever wrote it.
+pub(crate) fn noted_at(key: &str) -> Option<Timestamp> {
+    u64::from_str_radix(key.get(..TIME_DIGITS)?, 16).ok().map(Timestamp)
+}
+
 /// What writes down that something was earned.
 pub(crate) fn earn(name: &str) -> PatchOp {
     set(&format!("{EARNED}{name}"), true)
@@ -139,8 +185,12 @@ mod tests {
             "done:a": true, "done:b": false, "done:c": "true", "d": true,
             "reached:3:a": true, "reached:5:a": false, "reached:9:a": true, "reached:x:a": true,
             "reached:2": true, "practised:a": 4, "practised:b": -1, "practised:c": "7",
-            "earned:x": true, "earned:y": 1,
+            "earned:x": true, "earned:y": 1, "note:2:a": "two", "note:1:a": "one", "note:3:b": 3,
+            "note:4": "no step", "note:5:a:b": "another",
         }));
+        assert_eq!(progress.notes("a").collect::<Vec<_>>(), [("1", "one"), ("2", "two")]);
+        assert_eq!(progress.notes("b").count(), 0);
+        assert!(progress.forget("a", "2").is_some() && progress.forget("a", "5").is_none());
         assert!(progress.has("a") && !progress.has("b"));
         assert!(!progress.has("c") && !progress.has("d"));
         assert_eq!(progress.mastery("a"), Mastery::Understand);

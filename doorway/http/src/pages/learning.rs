@@ -12,7 +12,7 @@ use crate::{
     links,
     mastery::Mastery,
     path::{LearningPath, Step},
-    progress::Progress,
+    progress::{NOTE_CHARS_MAX, Progress, noted_at},
 };
 
 /// Where what is waited for is found.
@@ -107,6 +107,29 @@ pub(crate) fn form(step: &Step, progress: &Progress) -> Markup {
                     @else { "Practised " (words::count(practised, "time", "times")) "." }
                 }
                 button.quiet type="submit" name="practised" value="true" { "I practised it" }
+            }
+        }
+    }
+}
+
+/// Notes that a person took on a step, and the form for another one.
+pub(crate) fn notes(step: &Step, progress: &Progress) -> Markup {
+    html! {
+        section.questions aria-labelledby="notes" {
+            h2 id="notes" { "Your notes" }
+            @for (key, text) in progress.notes(&step.id) {
+                @if let Some(at) = noted_at(key) { p.quiet { (words::moment(at)) } }
+                p.value.text { (text) }
+                form.mark method="post" {
+                    input type="hidden" name="step" value=(step.id);
+                    button.quiet type="submit" name="forget" value=(key) { "Delete this note" }
+                }
+            }
+            form.mark method="post" {
+                input type="hidden" name="step" value=(step.id);
+                label for="note" { "Only you see them, on all of your devices" }
+                textarea id="note" name="note" rows="3" maxlength=(NOTE_CHARS_MAX) {}
+                button.quiet type="submit" { "Keep this note" }
             }
         }
     }

@@ -4,6 +4,8 @@ use node_core::{
     Failure, FailureKind,
     request::{DocumentView, PatchOp, SpaceInfo},
 };
+use node_model::Timestamp;
+use node_runtime::OsEntropy;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -23,7 +25,7 @@ use crate::{
     mastery::Mastery,
     path::{LearningPath, Step, StepKind},
     problem::Problem,
-    progress::Progress,
+    progress::{NOTE_CHARS_MAX, Progress},
 };
 
 /// A step of a learning path.
@@ -56,6 +58,7 @@ pub(crate) async fn show(
         (questions("To think about", &step.prompts))
         (questions("To try", &step.exercises))
         (learning::form(step, &progress))
+        (learning::notes(step, &progress))
         (mark_form(&step.id, progress.has(&step.id)))
         (neighbours((&space, &view), &around, &gates, number))
     };
@@ -164,7 +167,7 @@ fn neighbours(
     }
 }
 
-/// What a person says about a step: one of the three.
+/// What a person says about a step: one of these.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct Mark {
     /// The step's own id: the page may be older than the path.
@@ -175,9 +178,13 @@ pub(crate) struct Mark {
     mastery: Option<u64>,
     /// `true`: they practised it once more.
     practised: Option<bool>,
+    /// A note that they take.
+    note: Option<String>,
+    /// The key of a note to delete.
+    forget: Option<String>,
 }
 
-/// Mark a step as done or not done, say how well it is known, or count practice.
+/// Mark a step as done or not done, say how well it is known, count practice, or take a note.
 #[utoipa::path(post, path = "/s/{space}/p/{doc}/{step}",
     request_body(content = Mark, content_type = "application/x-www-form-urlencoded"),
     responses((status = 303, description = "Back to the step")))]
@@ -192,7 +199,7 @@ pub(crate) async fn mark(
         return Err(no_step().into());
     }
     let progress = progress::read(&app, space.space, view.document).await?;
-    let operations = mark.operations(&path, &progress)?;
+    let operations = mark.operations(&path, &progress, app.handle.audit().now().wall)?;
     progress::change(&app, space.space, view.document, operations).await?;
     Ok(Redirect::to(&links::step(space.space, view.document, number)))
 }
@@ -200,21 +207,38 @@ pub(crate) async fn mark(
 impl Mark {
     /// What it changes in the progress. What is earned by it is written down at once: it stays
     /// earned when the path changes.
-    fn operations(&self, path: &LearningPath, before: &Progress) -> Result<Vec<PatchOp>, Problem> {
+    fn operations(
+        &self,
+        path: &LearningPath,
+        before: &Progress,
+        now: Timestamp,
+    ) -> Result<Vec<PatchOp>, Problem> {
         let step = &self.step;
-        match (self.done, self.mastery, self.practised) {
-            (Some(is_done), None, None) => {
+        let note = self.note.as_deref().map(str::trim);
+        match (self.done, self.mastery, self.practised, note, self.forget.as_deref()) {
+            (Some(is_done), None, None, None, None) => {
                 let mut earned = gates::earned(path, before);
                 earned.extend(gates::earned(path, &before.marked(step, is_done)));
                 let new = earned.difference(&before.earned).map(|name| crate::progress::earn(name));
                 Ok([crate::progress::mark(step, is_done)].into_iter().chain(new).collect())
             }
-            (None, Some(level), None) => {
+            (None, Some(level), None, None, None) => {
                 let level = Mastery::of(level).ok_or_else(|| said("a level is 0 to 7"))?;
                 Ok(before.reach(step, level))
             }
-            (None, None, Some(true)) => Ok(vec![crate::progress::practise(step)]),
-            _ => Err(said("say one thing about the step: done, mastery or practised")),
+            (None, None, Some(true), None, None) => Ok(vec![crate::progress::practise(step)]),
+            (None, None, None, Some(text), None) if text.chars().count() > NOTE_CHARS_MAX => {
+                Err(said(&format!("a note has at most {NOTE_CHARS_MAX} letters")))
+            }
+            (None, None, None, Some(text), None) if !text.is_empty() => {
+                Ok(vec![crate::progress::note(step, text, now, &mut OsEntropy)])
+            }
+            (None, None, None, None, Some(key)) => {
+                Ok(before.forget(step, key).into_iter().collect())
+            }
+            _ => {
+                Err(said("say one thing about the step: done, mastery, practised, note or forget"))
+            }
         }
     }
 }

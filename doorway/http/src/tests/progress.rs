@@ -5,7 +5,8 @@ use node_core::{
     Request,
     request::{Meta, PatchOp, WriteDocument, content_document},
 };
-use node_runtime::testing::introduce;
+use node_model::Timestamp;
+use node_runtime::{OsEntropy, testing::introduce};
 use serde_json::json;
 
 use super::*;
@@ -101,13 +102,38 @@ async fn practice_is_counted_and_odd_forms_say_nothing() {
     say(&house, space, "a", "practised=true").await;
     assert!(house.page(&first).await.text().contains("Practised 1 time."));
     say(&house, space, "a", "practised=true").await;
-    for odd in ["", "mastery=8", "mastery=-1", "practised=false", "done=true&mastery=3"] {
+    for odd in ["", "note=++", "mastery=8", "mastery=-1", "practised=false", "done=true&mastery=3"]
+    {
         let refused = house.submit(&first, &format!("step=a&{odd}")).await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{odd}: {}", refused.text());
     }
     let page = house.page(&first).await.text();
     assert!(page.contains("Practised 2 times.") && page.contains("Mark as done"), "{page}");
     assert!(page.contains("<option value=\"0\" selected>"), "{page}");
+}
+
+#[tokio::test]
+async fn notes_are_kept_shown_as_text_and_deleted() {
+    let (house, space) = course().await;
+    let first = format!("/s/{space}/p/p/0");
+    say(&house, space, "a", "note=A+%3Cb%3Ebowline%0D%0Aholds").await;
+    say(&house, space, "a", "note=Second").await;
+    say(&house, space, "b", "note=Elsewhere").await;
+    let page = house.page(&first).await.text();
+    assert!(page.contains("A &lt;b&gt;bowline") && !page.contains("<b>bowline"), "{page}");
+    assert!(page.contains("Second") && !page.contains("Elsewhere"), "{page}");
+    let long = "x".repeat(progress::NOTE_CHARS_MAX + 1);
+    let refused = house.submit(&first, &format!("step=a&note={long}")).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    let keys: Vec<&str> = page.split("name=\"forget\" value=\"").skip(1).collect();
+    assert_eq!(keys.len(), 2);
+    let key = keys[0].split('"').next().expect("a key");
+    // Another device may have deleted it before.
+    for _ in 0..2 {
+        say(&house, space, "a", &format!("forget={key}")).await;
+        let page = house.page(&first).await.text();
+        assert!(!page.contains("bowline") && page.contains("Second"), "{page}");
+    }
 }
 
 #[tokio::test]
@@ -132,7 +158,9 @@ async fn what_two_devices_say_apart_about_progress_comes_together() {
         let begin = Request::WriteDocuments { space, documents: vec![new] };
         house.node.handle.request(begin).await.expect("written");
         let practice = (0..times).map(|_| progress::practise("a"));
-        let operations: Vec<PatchOp> = operations.into_iter().chain(practice).collect();
+        let note = progress::note("a", "same time", Timestamp(7), &mut OsEntropy);
+        let operations: Vec<PatchOp> =
+            operations.into_iter().chain(practice).chain([note]).collect();
         let patch = Request::Patch { space, document, operations };
         house.node.handle.request(patch).await.expect("patched");
     }
@@ -145,6 +173,7 @@ async fn what_two_devices_say_apart_about_progress_comes_together() {
         assert_eq!(progress.mastery("a"), Mastery::Create, "the highest, not the last: {value}");
         assert_eq!(progress.practised("a"), 5, "{value}");
         assert_eq!(progress.earned.len(), 2, "{value}");
+        assert_eq!(progress.notes("a").count(), 2, "{value}");
     }
 }
 
