@@ -89,12 +89,9 @@ mod tests {
         assert!(shards.iter().all(|shard| shard.is_well_formed()));
         assert_eq!((shards[0].first(), shards[shards.len() - 1].last()), (first, last));
         for pair in shards.windows(2) {
-            let mut next = pair[0].last().0;
-            next.iter_mut().rev().find(|byte| **byte < 0xff).map(|byte| *byte += 1);
-            next[2..].fill(0);
-            if next[1] == 0xff && pair[0].last().0[1] == 0xff {
-                next[1] = 0;
-            }
+            let [high, low, ..] = pair[0].last().0;
+            let mut next = [0; 32];
+            next[..2].copy_from_slice(&(u16::from_be_bytes([high, low]) + 1).to_be_bytes());
             assert_eq!(pair[1].first(), EntryId(next));
         }
     }
