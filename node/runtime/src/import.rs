@@ -140,11 +140,11 @@ impl Handle {
             done += 1;
             batch.push(file, &mut report);
             if batch.is_full() {
-                self.write_batch(space, &mut batch).await?;
+                self.write_batch(space, &mut batch, &mut report).await?;
                 progress.send_replace(Progress { done, total, unit: "files" });
             }
         }
-        self.write_batch(space, &mut batch).await?;
+        self.write_batch(space, &mut batch, &mut report).await?;
         progress.send_replace(Progress { done, total, unit: "files" });
         Ok(report)
     }
@@ -181,13 +181,51 @@ impl Handle {
         Ok(Read::File { document: WriteDocument { document, meta, value }, stored })
     }
 
-    async fn write_batch(&self, space: SpaceId, batch: &mut Batch) -> Result<(), Failure> {
+    async fn write_batch(
+        &self,
+        space: SpaceId,
+        batch: &mut Batch,
+        report: &mut ImportReport,
+    ) -> Result<(), Failure> {
         let Batch { documents, stored, .. } = std::mem::take(batch);
         if !stored.is_empty() {
             self.keep(&stored).await?;
         }
-        if !documents.is_empty() {
-            self.request(Request::WriteDocuments { space, documents }).await?;
+        if documents.is_empty() {
+            return Ok(());
+        }
+        let write = Request::WriteDocuments { space, documents: documents.clone() };
+        match self.request(write).await {
+            // One was removed from the space, and keeps the others from being written with it.
+            Err(failure) if failure.kind == FailureKind::NotFound => {
+                self.write_each(space, documents, report).await
+            }
+            written => written.map(drop),
+        }
+    }
+
+    async fn write_each(
+        &self,
+        space: SpaceId,
+        documents: Vec<WriteDocument>,
+        report: &mut ImportReport,
+    ) -> Result<(), Failure> {
+        for document in documents {
+            let is_file = document.meta.kind == FILE;
+            let path = document.meta.path.clone().unwrap_or_default();
+            let write = Request::WriteDocuments { space, documents: vec![document] };
+            match self.request(write).await {
+                Ok(_) => {}
+                Err(failure) if failure.kind == FailureKind::NotFound => {
+                    // Or is the whole space gone?
+                    self.unwritten(space, vec![]).await?;
+                    report.documents -= 1;
+                    report.blobs -= u64::from(is_file);
+                    let why = "it was removed from the space, and stays so".to_owned();
+                    report.skipped.push(Skipped { path, why });
+                }
+                Err(failure) => return Err(failure),
+            }
         }
         Ok(())
     }

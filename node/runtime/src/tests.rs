@@ -110,6 +110,33 @@ async fn a_snapshot_brings_what_is_new_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_was_removed_keeps_nothing_else_from_being_imported() {
+    let node = test_node("Ada", Network::None).await;
+    let space = space(&node.handle).await;
+    let source = tempfile::tempdir().expect("a temporary folder");
+    for path in ["a.md", "gone.bin", "gone.md", "z.md"] {
+        std::fs::write(source.path().join(path), path).expect("writes");
+    }
+    let from = source.path().to_owned();
+    node.handle.import(space, from.clone(), progress()).await.expect("imports");
+    for path in ["gone.bin", "gone.md"] {
+        let remove = Request::RemoveDocument { space, document: path_document(space, path) };
+        node.handle.request(remove).await.expect("removes");
+    }
+    std::fs::write(source.path().join("z.md"), "changed").expect("writes");
+    let report = node.handle.import(space, from, progress()).await.expect("imports");
+    assert_eq!((report.documents, report.blobs), (2, 0));
+    let skipped: Vec<_> = report.skipped.iter().map(|it| it.path.as_str()).collect();
+    assert_eq!(skipped, ["gone.bin", "gone.md"]);
+
+    let target = tempfile::tempdir().expect("a temporary folder");
+    let to = target.path().to_owned();
+    node.handle.export(space, to, progress()).await.expect("exports");
+    let there = files_below(target.path());
+    assert_eq!(there.into_keys().collect::<Vec<_>>(), ["a.md", "z.md"]);
+}
+
+#[tokio::test]
 async fn a_path_from_elsewhere_does_not_leave_the_export() {
     let node = test_node("Ada", Network::None).await;
     let space = space(&node.handle).await;
