@@ -13,7 +13,8 @@
 //! KITH_FUZZ_SECONDS=3600 KITH_FUZZ_SEED=7 cargo nextest run -p fuzz -E 'test(=entries)'
 //! ```
 //!
-//! Led by coverage, which finds more in the same time: `tests/run fuzz` (`guided/`).
+//! Led by coverage, which finds more in the same time: `tests/run fuzz` (`guided/`). What it
+//! has learnt is in `corpus/<target>.inputs`: every commit tries these, too, and mutates them.
 //!
 //! An input that fails is written to a file that the message names. Put it into
 //! `tests/fuzz/corpus/<target>/` together with the fix: all files there are tried first, as they
@@ -24,6 +25,7 @@
 
 pub mod frames;
 pub mod heap;
+pub mod learnt;
 pub mod mutate;
 pub mod seeds;
 pub mod targets;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use fuzz::{
-    frames, heap,
+    frames, heap, learnt,
     mutate::Mutator,
     targets::{TARGETS, Target},
 };
@@ -52,6 +52,17 @@ fn every_target_is_driven() {
 }
 
 #[test]
+fn what_was_learnt_reads_back() {
+    let inputs = vec![b"bb".to_vec(), vec![], b"a".to_vec(), b"a".to_vec()];
+    let bytes = learnt::to_bytes(inputs);
+    let read = learnt::from_bytes(&bytes).expect("it was written here");
+    assert_eq!(read, [&b""[..], b"a", b"bb"]);
+    assert_eq!(learnt::from_bytes(&bytes[..bytes.len() - 1]), None);
+    let large = learnt::to_bytes([vec![1; learnt::FILE_BYTES_MAX], b"a".to_vec()]);
+    assert_eq!(learnt::from_bytes(&large), Some(vec![b"a".to_vec()]));
+}
+
+#[test]
 fn the_heap_is_counted() {
     let peak = heap::peak_of(|| drop(vec![0_u8; 1 << 20]));
     assert!((1 << 20..1 << 21).contains(&peak), "{peak}");
@@ -71,8 +82,11 @@ fn drive(name: &str) {
     let mut seeds = corpus(name);
     seeds.extend((target.seeds)());
     let number = std::env::var("KITH_FUZZ_SEED").ok().and_then(|text| text.parse().ok());
-    let mut mutator = Mutator::new(number.unwrap_or(1), name, seeds.clone());
+    let learnt = learnt(name);
+    let from = [&seeds[..], &learnt].concat();
+    let mut mutator = Mutator::new(number.unwrap_or(1), name, from);
     let trial = Trial::begin(target);
+    learnt.iter().for_each(|input| trial.of(input));
     for seed in &seeds {
         trial.of(seed);
         trial.of(&[seed, &[0][..]].concat());
@@ -158,6 +172,14 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();
     paths.iter().map(|path| fs::read(path).expect("a file of the corpus")).collect()
+}
+
+/// What a search led by coverage has learnt.
+fn learnt(name: &str) -> Vec<Vec<u8>> {
+    let Ok(bytes) = fs::read(Path::new("corpus").join(format!("{name}.inputs"))) else {
+        return vec![];
+    };
+    learnt::from_bytes(&bytes).expect("it was written by tests/run fuzz")
 }
 
 /// Keeps an input that failed, and says where.

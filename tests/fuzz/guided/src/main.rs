@@ -1,7 +1,9 @@
 //! The same targets, led by coverage: libFuzzer chooses what to try next.
 //!
-//! `tests/run fuzz` builds and runs it. `KITH_FUZZ_TARGET` names the target; with
-//! `KITH_FUZZ_SEEDS` it writes that target's seeds into this folder and ends.
+//! `tests/run fuzz` builds and runs it. `KITH_FUZZ_TARGET` names the target; without it they are
+//! all named. With
+//! `KITH_FUZZ_SEEDS` it writes that target's seeds into this folder, and with
+//! `KITH_FUZZ_LEARNT` the inputs of this folder into the file `KITH_FUZZ_INTO`; then it ends.
 
 #![no_main]
 
@@ -15,7 +17,7 @@ use std::{
 };
 
 use fuzz::{
-    heap,
+    heap, learnt,
     targets::{TARGETS, Target},
 };
 use libfuzzer_sys::fuzz_target;
@@ -49,22 +51,37 @@ fn begin() {
     set_hook(Box::new(|panic| {
         *LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner) = panic.to_string();
     }));
-    let name = std::env::var("KITH_FUZZ_TARGET").unwrap_or_default();
+    let Ok(name) = std::env::var("KITH_FUZZ_TARGET") else {
+        let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+        end(writeln!(io::stdout(), "{}", names.join("\n")), "their names");
+    };
     let Some(target) = TARGETS.iter().find(|target| target.name == name) else {
-        say(&format!("KITH_FUZZ_TARGET names no target: '{name}'. There are:"));
-        for target in TARGETS {
-            say(target.name);
-        }
+        say(&format!("KITH_FUZZ_TARGET names no target: '{name}'; without it all are named"));
         exit(2);
     };
-    if let Ok(folder) = std::env::var("KITH_FUZZ_SEEDS") {
-        if let Err(error) = write_seeds(target, Path::new(&folder)) {
-            say(&format!("cannot write seeds to {folder}: {error}"));
-            exit(1);
-        }
-        exit(0);
+    let var = |name: &str| std::env::var(name).ok();
+    if let Some(folder) = var("KITH_FUZZ_SEEDS") {
+        end(write_seeds(target, Path::new(&folder)), &folder);
+    }
+    if let (Some(folder), Some(into)) = (var("KITH_FUZZ_LEARNT"), var("KITH_FUZZ_INTO")) {
+        end(write_learnt(Path::new(&folder), Path::new(&into)), &into);
     }
     CHOSEN.get_or_init(|| target);
+}
+
+fn end(written: io::Result<()>, place: &str) -> ! {
+    match written {
+        Ok(()) => exit(0),
+        Err(error) => {
+            say(&format!("cannot write {place}: {error}"));
+            exit(1)
+        }
+    }
+}
+
+fn write_learnt(folder: &Path, into: &Path) -> io::Result<()> {
+    let files = fs::read_dir(folder)?.map(|file| fs::read(file?.path()));
+    fs::write(into, learnt::to_bytes(files.collect::<io::Result<Vec<_>>>()?))
 }
 
 fn write_seeds(target: &Target, folder: &Path) -> io::Result<()> {
