@@ -53,8 +53,7 @@ impl Gates {
         for chapter in &path.chapters {
             gates.chapters.push(waits(&chapter.gate, &before, earned));
             let mut within = Behind::default();
-            let steps = path.steps.iter().enumerate().skip(chapter.first).take(chapter.count);
-            for (at, step) in steps {
+            for (at, step) in path.steps_of(chapter) {
                 gates.steps.push(waits(&step.gate, &within, earned));
                 if step.is_optional {
                     continue;
@@ -145,7 +144,7 @@ pub(crate) fn earned(path: &LearningPath, progress: &Progress) -> BTreeSet<Strin
     let steps = path.steps.iter().filter(|step| progress.has(&step.id));
     earned.extend(steps.filter_map(|step| step.gate.grants.clone()));
     for chapter in &path.chapters {
-        let steps = path.steps.iter().skip(chapter.first).take(chapter.count);
+        let steps = path.steps_of(chapter).map(|(_, step)| step);
         let has_required = steps.clone().any(|step| !step.is_optional);
         let mut counting = steps.filter(|step| !(has_required && step.is_optional));
         if chapter.count > 0 && counting.all(|step| progress.has(&step.id)) {

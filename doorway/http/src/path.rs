@@ -138,6 +138,14 @@ impl StepKind {
 }
 
 impl LearningPath {
+    /// The steps of one of its chapters, with their numbers.
+    pub(crate) fn steps_of(
+        &self,
+        chapter: &Chapter,
+    ) -> impl Iterator<Item = (usize, &Step)> + Clone {
+        self.steps.iter().enumerate().skip(chapter.first).take(chapter.count)
+    }
+
     /// Reads a path from whatever stands there.
     pub(crate) fn read(value: &Value) -> Self {
         let mut path = Self {

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use node_core::request::PatchOp;
+use node_core::request::{PatchOp, pointer_to};
 use node_model::{Entropy, Timestamp, random_bytes};
 use serde_json::Value;
 
@@ -110,7 +110,7 @@ impl Progress {
     /// What removes a note; nothing where another device removed it already.
     pub(crate) fn forget(&self, step: &str, key: &str) -> Option<PatchOp> {
         let is_there = self.notes.contains_key(&(step.to_owned(), key.to_owned()));
-        is_there.then(|| PatchOp::Remove { path: pointer(&format!("{NOTE}{key}:{step}")) })
+        is_there.then(|| PatchOp::Remove { path: pointer_to(&format!("{NOTE}{key}:{step}")) })
     }
 
     /// The same with a step done, or not done.
@@ -145,14 +145,14 @@ pub(crate) fn mark(step: &str, is_done: bool) -> PatchOp {
 
 /// What counts that a step was practised once more.
 pub(crate) fn practise(step: &str) -> PatchOp {
-    PatchOp::Increment { path: pointer(&format!("{PRACTISED}{step}")), by: 1 }
+    PatchOp::Increment { path: pointer_to(&format!("{PRACTISED}{step}")), by: 1 }
 }
 
 /// What adds a note to a step.
 pub(crate) fn note(step: &str, text: &str, now: Timestamp, entropy: &mut Entropy) -> PatchOp {
     let unique = u32::from_be_bytes(random_bytes(entropy));
     let key = format!("{:0TIME_DIGITS$x}{unique:08x}", now.0);
-    PatchOp::Add { path: pointer(&format!("{NOTE}{key}:{step}")), value: text.into() }
+    PatchOp::Add { path: pointer_to(&format!("{NOTE}{key}:{step}")), value: text.into() }
 }
 
 /// When a note was written, by the clock of whoever wrote it.
@@ -166,11 +166,7 @@ pub(crate) fn earn(name: &str) -> PatchOp {
 }
 
 fn set(key: &str, value: bool) -> PatchOp {
-    PatchOp::Add { path: pointer(key), value: value.into() }
-}
-
-fn pointer(key: &str) -> String {
-    format!("/{}", key.replace('~', "~0").replace('/', "~1"))
+    PatchOp::Add { path: pointer_to(key), value: value.into() }
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub struct CollectionCounts {
 pub(crate) struct Collection {
     spaces: BTreeMap<SpaceId, Progress>,
     pub(crate) due: Option<Duration>,
-    /// How many entries bundles took the place of since the last look began.
+    /// How many entries bundles took the place of since a look was last made due for them.
     superseded: u64,
     pub(crate) counts: CollectionCounts,
     /// The purged documents of each space that are deleted here.

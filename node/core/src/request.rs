@@ -18,6 +18,7 @@ pub use sync_engine_core::{
     Changes, content_document,
     document::conflicts::{Before, ConflictId, ConflictKind},
     document::{At, ChangeName, Edit, EditKind, Meta, Summary, Told},
+    json::pointer_to,
     patch::PatchOp,
     path_document,
 };

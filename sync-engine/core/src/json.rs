@@ -324,9 +324,15 @@ fn index(part: &str) -> Option<usize> {
 /// A step of a path as a part of a JSON Pointer, with the slash before it.
 pub(crate) fn pointer_part(prop: &Prop) -> String {
     match prop {
-        Prop::Map(key) => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        Prop::Map(key) => pointer_to(key),
         Prop::Seq(index) => format!("/{index}"),
     }
+}
+
+/// A key as a part of a JSON Pointer (RFC 6901), with the slash before it.
+#[must_use]
+pub fn pointer_to(key: &str) -> String {
+    format!("/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
 /// A part of a JSON Pointer: `~1` is a slash, `~0` a tilde, and nothing else may

@@ -90,7 +90,6 @@ fn chapter_list(
     progress: &Progress,
 ) -> Markup {
     let Around { path, shelf, .. } = around;
-    let steps = path.steps.iter().enumerate().skip(chapter.first).take(chapter.count);
     let id = format!("chapter-{}", at + 1);
     html! {
         section aria-labelledby=(id) {
@@ -105,7 +104,7 @@ fn chapter_list(
             (learning::waits(around, "chapter", gates.of_chapter(at)))
             @if !chapter.objectives.is_empty() { (objectives(&chapter.objectives)) }
             ol.steps start=(chapter.first + 1) {
-                @for (number, step) in steps {
+                @for (number, step) in path.steps_of(chapter) {
                     li {
                         a href=(around.address(number)) { (step_title(step, shelf)) }
                         @let facts = step_facts(step);

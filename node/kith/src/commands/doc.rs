@@ -6,6 +6,7 @@ mod purge;
 use std::{io::Read, path::Path};
 
 use axum::http::Method;
+use node_core::request::pointer_to;
 use serde_json::{Map, Value, json};
 
 use super::Asking;
@@ -183,18 +184,13 @@ fn difference(before: &Value, after: &Value) -> Vec<Value> {
     operations
 }
 
-/// A key as a part of a JSON Pointer, with the slash before it.
-fn pointer_part(key: &str) -> String {
-    format!("/{}", key.replace('~', "~0").replace('/', "~1"))
-}
-
 fn collect(
     before: &Map<String, Value>,
     after: &Map<String, Value>,
     base: &str,
     operations: &mut Vec<Value>,
 ) {
-    let path = |key: &str| format!("{base}{}", pointer_part(key));
+    let path = |key: &str| format!("{base}{}", pointer_to(key));
     for key in before.keys().filter(|key| !after.contains_key(*key)) {
         operations.push(json!({"op": "remove", "path": path(key)}));
     }

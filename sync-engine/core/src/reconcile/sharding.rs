@@ -7,9 +7,9 @@
 //! Invariant: it ends, whatever the peer answers.
 //! Non-goal: parts of a space; these list.
 
-use super::{Capability, Message, Session, Todo, sketching::Sketching};
+use super::{Capability, Message, Session, Todo};
 use crate::{
-    sketch::{Decoder, Difference, SHARD_BITS_MAX, Shard, Sketch},
+    sketch::{Difference, SHARD_BITS_MAX, Shard, Sketch},
     store::{EntryStore, StoreEpoch, StoreError},
 };
 
@@ -88,12 +88,7 @@ impl Session {
                 return Ok(self.begin_list());
             }
             if let Some(sketch) = shard_sketch(sharding.current, store)? {
-                let decoder = Decoder::new(sketch.symbols());
-                let counts = sketch.counts();
-                let shard = sharding.current;
-                let sharding = Some(Box::new(sharding));
-                self.begin_sketch(Sketching { decoder, own, theirs: None, sharding });
-                return Ok(self.first_question(&counts, Some(shard)));
+                return Ok(self.begin_sketch(own, &sketch, Some(Box::new(sharding))));
             }
             if !sharding.split() {
                 return Ok(self.begin_list());

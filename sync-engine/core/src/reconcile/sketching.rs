@@ -11,7 +11,7 @@ use super::{
     message::FIND_IDS_MAX, sharding::Sharding,
 };
 use crate::{
-    sketch::{Counts, Decoder, Difference, KEPT_SYMBOLS, Progress, Run, Shard, ShortId},
+    sketch::{Decoder, Difference, KEPT_SYMBOLS, Progress, Run, ShortId, Sketch},
     store::{EntryStore, StoreEpoch, StoreError, StoreHead},
 };
 
@@ -25,13 +25,13 @@ const SIZES_APART_MAX: u64 = 1_300;
 /// Symbols are under way.
 #[derive(Debug)]
 pub(super) struct Sketching {
-    pub(super) decoder: Decoder,
+    decoder: Decoder,
     /// Our copy when it began.
-    pub(super) own: (StoreEpoch, u64),
+    own: (StoreEpoch, u64),
     /// Theirs, once they answered.
-    pub(super) theirs: Option<(StoreEpoch, u64)>,
+    theirs: Option<(StoreEpoch, u64)>,
     /// Of which shard these symbols are.
-    pub(super) sharding: Option<Box<Sharding>>,
+    sharding: Option<Box<Sharding>>,
 }
 
 /// Entries of a known difference are under way.
@@ -102,17 +102,20 @@ impl Session {
             return self.begin_shards(own, sizes, store);
         }
         let sketch = self.view(store).sketch()?;
+        Ok(self.begin_sketch(own, &sketch, None))
+    }
+
+    /// Asks for symbols of what this is our sketch of.
+    pub(super) fn begin_sketch(
+        &mut self,
+        own: (StoreEpoch, u64),
+        sketch: &Sketch,
+        sharding: Option<Box<Sharding>>,
+    ) -> Message {
+        let shard = sharding.as_ref().map(|sharding| sharding.current());
         let decoder = Decoder::new(sketch.symbols());
-        self.begin_sketch(Sketching { decoder, own, theirs: None, sharding: None });
-        Ok(self.first_question(&sketch.counts(), None))
-    }
-
-    pub(super) fn begin_sketch(&mut self, sketching: Sketching) {
-        self.step = Step::Sketch(sketching);
-    }
-
-    pub(super) fn first_question(&self, counts: &Counts, shard: Option<Shard>) -> Message {
-        let counts = ByteBuf::from(counts.encode());
+        self.step = Step::Sketch(Sketching { decoder, own, theirs: None, sharding });
+        let counts = ByteBuf::from(sketch.counts().encode());
         Message::Sketch { space: self.space, counts, first: 0, length: 0, shard }
     }
 
@@ -173,7 +176,8 @@ impl Session {
                 let (first, length) = (number(first), number(length));
                 let (space, counts) = (self.space, ByteBuf::new());
                 let shard = sharding.as_ref().map(|sharding| sharding.current());
-                self.begin_sketch(Sketching { decoder, own, theirs: Some(theirs), sharding });
+                self.step =
+                    Step::Sketch(Sketching { decoder, own, theirs: Some(theirs), sharding });
                 Ok(Todo::ask(Message::Sketch { space, counts, first, length, shard }))
             }
             Progress::Hopeless => self.sketch_failed(own, sharding, store),

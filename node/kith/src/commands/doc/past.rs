@@ -1,6 +1,7 @@
 //! The past of a document, and counters.
 
 use axum::http::Method;
+use node_core::request::pointer_to;
 use serde_json::{Value, json};
 
 use super::super::Asking;
@@ -25,11 +26,8 @@ pub(super) async fn add(
     path: &str,
     by: i64,
 ) -> Result<(), CliError> {
-    let place = if path.starts_with('/') || path.is_empty() {
-        path.to_owned()
-    } else {
-        super::pointer_part(path)
-    };
+    let place =
+        if path.starts_with('/') || path.is_empty() { path.to_owned() } else { pointer_to(path) };
     let operations = json!([{"op": "increment", "path": place, "by": by}]);
     let written = asking.client.call(Method::PATCH, doc, Some(operations)).await?;
     answer(asking.is_json, &written, || format!("{by} is added, safe on this device's disk"));
