@@ -1,17 +1,14 @@
-//! What people and programs ask of a node, and what it answers.
+//! What people and programs ask of a node.
 
 mod custody;
 mod people;
+mod response;
 mod spaces;
 
 use std::time::Duration;
 
-use crate::{
-    doctor::{DoctorOf, Findings},
-    doorway::{DoorwayRequest, DoorwayResponse},
-    pack::{PackRequest, PackResponse},
-};
-use node_model::{AgentId, BlobId, DeviceId, DocumentId, SpaceId, seal::SealKey, ticket::Ticket};
+use crate::{doctor::DoctorOf, doorway::DoorwayRequest, pack::PackRequest};
+use node_model::{AgentId, BlobId, DeviceId, DocumentId, SpaceId, ticket::Ticket};
 use serde_json::Value;
 
 pub use sync_engine_core::{
@@ -32,6 +29,7 @@ pub use self::people::{
     ClusterDevice, ClusterInfo, DescriptionChange, DeviceInfo, Identity, MemberInfo, Pairing,
     PeerInfo, RelationInfo, VouchInfo, WhyInfo,
 };
+pub use self::response::{DocumentView, Response, Status};
 pub use self::spaces::{KeptBy, PartInfo, SpaceInfo, SpaceStatus};
 pub use crate::circles::{CircleInfo, CircleRequest};
 pub use crate::conflicts::{
@@ -332,148 +330,4 @@ pub enum Request {
     Pack(PackRequest),
     /// About devices at the doorway. → [`Response::Doorway`]
     Doorway(DoorwayRequest),
-}
-
-/// An answer.
-#[derive(Clone, Debug)]
-pub enum Response {
-    /// Done.
-    Done,
-    /// To [`Request::Identity`].
-    Identity(Identity),
-    /// To [`Request::Status`].
-    Status(Status),
-    /// To [`Request::IssueTicket`].
-    Ticket(Ticket),
-    /// To [`Request::Pair`].
-    PairingCode {
-        /// Whose ticket it is.
-        device: DeviceId,
-        /// Six digits.
-        code: String,
-    },
-    /// To [`Request::ConfirmPairing`].
-    Paired {
-        /// The other device.
-        device: DeviceId,
-        /// Whose it is.
-        agent: AgentId,
-        /// What they want to be called.
-        name: String,
-        /// How close.
-        layer: Layer,
-    },
-    /// To [`Request::ConfirmPairing`] for a device that shall become the inviter's.
-    Linked {
-        /// Whose device it is now.
-        agent: AgentId,
-        /// The attestations that link it and the agent's other devices, for the key
-        /// file.
-        links: Vec<Vec<u8>>,
-        /// The device that linked it.
-        device: DeviceId,
-        /// Where that one may be found.
-        addresses: Vec<String>,
-    },
-    /// To [`Request::Pairings`].
-    Pairings(Vec<Pairing>),
-    /// To [`Request::FoundSpace`], [`Request::FindSpace`] and [`Request::Keep`].
-    Space(SpaceInfo),
-    /// To [`Request::Spaces`].
-    Spaces(Vec<SpaceInfo>),
-    /// To [`Request::Offer`].
-    Offers(Vec<OfferInfo>),
-    /// To [`CircleRequest::List`].
-    Circles(Vec<CircleInfo>),
-    /// To [`Request::Members`].
-    Members(Vec<MemberInfo>),
-    /// To [`Request::Custody`].
-    Custody(Vec<CustodyInfo>),
-    /// To [`Request::FindAgent`].
-    Agent(AgentId),
-    /// To [`Request::Relations`].
-    Relations(Vec<RelationInfo>),
-    /// To [`SearchRequest::Ask`]: everybody who was asked.
-    PeersFound(Vec<PeerFound>),
-    /// To [`Request::Devices`].
-    Devices(Vec<DeviceInfo>),
-    /// To [`Request::Clusters`].
-    Clusters(Vec<ClusterInfo>),
-    /// To [`Request::Why`].
-    Why {
-        /// The decisions: those written down, then those of now.
-        decisions: Vec<WhyInfo>,
-        /// Whether the journal is as it was written.
-        is_whole: bool,
-    },
-    /// To [`Request::Doctor`].
-    Findings(Findings),
-    /// To everything that writes documents: each with its heads, durable here.
-    Written(Vec<(DocumentId, Vec<String>)>),
-    /// To [`Request::ReadDocument`].
-    Document(DocumentView),
-    /// To [`Request::FindDocument`].
-    Found(DocumentId),
-    /// To [`Request::Purge`].
-    Purged(Vec<DocumentId>),
-    /// To [`Request::Conflict`].
-    Conflict(ConflictResponse),
-    /// To [`PastOf::History`].
-    History(HistoryView),
-    /// To [`Request::Documents`].
-    Documents(Vec<Summary>),
-    /// To [`Request::Changes`]; `None` where we cannot read the space.
-    Changes(Option<Changes>),
-    /// To [`Request::Unwritten`], in the same order.
-    Unwritten(Vec<DocumentId>),
-    /// To [`Request::LookAt`]; `None` where there is nothing, or nothing any more.
-    Looked(Option<Box<(Summary, DocumentView)>>),
-    /// To [`Request::BlobSecret`].
-    BlobSecret(SealKey),
-    /// To [`Request::Blobs`] and [`Request::FindBlob`]: each blob, and whether it is here.
-    Blobs(Vec<(BlobId, bool)>),
-    /// To [`Request::Peers`].
-    Peers(Vec<PeerInfo>),
-    /// To [`Request::Sync`].
-    Synced(SyncReport),
-    /// To [`Request::Pack`].
-    Pack(PackResponse),
-    /// To [`Request::Doorway`].
-    Doorway(DoorwayResponse),
-}
-
-/// Everything at a glance.
-#[derive(Clone, Debug)]
-pub struct Status {
-    /// Who and where.
-    pub identity: Identity,
-    /// Other nodes.
-    pub peers: Vec<PeerInfo>,
-    /// Spaces.
-    pub spaces: Vec<SpaceStatus>,
-    /// Blobs that are wanted and not here yet.
-    pub blobs_wanted: usize,
-    /// Attestations known.
-    pub attestations: usize,
-    /// Histories that contradict themselves: what is wrong, and with whose device.
-    pub anomalies: Vec<(AnomalyKind, DeviceId)>,
-    /// What was bundled since the node started.
-    pub compaction: CompactionCounts,
-    /// What was deleted of what bundles stand for, since the node started.
-    pub collection: CollectionCounts,
-}
-
-/// A document with its state.
-#[derive(Clone, Debug)]
-pub struct DocumentView {
-    /// Which.
-    pub document: DocumentId,
-    /// Automerge heads.
-    pub heads: Vec<String>,
-    /// What Kith notes about it.
-    pub meta: Meta,
-    /// What it holds.
-    pub value: Value,
-    /// How well all of it is kept, where that was asked.
-    pub durability: Option<Durability>,
 }
