@@ -5,7 +5,7 @@
 //! a few times in its life and not again with each one that follows. Once all documents
 //! together have very many, those with the most make room.
 //!
-//! Invariant: one document at a time, so that nobody waits longer than for one.
+//! Invariant: one document at a time, a large one by a worker, so that nobody waits.
 //! Non-goal: what is bundled; the sync engine chooses.
 
 use std::{
@@ -14,9 +14,9 @@ use std::{
 };
 
 use node_model::{DocumentId, Now, SpaceId};
-use sync_engine_core::Compacted;
+use sync_engine_core::{Compacted, MadeBundle};
 
-use crate::node::Node;
+use crate::{effect::Effect, node::Node};
 
 /// How long nobody writes to a document before it is bundled: longer than people stop to
 /// think, shorter than they stay connected.
@@ -56,7 +56,7 @@ pub struct CompactionCounts {
     pub entry_bytes: u64,
     /// Bytes of the bundles.
     pub bundle_bytes: u64,
-    /// Documents that wait for calm or for more changes.
+    /// Documents that wait for calm, for more changes, or for the worker.
     pub waiting: u64,
 }
 
@@ -80,6 +80,8 @@ pub(crate) struct Compaction {
     large: BTreeSet<(u64, (SpaceId, DocumentId))>,
     /// Changes of all.
     changes: u64,
+    /// The one that is being bundled by a worker.
+    making: Option<(SpaceId, DocumentId)>,
     counts: CompactionCounts,
 }
 
@@ -87,7 +89,7 @@ impl Compaction {
     pub(crate) fn new(from_changes: u64) -> Self {
         let counts = CompactionCounts::default();
         let (tails, due, large) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        Self { from_changes, tails, due, large, changes: 0, counts }
+        Self { from_changes, tails, due, large, changes: 0, making: None, counts }
     }
 
     fn note(&mut self, now: Now, document: (SpaceId, DocumentId), changes: u64) {
@@ -123,11 +125,12 @@ impl Compaction {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Duration> {
-        self.due.first().map(|(due, _)| *due)
+        self.due.first().map(|(due, _)| *due).filter(|_| self.making.is_none())
     }
 
     fn next_due(&self, now: Now) -> Option<(SpaceId, DocumentId)> {
-        self.due.first().filter(|(due, _)| *due <= now.monotonic).map(|(_, document)| *document)
+        let is_due = |due: Duration| self.making.is_none() && due <= now.monotonic;
+        self.due.first().filter(|(due, _)| is_due(*due)).map(|(_, document)| *document)
     }
 
     fn postpone(&mut self, now: Now, document: (SpaceId, DocumentId)) {
@@ -138,29 +141,40 @@ impl Compaction {
         }
     }
 
-    fn done(&mut self, document: (SpaceId, DocumentId), compacted: Option<Compacted>) {
-        if let Some(tail) = self.tails.get(&document) {
+    /// Its changes are being bundled; those that come from now on wait for the next time.
+    fn begin(&mut self, document: (SpaceId, DocumentId)) {
+        self.making = Some(document);
+        if let Some(tail) = self.tails.get_mut(&document) {
             self.due.remove(&(tail.due, document));
             self.large.remove(&(tail.changes, document));
             self.changes -= tail.changes;
+            tail.changes = 0;
         }
+    }
+
+    fn done(&mut self, document: (SpaceId, DocumentId), compacted: Option<Compacted>) {
+        self.making = None;
         match (compacted, self.tails.get_mut(&document)) {
             (Some(done), Some(tail)) => {
                 self.counts.bundles += 1;
                 self.counts.entries += done.entries;
                 self.counts.entry_bytes += done.entry_bytes;
                 self.counts.bundle_bytes += done.bundle_bytes;
-                tail.changes = 0;
                 tail.document = done.changes;
             }
-            (None | Some(_), _) => {
+            // What cannot be bundled waits for the next write.
+            (None, Some(tail)) if tail.changes == 0 => {
                 self.tails.remove(&document);
             }
+            (None, Some(_)) | (None | Some(_), None) => {}
         }
     }
 
     pub(crate) fn counts(&self) -> CompactionCounts {
-        let waiting = self.tails.values().filter(|tail| tail.changes > 0).count() as u64;
+        let waits = |(document, tail): &(_, &Tail)| {
+            tail.changes > 0 || self.making.as_ref() == Some(*document)
+        };
+        let waiting = self.tails.iter().filter(waits).count() as u64;
         CompactionCounts { waiting, ..self.counts }
     }
 }
@@ -183,8 +197,25 @@ impl Node {
         }
         let one_epoch =
             !self.trust.graph().spaces.get(&space).is_some_and(|facts| facts.has_open_history);
+        self.compaction.begin((space, document));
+        match self.sync.bundle_order(space, document, one_epoch) {
+            Ok(Some(order)) if order.is_large() => {
+                self.effects.push_back(Effect::Bundle(Box::new(order)));
+            }
+            Ok(Some(order)) => self.bundled(now, order.make()),
+            Ok(None) => self.compaction.done((space, document), None),
+            Err(error) => {
+                tracing::warn!(%space, %document, %error, "could not bundle");
+                self.compaction.done((space, document), None);
+            }
+        }
+    }
+
+    /// A bundle was made, or could not be.
+    pub(crate) fn bundled(&mut self, now: Now, made: MadeBundle) {
+        let (space, document) = made.place();
         let (sync, mut writer) = self.writer(now);
-        let compacted = sync.compact(&mut writer, space, document, one_epoch);
+        let compacted = sync.take_bundle(&mut writer, made);
         if let Err(error) = &compacted {
             tracing::warn!(%space, %document, %error, "could not bundle");
         }
@@ -225,6 +256,7 @@ mod tests {
         compaction.note(at(13), ONE, 1);
         assert_eq!(compaction.next_due(at(15)), None, "somebody writes");
         assert_eq!(compaction.next_due(at(16)), Some(ONE));
+        compaction.begin(ONE);
         compaction.done(ONE, done(9));
         assert_eq!((compaction.poll_timeout(), compaction.next_due(at(99))), (None, None));
         assert_eq!(compaction.counts().bundles, 1);
@@ -236,10 +268,12 @@ mod tests {
         compaction.note(at(1), ONE, CHANGES_BUSY);
         compaction.note(at(1), TWO, 1);
         assert_eq!(compaction.next_due(at(1)), Some(ONE));
+        compaction.begin(ONE);
         compaction.done(ONE, done(260_000));
         compaction.note(at(2), ONE, CHANGES_BUSY);
         assert_eq!(compaction.next_due(at(2)), None, "the document is large");
         assert_eq!(compaction.next_due(at(5)), Some(ONE));
+        compaction.begin(ONE);
         compaction.done(ONE, None);
         assert_eq!(compaction.counts().waiting, 1, "what cannot be bundled waits for a write");
     }
@@ -253,11 +287,13 @@ mod tests {
         }
         compaction.note(at(60), TWO, CHANGES_PRESSED);
         assert_eq!(compaction.next_due(at(60)), Some(TWO), "it has the most");
+        compaction.begin(TWO);
         compaction.done(TWO, done(64));
         compaction.note(at(61), ONE, 1);
         assert_eq!(compaction.next_due(at(61)), None, "there is room");
         compaction.note(at(61), ONE, 2 * CHANGES_PRESSED);
         assert_eq!(compaction.next_due(at(61)), Some(ONE), "once more");
+        compaction.begin(ONE);
         compaction.done(ONE, None);
         compaction.note(at(62), TWO, 1);
         assert_eq!(compaction.next_due(at(62)), None, "each of them has few");

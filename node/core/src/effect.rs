@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use data_plane_core::net::NetCommand;
 use node_model::{AgentId, DeviceId, DocumentId, SpaceId};
-use sync_engine_core::{JobId, LoadOrder};
+use sync_engine_core::{BundleOrder, JobId, LoadOrder};
 
 use crate::{denied::Denied, failure::Failure, node::RequestId, request::Response};
 
@@ -22,6 +22,8 @@ pub enum Effect {
     },
     /// Load a document on a worker, and bring it as [`Input::Loaded`](crate::Input::Loaded).
     Load(LoadOrder),
+    /// Make a bundle on a worker, and bring it as [`Input::Bundled`](crate::Input::Bundled).
+    Bundle(Box<BundleOrder>),
     /// Answer a request.
     Reply(RequestId, Result<Response, Failure>),
     /// Tell whoever listens that documents changed.

@@ -11,7 +11,7 @@ use data_plane_core::{
 };
 use node_model::{BlobId, DeviceId, Entropy, Now, SpaceId, Timestamp, random_bytes};
 use sync_engine_core::{
-    JobId, LoadedDocument, SyncEngine, Writer,
+    JobId, LoadedDocument, MadeBundle, SyncEngine, Writer,
     entry::{EntryError, VerifiedEntry},
     store::{EntryStore, StoreEpoch, StoreError},
 };
@@ -89,6 +89,8 @@ pub enum Input {
     },
     /// A document was loaded, or could not be.
     Loaded(Box<LoadedDocument>),
+    /// A worker made a bundle, or could not.
+    Bundled(Box<MadeBundle>),
     /// Blobs are complete here, each with its length in bytes: all of them at the start, new
     /// ones later.
     BlobsHeld(Vec<(BlobId, u64)>),
@@ -222,6 +224,7 @@ impl Node {
             Input::Net(event) => self.data.on_net(now.monotonic, event),
             Input::Verified { job, results } => self.verified(now, job, results),
             Input::Loaded(loaded) => self.loaded(now, *loaded),
+            Input::Bundled(made) => self.bundled(now, *made),
             Input::BlobsHeld(blobs) => {
                 self.kept.note_file();
                 self.data.command(now.monotonic, Command::Hold { blobs });

@@ -15,9 +15,10 @@ pub use sync_engine_core::{
     Changes, content_document,
     document::conflicts::{Before, ConflictId, ConflictKind},
     document::{At, ChangeName, Edit, EditKind, Meta, Summary, Told},
-    json::pointer_to,
+    json::{Pointer, pointer_to},
     patch::PatchOp,
     path_document,
+    query::{BadCondition, CONDITIONS_MAX, Condition, Sums, Tallied, Tally},
 };
 pub use trust_core::{
     Description, DeviceClass, Journalled, Label, Layer, Nearness, Party, Reach, Role, Rule, Terms,

@@ -139,6 +139,9 @@ impl Company {
             Effect::Load(order) => {
                 self.inbox.push_back((at, Input::Loaded(Box::new(order.load()))));
             }
+            Effect::Bundle(order) => {
+                self.inbox.push_back((at, Input::Bundled(Box::new(order.make()))));
+            }
             Effect::Verify { job, entries } => {
                 let results = entry::read_batch(entries);
                 self.inbox.push_back((at, Input::Verified { job, results }));

@@ -18,7 +18,7 @@ use clap::{Args, Parser, Subcommand};
 pub use self::{
     conflicts::Conflicts,
     devices::{Device, Peer, Phrase},
-    doc::Doc,
+    doc::{Doc, Which},
     doorway::{Doorway, Keys},
     log::Log,
     people::{Circle, Custody, Relation},

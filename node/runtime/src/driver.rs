@@ -299,6 +299,14 @@ impl Driver {
         }
     }
 
+    fn work(&mut self, job: impl FnOnce() -> Input + Send + 'static) {
+        let done = self.verdicts.clone();
+        self.workers.spawn_blocking(move || {
+            // The loop may have ended; then nobody waits for it.
+            let _ = done.blocking_send(job());
+        });
+    }
+
     fn drain(&mut self, node: &mut Node) {
         while let Some(effect) = node.poll_effect() {
             match effect {
@@ -307,19 +315,13 @@ impl Driver {
                 }
                 Effect::Net(command) => self.outbox.extend(self.visits.command(command)),
                 Effect::Verify { job, entries } => {
-                    let verdicts = self.verdicts.clone();
-                    self.workers.spawn_blocking(move || {
-                        let results = entry::read_batch(entries);
-                        // The loop has ended; nobody waits for the verdict.
-                        let _ = verdicts.blocking_send(Input::Verified { job, results });
-                    });
+                    self.work(move || Input::Verified { job, results: entry::read_batch(entries) });
                 }
                 Effect::Load(order) => {
-                    let loaded = self.verdicts.clone();
-                    self.workers.spawn_blocking(move || {
-                        // The loop has ended; nobody waits for the document.
-                        let _ = loaded.blocking_send(Input::Loaded(Box::new(order.load())));
-                    });
+                    self.work(move || Input::Loaded(Box::new(order.load())));
+                }
+                Effect::Bundle(order) => {
+                    self.work(move || Input::Bundled(Box::new(order.make())));
                 }
                 Effect::Reply(id, answer) => {
                     if let Some(asker) = self.answers.remove(&id) {

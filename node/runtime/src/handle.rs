@@ -1,4 +1,7 @@
-use std::sync::{Arc, Weak};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use data_plane_store::Blobs;
 use node_core::{Failure, FailureKind, Request, Response};
@@ -7,6 +10,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{
     audit::AuditLog,
+    clock::Clock,
     driver::Call,
     folder::Folders,
     seal_file::blob_failure,
@@ -80,6 +84,7 @@ pub(crate) struct Shared {
     pub(crate) folders: Folders,
     pub(crate) turnstile: Turnstile,
     pub(crate) visit_blobs: VisitBlobs,
+    pub(crate) clock: Clock,
 }
 
 /// For whoever must not keep a node alive.
@@ -101,6 +106,11 @@ impl Handle {
 
     pub(crate) fn downgrade(&self) -> WeakHandle {
         WeakHandle { shared: Arc::downgrade(&self.shared) }
+    }
+
+    /// Monotonic time.
+    pub(crate) fn now(&self) -> Duration {
+        self.shared.clock.now().monotonic
     }
 
     /// Asks the node for something.

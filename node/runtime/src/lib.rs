@@ -17,6 +17,7 @@ mod import;
 mod import_file;
 mod pack;
 mod private_file;
+pub mod query;
 pub mod renew;
 mod seal_file;
 pub mod search;

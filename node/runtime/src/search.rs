@@ -112,7 +112,6 @@ struct Answer {
 /// The way to the worker.
 pub(crate) struct Desk {
     questions: mpsc::Sender<Question>,
-    clock: Clock,
 }
 
 /// A worker's thread.
@@ -138,7 +137,7 @@ pub(crate) fn start(
 ) -> std::io::Result<(Desk, Running)> {
     let (questions, received) = mpsc::channel(QUESTIONS_MAX);
     let (ended, has_ended) = oneshot::channel();
-    let desk = Desk { questions, clock: config.clock };
+    let desk = Desk { questions };
     let inbox = Inbox::default();
     let worker = Worker::new(config, inbox.clone(), received, node);
     let runtime = tokio::runtime::Handle::current();
@@ -180,7 +179,7 @@ impl Handle {
             text: text.to_owned(),
             spaces: names.keys().copied().collect(),
             limit,
-            asked_at: desk.clock.now().monotonic,
+            asked_at: self.now(),
             answer,
         };
         desk.questions.send(question).await.map_err(|_| stopping())?;
@@ -233,12 +232,7 @@ impl Handle {
         space: SpaceId,
         document: DocumentId,
     ) -> Result<Option<Summary>, Failure> {
-        match self.request(Request::LookAt { space, document }).await {
-            Ok(Response::Looked(looked)) => Ok(looked.map(|looked| looked.0)),
-            Ok(_) => Err(unexpected()),
-            Err(failure) if failure.kind == FailureKind::Storage => Ok(None),
-            Err(failure) => Err(failure),
-        }
+        Ok(self.look(space, document).await?.map(|(summary, _)| summary))
     }
 }
 

@@ -235,6 +235,7 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
         folders,
         turnstile: Turnstile::default(),
         visit_blobs,
+        clock,
     });
     tokio::spawn(search::answer_peers(handle.downgrade(), asked));
     let (listening, network) = (links.listening, links.task);

@@ -35,7 +35,7 @@ use node_model::{
 };
 use serde_json::Value;
 
-pub use self::bundle::{Body, Bundled};
+pub use self::bundle::{Body, BundleJob, Bundled};
 pub use self::counter::MadeCounter;
 pub use self::past::{At, BadAt, BadChangeName, ChangeName, HistoryItem, HistoryPage, PastValue};
 pub use self::refusal::{Measure, Refusal, TooHeavy};
@@ -47,6 +47,9 @@ use crate::json::{self, DEPTH_MAX};
 
 /// Key of the root map that Kith keeps for itself.
 pub const RESERVED_KEY: &str = "@kith";
+
+/// The namespace of documents that no app claims: what people write and import themselves.
+pub const OWN_APP: &str = "kith";
 
 /// Why a document could not be read or changed. It is as it was before.
 #[derive(Debug, thiserror::Error)]
@@ -106,13 +109,21 @@ pub enum DocumentError {
 pub struct Meta {
     /// Its type, such as `learning-path`.
     pub kind: String,
-    /// The app whose it is, such as `recipes`; none is nobody's in particular. Apps that share a
-    /// space tell their documents apart by it.
+    /// The app whose it is, such as `recipes`, where one said so; [`Meta::namespace`] is for
+    /// those that share a space to tell their documents apart.
     pub app: Option<String>,
     /// The file that it was imported from, relative, with `/`.
     pub path: Option<String>,
     /// That file's bytes, where the JSON cannot tell them.
     pub source: Option<Vec<u8>>,
+}
+
+impl Meta {
+    /// The app whose the document is: Kith's own, where none said so.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.app.as_deref().unwrap_or(OWN_APP)
+    }
 }
 
 /// A line in a list of documents.
@@ -122,8 +133,8 @@ pub struct Summary {
     pub document: DocumentId,
     /// Its type.
     pub kind: String,
-    /// The app whose it is.
-    pub app: Option<String>,
+    /// The app whose it is: [`Meta::namespace`].
+    pub app: String,
     /// What people call it: `title`, `name`, or the file's name.
     pub title: String,
     /// The file that it was imported from.
@@ -287,8 +298,8 @@ impl Document {
             document,
             title: title.unwrap_or_else(|| "Untitled".to_owned()),
             content_id: root("id"),
+            app: meta.namespace().to_owned(),
             kind: meta.kind,
-            app: meta.app,
             path: meta.path,
             changed_at,
         }

@@ -74,7 +74,7 @@ fn read_list(auto: &AutoCommit, object: &ObjId, depth: usize) -> Vec<Value> {
         items.map(|item| Found::from_item(&item.value, || item.id())).collect()
     };
     let one_by_one =
-        || (0..auto.length(object)).map(|at| Found::at(auto, object, at.into())).collect();
+        || (0..length(auto, object)).map(|at| Found::at(auto, object, at.into())).collect();
     let found = guarded(pass).or_else(|| guarded(one_by_one)).unwrap_or_default();
     found.into_iter().map(|found| found.read(auto, depth)).collect()
 }
@@ -261,6 +261,11 @@ impl Pointer {
         })
     }
 
+    /// How many objects are around what it points to.
+    pub(crate) fn depth(&self) -> usize {
+        self.0.len()
+    }
+
     /// The object that holds the last part, and that part as a property of it.
     pub(crate) fn resolve(&self, auto: &AutoCommit) -> Result<(ObjId, Place), DocumentError> {
         let Some((last, path)) = self.0.split_last() else {
@@ -305,15 +310,42 @@ fn place(auto: &AutoCommit, object: &ObjId, part: &str) -> Result<Place, Documen
     match auto.object_type(object)? {
         ObjType::Map | ObjType::Table => Ok(Place::Key(part.to_owned())),
         ObjType::List | ObjType::Text => {
-            let length = auto.length(object);
-            match index(part) {
-                Some(at) if at < length => Ok(Place::Index(at)),
-                Some(at) if at == length => Ok(Place::End(length)),
-                None if part == "-" => Ok(Place::End(length)),
-                Some(_) | None => Err(DocumentError::NoSuchPlace),
+            if part == "-" {
+                return Ok(Place::End(length(auto, object)));
+            }
+            let at = index(part).ok_or(DocumentError::NoSuchPlace)?;
+            if has(auto, object, at) {
+                Ok(Place::Index(at))
+            } else if at == 0 || has(auto, object, at - 1) {
+                Ok(Place::End(at))
+            } else {
+                Err(DocumentError::NoSuchPlace)
             }
         }
     }
+}
+
+fn has(auto: &AutoCommit, list: &ObjId, at: usize) -> bool {
+    matches!(auto.get(list, Prop::Seq(at)), Ok(Some(_)))
+}
+
+/// How many elements a list has. Automerge 0.12 finds one element in logarithmic time, and
+/// walks over all of them to count.
+fn length(auto: &AutoCommit, list: &ObjId) -> usize {
+    let mut end = 1;
+    while has(auto, list, end - 1) {
+        end *= 2;
+    }
+    let (mut least, mut most) = (end / 2, end - 1);
+    while least < most {
+        let middle = least.midpoint(most);
+        if has(auto, list, middle) {
+            least = middle + 1;
+        } else {
+            most = middle;
+        }
+    }
+    least
 }
 
 fn index(part: &str) -> Option<usize> {
@@ -349,3 +381,6 @@ fn unescape(part: &str) -> Result<String, DocumentError> {
     }
     Ok(plain)
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ pub mod entry;
 pub mod json;
 pub mod part;
 pub mod patch;
+pub mod query;
 pub mod receipt;
 pub mod reconcile;
 pub mod rule;
@@ -24,8 +25,8 @@ pub mod store;
 pub mod text;
 
 pub use engine::{
-    Carried, Changes, Collected, Compacted, CopyFacts, DocumentTrouble, EngineError, EqualPart,
-    Flushed, FrameError, JobId, KeptPart, LARGE_FROM_BYTES, Limit, LoadOrder, LoadedDocument,
-    Output, PeerSync, RefusedEntries, SpaceCounts, SyncEngine, Unlisted, Writer,
-    conflict::DecisionError, content_document, path_document,
+    BundleOrder, Carried, Changes, Collected, Compacted, CopyFacts, DocumentTrouble, EngineError,
+    EqualPart, Flushed, FrameError, JobId, KeptPart, LARGE_FROM_BYTES, Limit, LoadOrder,
+    LoadedDocument, MadeBundle, Output, PeerSync, RefusedEntries, SpaceCounts, SyncEngine,
+    Unlisted, Writer, conflict::DecisionError, content_document, path_document,
 };

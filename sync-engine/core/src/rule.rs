@@ -110,7 +110,7 @@ mod tests {
         Summary {
             document: DocumentId([1; 16]),
             kind: kind.to_owned(),
-            app: None,
+            app: crate::document::OWN_APP.into(),
             title: "Cake".to_owned(),
             path: path.map(ToOwned::to_owned),
             content_id: None,

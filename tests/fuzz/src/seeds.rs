@@ -362,7 +362,7 @@ fn bundle() -> Vec<u8> {
         document.note_entry(hash, EntryId([number; 32]));
     }
     let all = document.carriers().into_keys().collect();
-    document.bundle(&all, &[]).expect("there is something").body
+    document.bundle(&all, vec![]).run().expect("there is something").body
 }
 
 pub(crate) fn bundles() -> Vec<Vec<u8>> {

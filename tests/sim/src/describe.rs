@@ -26,6 +26,7 @@ pub(crate) fn input_bytes(input: &Input) -> Vec<u8> {
             [job.0, results.len() as u64].map(u64::to_le_bytes).concat()
         }
         Input::Loaded(loaded) => format!("{loaded:?}").into_bytes(),
+        Input::Bundled(made) => format!("{made:?}").into_bytes(),
         Input::Net(_) | Input::Request(..) | Input::BlobsHeld(_) | Input::Timeout => {
             format!("{input:?}").into_bytes()
         }
@@ -62,9 +63,11 @@ pub(crate) fn input(input: &Input) -> String {
             let good = results.iter().filter(|result| result.is_ok()).count();
             format!("verified: {good} of {} are good", results.len())
         }
-        Input::Request(..) | Input::Loaded(_) | Input::BlobsHeld(_) | Input::Timeout => {
-            short(&format!("{input:?}"))
-        }
+        Input::Request(..)
+        | Input::Loaded(_)
+        | Input::Bundled(_)
+        | Input::BlobsHeld(_)
+        | Input::Timeout => short(&format!("{input:?}")),
     }
 }
 

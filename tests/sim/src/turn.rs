@@ -163,22 +163,17 @@ impl World {
             }
             Effect::Verify { job, entries } => {
                 trace.note(now, machine, "verify", &entries.concat(), || entries.len().to_string());
-                let Some(process) = self.machines[machine].process.as_mut() else { return };
-                process.jobs += 1;
-                let life = process.life;
-                let input = Box::new(Input::Verified { job, results: entry::read_batch(entries) });
-                let delay = self.dice.between_ms(1..30);
-                self.stage.agenda.after(delay, Event::Input { machine, life, input });
+                self.work(machine, || Input::Verified { job, results: entry::read_batch(entries) });
             }
             Effect::Load(order) => {
                 let text = format!("{order:?}");
                 trace.note(now, machine, "load", text.as_bytes(), || text.clone());
-                let Some(process) = self.machines[machine].process.as_mut() else { return };
-                process.jobs += 1;
-                let life = process.life;
-                let input = Box::new(Input::Loaded(Box::new(order.load())));
-                let delay = self.dice.between_ms(1..30);
-                self.stage.agenda.after(delay, Event::Input { machine, life, input });
+                self.work(machine, || Input::Loaded(Box::new(order.load())));
+            }
+            Effect::Bundle(order) => {
+                let text = format!("{order:?}");
+                trace.note(now, machine, "bundle", text.as_bytes(), || text.clone());
+                self.work(machine, || Input::Bundled(Box::new(order.make())));
             }
             Effect::Reply(id, answer) => {
                 let text = format!("{answer:?}");
@@ -230,6 +225,15 @@ impl World {
         }
     }
 
+    /// A worker of a machine does something, and is done a while later.
+    fn work(&mut self, machine: usize, job: impl FnOnce() -> Input) {
+        let Some(process) = self.machines[machine].process.as_mut() else { return };
+        process.jobs += 1;
+        let life = process.life;
+        let delay = self.dice.between_ms(1..30);
+        self.stage.agenda.after(delay, Event::Input { machine, life, input: Box::new(job()) });
+    }
+
     /// Asks something that a node answers at once and that changes nothing.
     pub(crate) fn look(&mut self, machine: usize, request: Request) -> Option<Response> {
         let now = self.machines[machine].now(self.now());
@@ -242,6 +246,9 @@ impl World {
                 Effect::Reply(to, answer) => found = answer.ok().filter(|_| to == id),
                 Effect::Load(order) => {
                     process.node.handle(now, Input::Loaded(Box::new(order.load())));
+                }
+                Effect::Bundle(order) => {
+                    process.node.handle(now, Input::Bundled(Box::new(order.make())));
                 }
                 Effect::Net(_)
                 | Effect::Verify { .. }

@@ -204,7 +204,7 @@ impl World {
         else {
             return;
         };
-        if matches!(input, Input::Verified { .. } | Input::Loaded(_)) {
+        if matches!(input, Input::Verified { .. } | Input::Loaded(_) | Input::Bundled(_)) {
             process.jobs -= 1;
         }
         let now = self.stage.agenda.now();

@@ -7,7 +7,10 @@ use node_core::{
     },
 };
 use node_model::{DocumentId, SpaceId, random_bytes};
-use node_runtime::OsEntropy;
+use node_runtime::{
+    OsEntropy,
+    query::{Query, QueryPage},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -38,8 +41,8 @@ const TYPE: &str = "json";
 pub(crate) struct Line {
     doc: String,
     r#type: String,
-    /// The app whose it is.
-    app: Option<String>,
+    /// The app whose it is; `kith` if none said so.
+    app: String,
     title: String,
     path: Option<String>,
     id: Option<String>,
@@ -70,6 +73,13 @@ pub(crate) struct Lines {
     next: Option<String>,
 }
 
+impl From<QueryPage> for Lines {
+    fn from(page: QueryPage) -> Self {
+        let docs = page.found.into_iter().map(Line::from).collect();
+        Self { docs, next: page.next.map(|next| next.to_string()) }
+    }
+}
+
 /// Which documents.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -94,16 +104,11 @@ pub(crate) async fn list(
     let space = ask::space(&app.handle, &space).await?.space;
     let after: Option<DocumentId> =
         which.after.as_deref().map(|after| super::parse("after", after)).transpose()?;
-    let mut found = ask::documents(&app.handle, space).await?;
-    found.retain(|it| which.r#type.as_ref().is_none_or(|kind| *kind == it.kind));
-    found.retain(|it| which.app.is_none() || which.app == it.app);
-    found.retain(|it| after.is_none_or(|after| it.document > after));
-    found.sort_by_key(|it| it.document);
-    let limit = which.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
-    let is_more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| is_more).map(|it| it.document.to_string());
-    Ok(Json(Lines { docs: found.into_iter().map(Line::from).collect(), next }))
+    let Which { r#type, app: of_app, limit, .. } = which;
+    let query = Query { kind: r#type, app: of_app, conditions: vec![], after };
+    let limit = limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
+    let page = app.handle.query(space, &query, limit).await?;
+    Ok(Json(page.into()))
 }
 
 /// A document to write.
@@ -111,7 +116,7 @@ pub(crate) async fn list(
 pub(crate) struct NewDocument {
     /// `json` unless said.
     r#type: Option<String>,
-    /// The app whose it is, so that apps that share a space tell their documents apart: at most
+    /// The app whose it is (`kith` unless said), so that apps that share a space tell their documents apart: at most
     /// 64 of the letters a to z, digits, `-`, `_` and `.`.
     app: Option<String>,
     /// The id of its content; makes the document findable by it.
@@ -202,8 +207,8 @@ pub(crate) struct Document {
     doc: String,
     heads: Vec<String>,
     r#type: String,
-    /// The app whose it is.
-    app: Option<String>,
+    /// The app whose it is; `kith` if none said so.
+    app: String,
     title: String,
     path: Option<String>,
     /// All of it, or what is at the given path.
@@ -237,11 +242,12 @@ pub(crate) async fn read(
         })?,
     };
     let meta = view.meta;
+    let app = meta.namespace().to_owned();
     Ok(Json(Document {
         doc: view.document.to_string(),
         heads: view.heads,
         r#type: meta.kind,
-        app: meta.app,
+        app,
         title,
         path: meta.path,
         value,

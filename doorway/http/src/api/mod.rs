@@ -22,6 +22,7 @@ pub(crate) mod past;
 pub(crate) mod people;
 pub(crate) mod progress;
 pub(crate) mod purge;
+pub(crate) mod query;
 pub(crate) mod search;
 pub(crate) mod spaces;
 pub(crate) mod transfer;

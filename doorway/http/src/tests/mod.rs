@@ -15,6 +15,7 @@ mod keys;
 mod pages;
 mod part;
 mod progress;
+mod query;
 mod search;
 mod serve;
 mod visit;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-use sync_engine_core::LoadOrder;
+use sync_engine_core::{BundleOrder, LoadOrder};
 
 use super::*;
 
@@ -17,16 +17,29 @@ fn long_text() -> String {
     })
 }
 
+/// What a node did when it was told something.
+struct Told {
+    answered: Vec<RequestId>,
+    loads: Vec<LoadOrder>,
+    bundles: Vec<Box<BundleOrder>>,
+}
+
 impl Company {
     /// What a node does at once when it is told something.
     fn tell(&mut self, at: usize, input: Input) -> (Vec<RequestId>, Vec<LoadOrder>) {
+        let Told { answered, loads, .. } = self.tell_all(at, input);
+        (answered, loads)
+    }
+
+    fn tell_all(&mut self, at: usize, input: Input) -> Told {
         let now = self.now();
         self.nodes[at].handle(now, input);
         self.nodes[at].flush(now);
-        let (mut answered, mut orders) = (vec![], vec![]);
+        let (mut answered, mut loads, mut bundles) = (vec![], vec![], vec![]);
         while let Some(effect) = self.nodes[at].poll_effect() {
             match effect {
-                Effect::Load(order) => orders.push(order),
+                Effect::Load(order) => loads.push(order),
+                Effect::Bundle(order) => bundles.push(order),
                 Effect::Reply(id, ref answer) => {
                     assert!(answer.is_ok(), "{answer:?}");
                     answered.push(id);
@@ -43,7 +56,7 @@ impl Company {
                 | Effect::Denied(_) => self.carry(at, effect),
             }
         }
-        (answered, orders)
+        Told { answered, loads, bundles }
     }
 
     fn answer(&mut self, id: RequestId) -> Response {
@@ -117,4 +130,31 @@ fn a_space_is_listed_a_little_at_a_time() {
     assert_eq!(answered, [LARGE]);
     let Response::Documents(listed) = company.answer(LARGE) else { panic!("no list") };
     assert_eq!(listed.len(), 42);
+}
+
+#[test]
+fn who_writes_while_a_large_document_is_bundled_is_not_kept_waiting() {
+    let mut company = Company::new(1);
+    let space = company.space(0);
+    let book = |page: u64| json!({"id": "book", "text": long_text(), "page": page});
+    (0..9).for_each(|page| drop(company.ask(0, note(space, "book", book(page))).expect("writes")));
+    company.wall += 5_000;
+    let mut told = company.tell_all(0, Input::Timeout);
+    let order = told.bundles.pop().expect("nine changes are worth a bundle");
+    assert!(order.is_large());
+
+    company.ask(0, note(space, "book", book(9))).expect("writes");
+    company.wall += 5_000;
+    assert!(company.tell_all(0, Input::Timeout).bundles.is_empty(), "one at a time");
+    let is_idle = |company: &Company| {
+        company.nodes[0].poll_timeout().is_none_or(|due| due > company.now().monotonic)
+    };
+    assert!(is_idle(&company), "the loop does not spin until it is made");
+    let told = company.tell_all(0, Input::Bundled(Box::new(order.make())));
+    assert!(told.bundles.is_empty());
+    let Ok(Response::Status(status)) = company.ask(0, Request::Status) else { panic!("no status") };
+    let counts = status.compaction;
+    assert_eq!((counts.bundles, counts.entries, counts.waiting), (1, 9, 1));
+    let held = status.spaces.iter().find(|held| held.info.space == space).expect("is there");
+    assert_eq!(held.entries, 2, "the bundle, and what was written meanwhile");
 }

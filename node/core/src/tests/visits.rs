@@ -69,6 +69,7 @@ impl Street {
                 match effect {
                     Effect::Net(command) => self.command(at, command),
                     Effect::Load(_)
+                    | Effect::Bundle(_)
                     | Effect::Verify { .. }
                     | Effect::Reply(..)
                     | Effect::Changed { .. }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 /// `kith doc`.
 #[derive(Debug, Subcommand)]
@@ -102,12 +102,32 @@ pub enum Doc {
         at: String,
     },
     /// List the documents of a space
+    #[command(
+        after_help = "Examples:\n  kith doc list album --type note\n  kith doc list album --where 'rating>=4' --where 'tags~travel'\n\nA condition is a JSON Pointer or a key, one of = != < <= > >= ~, and a value. A text with ~ has\nthat text in it, a list that element; what is not there counts as null."
+    )]
     List {
         /// The space
         space: String,
-        /// Only documents of this app
-        #[arg(long, value_name = "NAME")]
-        app: Option<String>,
+        /// Which of them
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Count the documents of a space, and add up what they say
+    #[command(
+        after_help = "Examples:\n  kith doc count album\n  kith doc count album --by /author/name\n  kith doc count album --type walk --where 'year=2026' --by month --of km\n\nA document with a list is counted for each of its elements."
+    )]
+    Count {
+        /// The space
+        space: String,
+        /// Which of them
+        #[command(flatten)]
+        which: Which,
+        /// Apart by the value here: a JSON Pointer, or a key
+        #[arg(long, value_name = "PATH")]
+        by: Option<String>,
+        /// Add up the numbers here
+        #[arg(long, value_name = "PATH")]
+        of: Option<String>,
     },
     /// List the documents that changed since you last asked
     #[command(
@@ -141,6 +161,20 @@ pub enum Doc {
         #[arg(long, short)]
         yes: bool,
     },
+}
+
+/// Which documents of a space.
+#[derive(Debug, Args)]
+pub struct Which {
+    /// Only documents of this type
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Option<String>,
+    /// Only documents of this app
+    #[arg(long, value_name = "NAME")]
+    pub app: Option<String>,
+    /// Only documents that say so, for example 'rating>=4'; more than once: all of it
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub conditions: Vec<String>,
 }
 
 fn limit(text: &str) -> Result<u8, String> {

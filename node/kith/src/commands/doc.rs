@@ -2,6 +2,7 @@
 
 mod past;
 mod purge;
+mod query;
 
 use std::{io::Read, path::Path};
 
@@ -14,7 +15,7 @@ use crate::{
     args::Doc,
     client::escape,
     error::CliError,
-    show::{answer, list, table, text},
+    show::{answer, list, text},
 };
 
 /// Largest document that is read from a file.
@@ -39,21 +40,9 @@ pub(super) async fn run(asking: &Asking<'_>, command: Doc) -> Result<(), CliErro
         Doc::Restore { space, doc, at } => {
             past::restore(asking, &doc_path(&space, &doc), &at).await
         }
-        Doc::List { space, app } => {
-            let of_app = app.map(|app| format!("?app={}", escape(&app))).unwrap_or_default();
-            let docs = asking.client.get(&format!("{}{of_app}", docs_path(&space))).await?;
-            answer(asking.is_json, &docs, || {
-                let rows: Vec<_> = list(&docs, "docs")
-                    .iter()
-                    .map(|doc| {
-                        ["title", "type", "app", "path", "doc"]
-                            .map(|key| text(doc, key).to_owned())
-                            .to_vec()
-                    })
-                    .collect();
-                table(&["TITLE", "TYPE", "APP", "PATH", "DOC"], &rows)
-            });
-            Ok(())
+        Doc::List { space, which } => query::list_fitting(asking, &space, which).await,
+        Doc::Count { space, which, by, of } => {
+            query::count(asking, &space, which, (by.as_deref(), of.as_deref())).await
         }
         Doc::Changes { space, since } => changes(asking, &space, since.as_deref()).await,
         Doc::Purge { space, docs, yes } => purge::purge(asking, &space, docs, yes).await,

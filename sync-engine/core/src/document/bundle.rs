@@ -110,13 +110,32 @@ pub struct Bundled {
     pub changes: BTreeSet<ChangeHash>,
 }
 
+/// Changes that shall be put into one body, with all that is needed for it: making it takes
+/// as long as loading the document.
+#[derive(Debug)]
+pub struct BundleJob {
+    auto: AutoCommit,
+    /// Changes to put in.
+    chosen: BTreeSet<ChangeHash>,
+    /// Bodies whose changes are put in, too.
+    more: Vec<Body>,
+}
+
 impl Document {
-    /// Puts the changes that these entries brought, and those in `more` bodies, into one
-    /// body; `None` when there is none, when they would be larger than an entry may be, or
-    /// when they would not read back.
-    pub fn bundle(&mut self, entries: &BTreeSet<EntryId>, more: &[Body]) -> Option<Bundled> {
+    /// The changes that these entries brought, and those in `more` bodies, for one body.
+    pub fn bundle(&self, entries: &BTreeSet<EntryId>, more: Vec<Body>) -> BundleJob {
         let chosen = self.intake.entries().filter(|(_, entry)| entries.contains(entry));
-        let mut chosen: BTreeSet<ChangeHash> = chosen.map(|(hash, _)| *hash).collect();
+        let chosen = chosen.map(|(hash, _)| *hash).collect();
+        BundleJob { auto: self.auto.clone(), chosen, more }
+    }
+}
+
+impl BundleJob {
+    /// Makes the body; `None` when there is no change, when they would be larger than an
+    /// entry may be, or when they would not read back.
+    #[must_use]
+    pub fn run(self) -> Option<Bundled> {
+        let Self { mut auto, mut chosen, more } = self;
         for body in more {
             chosen.extend(body.hashes()?);
         }
@@ -126,7 +145,7 @@ impl Document {
         let mut closed: BTreeSet<ChangeHash> = BTreeSet::new();
         let mut order = Vec::with_capacity(chosen.len());
         let mut count = 0;
-        for change in self.auto.get_changes_meta(&[]) {
+        for change in auto.get_changes_meta(&[]) {
             count += 1;
             if !chosen.contains(&change.hash) {
                 continue;
@@ -141,8 +160,8 @@ impl Document {
         }
         let history = match closed.len() {
             0 => None,
-            all if all == count => Some(save(&mut self.auto)),
-            _ => Some(self.history_of(&closed)?),
+            all if all == count => Some(save(&mut auto)),
+            _ => Some(history_of(&mut auto, &closed)?),
         };
         // Each change may be taken and all together not: a counter in one, a large number in
         // another.
@@ -152,7 +171,7 @@ impl Document {
         }
         let others = order.iter().filter(|hash| !closed.contains(hash));
         let changes = others.map(|hash| {
-            let change = self.auto.get_change_by_hash(hash)?;
+            let change = auto.get_change_by_hash(hash)?;
             Some(ByteBuf::from(change.raw_bytes()))
         });
         let bundle = Bundle {
@@ -165,15 +184,15 @@ impl Document {
         let body = bundle.encode();
         (body.len() <= ENTRY_PLAIN_BYTES_MAX).then_some(Bundled { body, changes: chosen })
     }
+}
 
-    fn history_of(&mut self, closed: &BTreeSet<ChangeHash>) -> Option<Vec<u8>> {
-        let all = self.auto.get_changes(&[]);
-        let part: Vec<Change> =
-            all.into_iter().filter(|change| closed.contains(&change.hash())).collect();
-        let mut own = AutoCommit::new();
-        guarded(|| own.apply_changes(part).ok()).flatten()?;
-        Some(save(&mut own))
-    }
+fn history_of(auto: &mut AutoCommit, closed: &BTreeSet<ChangeHash>) -> Option<Vec<u8>> {
+    let all = auto.get_changes(&[]);
+    let part: Vec<Change> =
+        all.into_iter().filter(|change| closed.contains(&change.hash())).collect();
+    let mut own = AutoCommit::new();
+    guarded(|| own.apply_changes(part).ok()).flatten()?;
+    Some(save(&mut own))
 }
 
 fn save(auto: &mut AutoCommit) -> Vec<u8> {

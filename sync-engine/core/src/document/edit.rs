@@ -118,7 +118,17 @@ impl Document {
     }
 
     fn existing(&self, pointer: &Pointer) -> Result<Value, DocumentError> {
-        pointer.find(&self.value()).cloned().ok_or(DocumentError::NoSuchPlace)
+        if pointer.is_root() {
+            return Ok(self.value());
+        }
+        let (object, place) = pointer.resolve(&self.auto)?;
+        let prop = place.prop().ok_or(DocumentError::NoSuchPlace)?;
+        // A text is shown as one value.
+        let is_text = self.auto.object_type(&object)? == ObjType::Text;
+        if is_text || self.auto.get(&object, prop.clone())?.is_none() {
+            return Err(DocumentError::NoSuchPlace);
+        }
+        Ok(json::read_at(&self.auto, &object, prop, pointer.depth() - 1))
     }
 
     fn add(&mut self, pointer: &Pointer, value: &Value) -> Result<(), DocumentError> {

@@ -69,11 +69,12 @@ pub(super) fn filled(value: &Value) -> Replica {
 #[test]
 fn a_document_says_whose_it_is_of_the_apps() {
     let mut replica = Replica::new(1);
-    let app = Some("recipes".to_owned());
-    let meta = Meta { kind: "note".into(), app: app.clone(), ..Meta::default() };
+    let meta = Meta { kind: "note".into(), app: Some("recipes".into()), ..Meta::default() };
     replica.edit(|document| document.fill(&meta, &json!({})));
     assert_eq!(replica.document.meta(), meta);
-    assert_eq!(replica.document.summary(DOCUMENT).app, app);
+    assert_eq!(replica.document.summary(DOCUMENT).app, "recipes");
+    let mut nobodys = filled(&json!({}));
+    assert_eq!(nobodys.document.summary(DOCUMENT).app, "kith");
 }
 
 #[test]

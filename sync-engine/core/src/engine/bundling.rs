@@ -4,22 +4,34 @@ use std::collections::BTreeMap;
 
 use node_model::{DeviceId, DocumentId, EntryId, SpaceId};
 
-use super::{Collected, Compacted, EngineError, SyncEngine, Writer};
+use super::{BundleOrder, Collected, Compacted, EngineError, MadeBundle, SyncEngine, Writer};
 
 impl SyncEngine {
-    /// Stages a bundle of what this device wrote in a document; `None` when that is not
-    /// worth it. With `one_epoch`, of what is sealed with the newest key only.
+    /// The order for a bundle of what this device wrote in a document; `None` when that is
+    /// not worth it. With `one_epoch`, of what is sealed with the newest key only.
     ///
     /// # Errors
     /// [`EngineError`].
-    pub fn compact(
+    pub fn bundle_order(
         &mut self,
-        writer: &mut Writer<'_>,
         space: SpaceId,
         document: DocumentId,
         one_epoch: bool,
+    ) -> Result<Option<BundleOrder>, EngineError> {
+        self.space_mut(space)?.bundle_order(document, one_epoch)
+    }
+
+    /// Stages a bundle that was made; `None` when there is none, or when it does not fit what
+    /// is here any more.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn take_bundle(
+        &mut self,
+        writer: &mut Writer<'_>,
+        made: MadeBundle,
     ) -> Result<Option<Compacted>, EngineError> {
-        self.space_mut(space)?.compact(writer, document, one_epoch)
+        self.space_mut(made.place().0)?.take_bundle(writer, made)
     }
 
     /// The first document after `after` that has superseded entries.

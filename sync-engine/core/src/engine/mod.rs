@@ -39,7 +39,7 @@ pub use self::{
     findings::{CopyFacts, DocumentTrouble, Limit, PeerSync, RefusedEntries},
     keep::{EqualPart, KeptPart},
     loading::{LARGE_FROM_BYTES, Unlisted},
-    space::{Collected, Compacted, LoadOrder, LoadedDocument},
+    space::{BundleOrder, Collected, Compacted, LoadOrder, LoadedDocument, MadeBundle},
     views::Changes,
 };
 

@@ -17,7 +17,7 @@ use node_model::{BlobId, DeviceId, DocumentId, EntryId, Epoch, SpaceId, seal::Se
 
 pub use self::{
     collect::Collected,
-    compact::Compacted,
+    compact::{BundleOrder, Compacted, MadeBundle},
     order::{LoadOrder, LoadedDocument},
 };
 

@@ -87,8 +87,9 @@ impl Node {
     }
 
     pub(super) fn compact(&mut self, one_epoch: bool) -> Option<Compacted> {
-        self.write(|engine, writer| engine.compact(writer, SPACE, DOCUMENT, one_epoch))
-            .expect("it is there")
+        let order = self.engine.bundle_order(SPACE, DOCUMENT, one_epoch).expect("it is there");
+        let made = order?.make();
+        self.write(|engine, writer| engine.take_bundle(writer, made)).expect("it is there")
     }
 
     pub(super) fn take(&mut self, entries: Vec<VerifiedEntry>) {
@@ -112,8 +113,13 @@ pub(super) fn lying_bundle(singles: &[VerifiedEntry], count: usize) -> VerifiedE
     let covers = Covers::of(&numbers.collect()).expect("few");
     let mut liar = Node::new(1, &singles[..count]);
     let ids = singles[..count].iter().map(VerifiedEntry::id).collect();
-    let bundled =
-        liar.engine.document(SPACE, DOCUMENT).expect("there").bundle(&ids, &[]).expect("some");
+    let bundled = liar
+        .engine
+        .document(SPACE, DOCUMENT)
+        .expect("there")
+        .bundle(&ids, vec![])
+        .run()
+        .expect("some");
     let draft = Draft {
         space: SPACE,
         document: DOCUMENT,

@@ -2,13 +2,14 @@ use node_model::DocumentId;
 use serde_json::json;
 
 use super::*;
+use crate::document::OWN_APP;
 
 fn searchable(value: &Value) -> Searchable {
     let title = value.get("title").and_then(Value::as_str).unwrap_or("Untitled").to_owned();
     let summary = Summary {
         document: DocumentId([1; 16]),
         kind: String::new(),
-        app: None,
+        app: OWN_APP.into(),
         title,
         path: None,
         content_id: None,
@@ -78,7 +79,7 @@ fn original_bytes_count_only_where_the_json_is_silent() {
         let summary = Summary {
             document: DocumentId([1; 16]),
             kind: String::new(),
-            app: None,
+            app: OWN_APP.into(),
             title: "t".into(),
             path: None,
             content_id: None,

@@ -29,6 +29,23 @@ async fn a_node_is_made_and_used_by_one_shot_commands() {
 }
 
 #[tokio::test]
+async fn documents_are_listed_and_counted_by_what_they_say() {
+    let home = Home::new();
+    home.new_space("walks").await;
+    for value in [json!({"title": "To Rome", "km": 12}), json!({"title": "Near", "km": 3})] {
+        home.new_document("walks", &value).await;
+    }
+    let of = ["doc", "list", "walks", "--where", "km>5", "--where", "title~rome"];
+    let listed = home.kith(&of).json().await;
+    let titles: Vec<_> = list(&listed, "docs").iter().map(|it| text(it, "title")).collect();
+    assert_eq!(titles, ["To Rome"]);
+    let counted = home.kith(&["doc", "count", "walks", "--by", "title", "--of", "km"]).json().await;
+    assert_eq!((&counted["documents"], &counted["sum"]), (&json!(2), &json!(15.0)));
+    assert_eq!(counted["groups"][0]["value"], "Near");
+    home.kith(&["doc", "list", "walks", "--where", "km"]).fails().await.is(2, "invalid");
+}
+
+#[tokio::test]
 async fn the_answers_are_the_same_with_and_without_a_running_node() {
     let home = Home::new();
     let space = home.new_space("album").await;
@@ -38,6 +55,8 @@ async fn the_answers_are_the_same_with_and_without_a_running_node() {
         &["space", "list"],
         &["space", "members", "album"],
         &["doc", "list", &space],
+        &["doc", "list", &space, "--where", "n>1"],
+        &["doc", "count", &space, "--by", "t", "--of", "n"],
         &["doc", "get", "album", &doc],
         &["doc", "get", "album", &doc, "title"],
         &["doc", "history", "album", &doc],

@@ -39,7 +39,7 @@ impl Replica {
 
     fn bundle(&mut self) -> Bundled {
         let own = self.made.iter().map(|(entry, _)| *entry).collect();
-        self.document.bundle(&own, &[]).expect("there is something")
+        self.document.bundle(&own, vec![]).run().expect("there is something")
     }
 }
 
@@ -133,9 +133,9 @@ fn a_spoilt_bundle_is_named_and_harms_nothing() {
 
 #[test]
 fn changes_that_waited_for_a_bundle_are_taken() {
-    let mut ada = edited(40);
+    let ada = edited(40);
     let early = ada.made[..39].iter().map(|(entry, _)| *entry).collect();
-    let bundled = ada.document.bundle(&early, &[]).expect("there is something");
+    let bundled = ada.document.bundle(&early, vec![]).run().expect("there is something");
     let late = ada.made[39..].to_vec();
     let mut ben = Replica::new(2);
     ben.document.apply(late);

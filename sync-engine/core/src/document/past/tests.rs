@@ -52,7 +52,7 @@ fn history_is_the_same_in_a_bundle_and_in_whatever_order_it_came() {
     let mut ada = filled(&json!({"n": 0}));
     let hashes: Vec<String> = (1..9).map(|n| ada.set(100 - n, "n", &json!(n))).collect();
     let entries = ada.made.iter().map(|(entry, _)| *entry).collect();
-    let bundle = ada.document.bundle(&entries, &[]).expect("it can be bundled");
+    let bundle = ada.document.bundle(&entries, vec![]).run().expect("it can be bundled");
     let mut whole = Replica::new(2);
     whole.document.apply([(EntryId([9; 32]), Body::Bundle(bundle.body))]);
     let mut backwards = Replica::new(3);

@@ -9,12 +9,18 @@
 //! Invariant: a bundle covers entries only whose changes it contains.
 //! Non-goal: when to do it; the node decides.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
-use node_model::{BlobId, DocumentId, EntryId, limit::ENTRY_BLOBS_MAX};
+use node_model::{BlobId, DocumentId, EntryId, Epoch, SpaceId, limit::ENTRY_BLOBS_MAX};
 
 use super::{Body, Draft, EngineError, EntryKind, Space, Writer, all_stored, named_heads};
-use crate::entry::{VerifiedEntry, covers::Covers};
+use crate::{
+    document::{BundleJob, Bundled, Document},
+    entry::{VerifiedEntry, covers::Covers},
+};
 
 /// A bundle is bundled again with changes that are at least this part of it: each change
 /// is written some eight times as a document grows tenfold.
@@ -25,6 +31,9 @@ const CHEAP_CHANGES: u64 = 16_384;
 
 /// The same for a cheap one: as few bytes as can be are what a newcomer waits for.
 const GROWTH_WHILE_CHEAP: u64 = 64;
+
+/// Changes of a document of which a bundle takes some ten milliseconds to make.
+const LARGE_FROM_CHANGES: u64 = 2_048;
 
 /// What a bundle took the place of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,16 +48,84 @@ pub struct Compacted {
     pub changes: u64,
 }
 
+/// A bundle to be made, by a worker where the document is large.
+pub struct BundleOrder {
+    space: SpaceId,
+    id: DocumentId,
+    generation: u64,
+    epoch: Epoch,
+    /// What it stands for.
+    chosen: Vec<EntryId>,
+    covers: Covers,
+    deps: Vec<EntryId>,
+    blobs: Vec<BlobId>,
+    entry_bytes: u64,
+    changes: u64,
+    is_large: bool,
+    job: BundleJob,
+}
+
+impl fmt::Debug for BundleOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BundleOrder({} {}, {} entries)", self.space, self.id, self.chosen.len())
+    }
+}
+
+impl BundleOrder {
+    /// Whether making it would keep others waiting.
+    #[must_use]
+    pub fn is_large(&self) -> bool {
+        self.is_large
+    }
+
+    /// Makes it: takes time, and needs nothing but what is in the order.
+    #[must_use]
+    pub fn make(self) -> MadeBundle {
+        let Self { space, id, generation, epoch, chosen, covers, deps, blobs, .. } = self;
+        let (entry_bytes, changes) = (self.entry_bytes, self.changes);
+        let bundled = self.job.run();
+        let content = bundled.map(|bundled| (bundled, covers, deps, blobs));
+        MadeBundle { space, id, generation, epoch, chosen, entry_bytes, changes, content }
+    }
+}
+
+/// What became of a [`BundleOrder`].
+pub struct MadeBundle {
+    space: SpaceId,
+    id: DocumentId,
+    generation: u64,
+    epoch: Epoch,
+    chosen: Vec<EntryId>,
+    entry_bytes: u64,
+    changes: u64,
+    /// What to seal, what it covers, builds on and refers to; `None` where there is no way.
+    content: Option<(Bundled, Covers, Vec<EntryId>, Vec<BlobId>)>,
+}
+
+impl MadeBundle {
+    /// Which document.
+    #[must_use]
+    pub fn place(&self) -> (SpaceId, DocumentId) {
+        (self.space, self.id)
+    }
+}
+
+impl fmt::Debug for MadeBundle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_made = self.content.is_some();
+        write!(f, "MadeBundle({} {}, made: {is_made})", self.space, self.id)
+    }
+}
+
 impl Space {
-    /// Stages a bundle of what this device wrote in a document; `None` when that is not
-    /// worth it. With `one_epoch`, of what is sealed with the newest key only: who came
+    /// The order for a bundle of what this device wrote in a document; `None` when that is
+    /// not worth it. With `one_epoch`, of what is sealed with the newest key only: who came
     /// later may not read what was before.
-    pub(in crate::engine) fn compact(
+    pub(in crate::engine) fn bundle_order(
         &mut self,
-        writer: &mut Writer<'_>,
         id: DocumentId,
         one_epoch: bool,
-    ) -> Result<Option<Compacted>, EngineError> {
+    ) -> Result<Option<BundleOrder>, EngineError> {
         let Some((epoch, _)) = &self.writing else { return Ok(None) };
         let epoch = *epoch;
         if self.touched.contains(&id) {
@@ -61,7 +138,10 @@ impl Space {
         }
         let refused: BTreeSet<EntryId> = document.refused().keys().copied().collect();
         let applied = document.carriers();
+        let changes = document.changes_count();
+        let deps = named_heads(document);
         let mut own = all_stored(self.store.document(id)?)?;
+        let bytes: usize = own.iter().map(|entry| entry.bytes().len()).sum();
         own.retain(|entry| {
             let header = entry.header();
             header.author == self.device
@@ -77,7 +157,6 @@ impl Space {
             return Ok(None);
         }
         let Some(shared) = self.shared(&chosen, &applied) else { return Ok(None) };
-        let document = self.document(id)?;
         #[cfg_attr(
             not(feature = "planted-bugs"),
             expect(unused_mut, reason = "changed by a planted bug")
@@ -87,19 +166,50 @@ impl Space {
         if node_model::planted::active(node_model::planted::Bug::ShortBundle) {
             chosen.first().map(|first| ids.remove(&first.id()));
         }
-        let Some(bundled) = document.bundle(&ids, &shared) else { return Ok(None) };
-        let changes = document.changes_count();
-        let deps = named_heads(document);
-        let draft = self.draft(id, EntryKind::Bundle, deps, blobs.into_iter().collect());
-        let bundle = self.seal(writer, Draft { covers, ..draft }, &bundled.body)?;
-        self.document(id)?.note_bundle(&bundled.changes, bundle);
-        let bundle_bytes = self.staged.last().map_or(0, |entry| entry.bytes().len() as u64);
-        Ok(Some(Compacted {
-            entries: chosen.len() as u64,
+        let is_large = bytes as u64 >= self.large_from || changes >= LARGE_FROM_CHANGES;
+        let job = self.document(id)?.bundle(&ids, shared);
+        Ok(Some(BundleOrder {
+            space: self.id,
+            id,
+            generation: self.generation,
+            epoch,
+            covers,
+            deps,
+            blobs: blobs.into_iter().collect(),
             entry_bytes: chosen.iter().map(|entry| entry.bytes().len() as u64).sum(),
-            bundle_bytes,
+            chosen: chosen.iter().map(VerifiedEntry::id).collect(),
             changes,
+            is_large,
+            job,
         }))
+    }
+
+    /// Stages a bundle, unless something came between: another key, or entries that are not
+    /// in the set any more.
+    pub(in crate::engine) fn take_bundle(
+        &mut self,
+        writer: &mut Writer<'_>,
+        made: MadeBundle,
+    ) -> Result<Option<Compacted>, EngineError> {
+        let MadeBundle { id, generation, chosen, entry_bytes, changes, content, .. } = made;
+        let Some((bundled, covers, deps, blobs)) = content else { return Ok(None) };
+        let epoch = self.writing.as_ref().map(|(epoch, _)| *epoch);
+        let is_removed = self.loaded.get(id).is_some_and(Document::is_removed);
+        if generation != self.generation || epoch != Some(made.epoch) || is_removed {
+            return Ok(None);
+        }
+        let in_set: BTreeSet<EntryId> =
+            self.store.document_ids(id)?.into_iter().map(|(_, id)| id).collect();
+        if !chosen.iter().all(|entry| in_set.contains(entry)) {
+            return Ok(None);
+        }
+        let draft = self.draft(id, EntryKind::Bundle, deps, blobs);
+        let bundle = self.seal(writer, Draft { covers, ..draft }, &bundled.body)?;
+        if let Some(document) = self.loaded.get_mut(id) {
+            document.note_bundle(&bundled.changes, bundle);
+        }
+        let bundle_bytes = self.staged.last().map_or(0, |entry| entry.bytes().len() as u64);
+        Ok(Some(Compacted { entries: chosen.len() as u64, entry_bytes, bundle_bytes, changes }))
     }
 
     /// The bodies of entries of which others carry some changes by now: who makes a counter

@@ -2,7 +2,7 @@ use node_model::Epoch;
 
 use super::*;
 use crate::engine::testing::{DOCUMENT, Node, SPACE, lying_bundle};
-use crate::patch::PatchOp;
+use crate::{patch::PatchOp, store::StoreEpoch};
 
 #[test]
 fn what_one_wrote_becomes_one_entry_and_reads_the_same() {
@@ -159,4 +159,53 @@ fn a_change_that_two_made_is_in_the_bundles_of_both() {
         assert_eq!(value["n"], 2, "{when_ben_comes}");
         assert_eq!(value["list"].as_array().map(Vec::len), Some(4 + 24), "{when_ben_comes}");
     }
+}
+
+/// Node 1 with a document, and a bundle of it that a worker makes.
+fn being_made() -> (Node, MadeBundle) {
+    let mut ada = Node::new(1, &[]);
+    ada.begin();
+    ada.add(9);
+    let order = ada.engine.bundle_order(SPACE, DOCUMENT, false).expect("it is there");
+    let made = order.expect("it is worth it").make();
+    (ada, made)
+}
+
+impl Node {
+    fn take_made(&mut self, made: MadeBundle) -> Option<Compacted> {
+        self.write(|engine, writer| engine.take_bundle(writer, made)).expect("it is there")
+    }
+}
+
+#[test]
+fn what_is_written_while_a_bundle_is_made_stays_beside_it() {
+    let (mut ada, made) = being_made();
+    ada.add(3);
+    let value = ada.value();
+    assert_eq!(ada.take_made(made).map(|compacted| compacted.entries), Some(10));
+    assert_eq!(ada.stored().len(), 4, "the bundle and three changes");
+    assert_eq!(ada.compact(false).map(|compacted| compacted.entries), Some(4));
+    let mut ben = Node::new(2, &ada.stored());
+    assert_eq!([ada.value(), ben.value()], [value.clone(), value]);
+}
+
+#[test]
+fn a_bundle_that_does_not_fit_any_more_is_dropped() {
+    // Another one was faster.
+    let (mut ada, made) = being_made();
+    ada.compact(false).expect("it is worth it");
+    assert_eq!((ada.take_made(made), ada.stored().len()), (None, 1));
+
+    // There is a new key, for which it may hold too much.
+    let (mut ben, made) = being_made();
+    ben.use_epoch(Epoch(2));
+    assert_eq!((ben.take_made(made), ben.stored().len()), (None, 10));
+
+    // The document is purged, or removed.
+    let (mut cyd, made) = being_made();
+    cyd.engine.purge(SPACE, &[DOCUMENT].into(), StoreEpoch([9; 16])).expect("memory");
+    assert_eq!((cyd.take_made(made), cyd.stored().len()), (None, 0));
+    let (mut dan, made) = being_made();
+    dan.write(|engine, writer| engine.remove_document(writer, SPACE, DOCUMENT)).expect("is there");
+    assert_eq!(dan.take_made(made), None);
 }
