@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use node_model::{DeviceId, DocumentId, EntryId, Now, SpaceId};
+use node_model::{DeviceId, DocumentId, EntryId, Now, SpaceId, Timestamp};
 use sync_engine_core::EngineError;
 
 use crate::node::Node;
@@ -44,6 +44,8 @@ pub struct CollectionCounts {
     pub entries: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// When the last ones went.
+    pub last_at: Option<Timestamp>,
 }
 
 /// Spaces to look through.
@@ -88,7 +90,7 @@ impl Node {
         }
         self.collection.due = None;
         let Some((space, progress)) = self.collection.spaces.pop_first() else { return };
-        match self.collect_step(space, progress) {
+        match self.collect_step(now, space, progress) {
             Ok(Some(progress)) => {
                 self.collection.spaces.insert(space, progress);
             }
@@ -103,6 +105,7 @@ impl Node {
 
     fn collect_step(
         &mut self,
+        now: Now,
         space: SpaceId,
         progress: Progress,
     ) -> Result<Option<Progress>, EngineError> {
@@ -117,6 +120,9 @@ impl Node {
         let collected = self.sync.collect(space, document, progress.entry, &agreed)?;
         self.collection.counts.entries += collected.entries;
         self.collection.counts.bytes += collected.bytes;
+        if collected.entries > 0 {
+            self.collection.counts.last_at = Some(now.wall);
+        }
         Ok(Some(match collected.reached {
             Some(entry) => Progress { entry: Some(entry), ..progress },
             None => Progress { document: Some(document), entry: None },

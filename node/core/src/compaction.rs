@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use node_model::{DocumentId, Now, SpaceId};
+use node_model::{DocumentId, Now, SpaceId, Timestamp};
 use sync_engine_core::{Compacted, MadeBundle};
 
 use crate::{effect::Effect, node::Node};
@@ -58,6 +58,12 @@ pub struct CompactionCounts {
     pub bundle_bytes: u64,
     /// Documents that wait for calm, for more changes, or for the worker.
     pub waiting: u64,
+    /// Changes that are in no bundle yet, of all documents.
+    pub waiting_changes: u64,
+    /// Bundles that could not be made, or did not fit any more once they were.
+    pub dropped: u64,
+    /// When the last one was made.
+    pub last_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -152,7 +158,8 @@ impl Compaction {
         }
     }
 
-    fn done(&mut self, document: (SpaceId, DocumentId), compacted: Option<Compacted>) {
+    /// A bundle was made, or is not worth it.
+    fn done(&mut self, now: Now, document: (SpaceId, DocumentId), compacted: Option<Compacted>) {
         self.making = None;
         match (compacted, self.tails.get_mut(&document)) {
             (Some(done), Some(tail)) => {
@@ -160,6 +167,7 @@ impl Compaction {
                 self.counts.entries += done.entries;
                 self.counts.entry_bytes += done.entry_bytes;
                 self.counts.bundle_bytes += done.bundle_bytes;
+                self.counts.last_at = Some(now.wall);
                 tail.document = done.changes;
             }
             // What cannot be bundled waits for the next write.
@@ -175,7 +183,7 @@ impl Compaction {
             tail.changes > 0 || self.making.as_ref() == Some(*document)
         };
         let waiting = self.tails.iter().filter(waits).count() as u64;
-        CompactionCounts { waiting, ..self.counts }
+        CompactionCounts { waiting, waiting_changes: self.changes, ..self.counts }
     }
 }
 
@@ -203,10 +211,11 @@ impl Node {
                 self.effects.push_back(Effect::Bundle(Box::new(order)));
             }
             Ok(Some(order)) => self.bundled(now, order.make()),
-            Ok(None) => self.compaction.done((space, document), None),
+            Ok(None) => self.compaction.done(now, (space, document), None),
             Err(error) => {
                 tracing::warn!(%space, %document, %error, "could not bundle");
-                self.compaction.done((space, document), None);
+                self.compaction.counts.dropped += 1;
+                self.compaction.done(now, (space, document), None);
             }
         }
     }
@@ -224,14 +233,13 @@ impl Node {
             self.collect_soon(now, space);
             self.collect_sooner(now, done.entries);
         }
-        self.compaction.done((space, document), compacted);
+        self.compaction.counts.dropped += u64::from(compacted.is_none());
+        self.compaction.done(now, (space, document), compacted);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use node_model::Timestamp;
-
     use super::*;
 
     const ONE: (SpaceId, DocumentId) = (SpaceId([1; 32]), DocumentId([1; 16]));
@@ -257,9 +265,10 @@ mod tests {
         assert_eq!(compaction.next_due(at(15)), None, "somebody writes");
         assert_eq!(compaction.next_due(at(16)), Some(ONE));
         compaction.begin(ONE);
-        compaction.done(ONE, done(9));
+        compaction.done(at(7), ONE, done(9));
         assert_eq!((compaction.poll_timeout(), compaction.next_due(at(99))), (None, None));
-        assert_eq!(compaction.counts().bundles, 1);
+        let counts = compaction.counts();
+        assert_eq!((counts.bundles, counts.last_at), (1, Some(Timestamp(0))));
     }
 
     #[test]
@@ -269,13 +278,15 @@ mod tests {
         compaction.note(at(1), TWO, 1);
         assert_eq!(compaction.next_due(at(1)), Some(ONE));
         compaction.begin(ONE);
-        compaction.done(ONE, done(260_000));
+        compaction.done(at(7), ONE, done(260_000));
         compaction.note(at(2), ONE, CHANGES_BUSY);
         assert_eq!(compaction.next_due(at(2)), None, "the document is large");
         assert_eq!(compaction.next_due(at(5)), Some(ONE));
         compaction.begin(ONE);
-        compaction.done(ONE, None);
-        assert_eq!(compaction.counts().waiting, 1, "what cannot be bundled waits for a write");
+        compaction.done(at(7), ONE, None);
+        let counts = compaction.counts();
+        assert_eq!(counts.waiting, 1, "what cannot be bundled waits for a write");
+        assert_eq!(counts.waiting_changes, 1, "those of the other document");
     }
 
     #[test]
@@ -288,13 +299,13 @@ mod tests {
         compaction.note(at(60), TWO, CHANGES_PRESSED);
         assert_eq!(compaction.next_due(at(60)), Some(TWO), "it has the most");
         compaction.begin(TWO);
-        compaction.done(TWO, done(64));
+        compaction.done(at(7), TWO, done(64));
         compaction.note(at(61), ONE, 1);
         assert_eq!(compaction.next_due(at(61)), None, "there is room");
         compaction.note(at(61), ONE, 2 * CHANGES_PRESSED);
         assert_eq!(compaction.next_due(at(61)), Some(ONE), "once more");
         compaction.begin(ONE);
-        compaction.done(ONE, None);
+        compaction.done(at(7), ONE, None);
         compaction.note(at(62), TWO, 1);
         assert_eq!(compaction.next_due(at(62)), None, "each of them has few");
     }

@@ -84,7 +84,7 @@ impl From<StoreError> for Failure {
                 (FailureKind::Storage, "kith export, with the version that wrote it")
             }
             StoreError::Damaged(_) => {
-                (FailureKind::Storage, "restore the data directory from a backup")
+                (FailureKind::Storage, "stop the node, then: kith space repair SPACE")
             }
             StoreError::Storage(_) => {
                 (FailureKind::Storage, "look at the disk and its permissions, then try again")

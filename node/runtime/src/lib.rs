@@ -22,7 +22,7 @@ pub mod renew;
 mod seal_file;
 pub mod search;
 mod start;
-mod storage;
+pub mod storage;
 pub mod testing;
 pub mod visit;
 

@@ -17,7 +17,7 @@ use crate::{
     folder::Folders,
     handle::{Handle, Shared},
     search::{self, Indexing, PEER_QUESTIONS_MAX, SearchConfig},
-    storage::SpacesFolder,
+    storage::{SPACES, SpacesFolder},
     visit::{Turnstile, VisitBlobs},
 };
 
@@ -243,7 +243,7 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
 }
 
 fn open(config: StartConfig, clock: Clock) -> Result<Node, StartError> {
-    let (trust, spaces) = (config.data_dir.join("trust.db"), config.data_dir.join("spaces"));
+    let (trust, spaces) = (config.data_dir.join("trust.db"), config.data_dir.join(SPACES));
     let ledger = EmbeddedLedger::open(&trust, None)
         .map_err(|error| StartError::Ledger { file: trust.clone(), error })?;
     let storage = SpacesFolder::new(spaces.clone());

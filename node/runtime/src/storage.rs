@@ -2,10 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use node_core::SpaceStorage;
-use node_model::SpaceId;
+use node_core::{Failure, FailureKind, SpaceStorage};
+use node_model::{SpaceId, random_bytes};
 use sync_engine_core::store::{EntryStore, StoreEpoch, StoreError};
-use sync_engine_sqlite::{OpenOptions, SqliteStore};
+use sync_engine_sqlite::{OpenOptions, Repaired, SqliteStore};
+
+use crate::entropy::OsEntropy;
+
+/// The folder of all spaces, below the data directory.
+pub(crate) const SPACES: &str = "spaces";
 
 /// `<data-dir>/spaces`.
 pub(crate) struct SpacesFolder {
@@ -45,6 +50,31 @@ impl SpaceStorage for SpacesFolder {
         })?;
         Ok(Box::new(store))
     }
+}
+
+/// Makes the database of a space anew from the entries in it that can be read and verify; the
+/// old file stays beside it. Only while no node runs there.
+///
+/// # Errors
+/// [`Failure`]; nothing was changed.
+pub fn repair(data_dir: &Path, space: SpaceId) -> Result<Repaired, Failure> {
+    let path = entries_file(&data_dir.join(SPACES), space);
+    if !path.exists() {
+        return Err(Failure::no_such_space());
+    }
+    let epoch = StoreEpoch(random_bytes(&mut OsEntropy));
+    sync_engine_sqlite::repair(&path, epoch).map_err(|error| match error {
+        StoreError::Damaged(why) => {
+            let message = format!("nothing can be read of {}: {why}", path.display());
+            let fix = "restore it from a backup, or move it away: others bring what they have";
+            Failure::new(FailureKind::Storage, message, fix)
+        }
+        StoreError::Full
+        | StoreError::Quota
+        | StoreError::Newer { .. }
+        | StoreError::Older { .. }
+        | StoreError::Storage(_) => error.into(),
+    })
 }
 
 /// The store of a space below the folder of all of them.

@@ -130,7 +130,7 @@ pub enum StoreError {
     },
     /// The file is damaged.
     #[error(
-        "the space's database is damaged: {0}; restore the data directory from a backup, or remove the space's folder and sync it again from a peer"
+        "the space's database is damaged: {0}; stop the node and run `kith space repair`, which keeps what can still be read"
     )]
     Damaged(String),
     /// The storage refused.

@@ -7,10 +7,12 @@
 //! Non-goal: reading what entries say; bodies are ciphertext here. The index is
 //! given plain text, and nothing of it reaches a disk unsealed.
 
+mod repair;
 mod schema;
 pub mod search;
 mod store;
 
+pub use repair::{Repaired, repair};
 pub use schema::FORMAT;
 pub use store::{OpenOptions, SqliteStore};
 

@@ -107,14 +107,7 @@ pub(crate) fn open(
     }
     .map_err(failure)?;
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(failure)?;
-    let found: u32 =
-        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failure)?;
-    if found > FORMAT {
-        return Err(StoreError::Newer { found, known: FORMAT });
-    }
-    if (1..OLDEST).contains(&found) {
-        return Err(StoreError::Older { found, oldest: OLDEST });
-    }
+    let found = check_format(&connection)?;
     if found == 0 {
         // Before anything is written: later it takes writing the file anew.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(failure)?;
@@ -142,6 +135,19 @@ pub(crate) fn open(
         upgrade(&connection).map_err(failure)?;
     }
     Ok(connection)
+}
+
+/// The version of the file's layout, if it is one that we read; 0 of a new file.
+pub(crate) fn check_format(connection: &Connection) -> Result<u32, StoreError> {
+    let found: u32 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failure)?;
+    if found > FORMAT {
+        return Err(StoreError::Newer { found, known: FORMAT });
+    }
+    if (1..OLDEST).contains(&found) {
+        return Err(StoreError::Older { found, oldest: OLDEST });
+    }
+    Ok(found)
 }
 
 /// Switches to a write-ahead log, and says whether it is one now. SQLite commits

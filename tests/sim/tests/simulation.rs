@@ -97,7 +97,7 @@ mod planted {
     use super::{Options, run, turn};
 
     /// A planted bug must be found within this many seeds.
-    const SEEDS_MAX: u64 = 500;
+    const SEEDS_MAX: u64 = 1_500;
 
     fn is_found(bug: Bug) {
         let _turn = turn();

@@ -5,7 +5,7 @@ use node_core::{
     Request,
     request::{PeerInfo, SpaceStatus, Status},
 };
-use node_model::DeviceId;
+use node_model::{DeviceId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::timeout;
@@ -230,13 +230,21 @@ pub(crate) struct Compaction {
     entry_bytes: u64,
     /// Bytes of the bundles.
     bundle_bytes: u64,
+    /// When the last one was made.
+    last_at: Option<String>,
+    /// Those that could not be made, or did not fit any more once they were.
+    dropped: u64,
     /// Documents that wait until nobody writes for a moment, or for more changes.
     waiting: u64,
+    /// Changes that are in no bundle yet.
+    waiting_changes: u64,
     /// Entries that were deleted because a bundle stands for them, and everybody has it who
     /// may remove members.
     collected_entries: u64,
     /// Bytes of these.
     collected_bytes: u64,
+    /// When the last of these went.
+    last_collected_at: Option<String>,
 }
 
 /// A history that contradicts itself: worth a look by a person.
@@ -278,9 +286,13 @@ pub(crate) async fn status(State(app): State<App>) -> Answer<Overview> {
         entries: counts.entries,
         entry_bytes: counts.entry_bytes,
         bundle_bytes: counts.bundle_bytes,
+        last_at: counts.last_at.map(Timestamp::rfc3339),
+        dropped: counts.dropped,
         waiting: counts.waiting,
+        waiting_changes: counts.waiting_changes,
         collected_entries: status.collection.entries,
         collected_bytes: status.collection.bytes,
+        last_collected_at: status.collection.last_at.map(Timestamp::rfc3339),
     };
     let alarms = status.anomalies.iter().map(|(kind, device)| Alarm {
         kind: kind.word(),

@@ -1,6 +1,6 @@
 //! Questions about what the documents of a space say.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::StatusCode};
 use node_core::request::{BadCondition, CONDITIONS_MAX, Condition, Pointer, Sums, Tally};
 use node_runtime::query::{Query, TallyPage};
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,10 @@ impl Asked {
         Ok(Query {
             kind: self.r#type.clone(),
             app: self.app.clone(),
-            conditions: conditions.map_err(|error| Problem::invalid(error.to_string()))?,
+            conditions: conditions.map_err(|error| {
+                let fix = "kith doc list SPACE --where 'rating>=4'";
+                Problem::new(StatusCode::BAD_REQUEST, "invalid", error.to_string(), fix)
+            })?,
             after,
         })
     }

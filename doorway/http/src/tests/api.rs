@@ -334,3 +334,17 @@ async fn nothing_in_the_guide_is_odd() {
     }
     assert!(checked > 40, "{checked}");
 }
+
+#[tokio::test]
+async fn the_status_says_what_was_bundled() {
+    let house = House::new().await;
+    let path = format!("/api/v1/spaces/{}/docs", house.found("album").await);
+    house.post(&path, &json!({"id": "one", "value": {"title": "One"}})).await;
+    let bundled = house.get("/api/v1/status").await.json()["compaction"].clone();
+    let expected = json!({
+        "bundles": 0, "entries": 0, "entry_bytes": 0, "bundle_bytes": 0, "last_at": null,
+        "dropped": 0, "waiting": 1, "waiting_changes": 1, "collected_entries": 0,
+        "collected_bytes": 0, "last_collected_at": null,
+    });
+    assert_eq!(bundled, expected);
+}

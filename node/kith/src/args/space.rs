@@ -82,6 +82,14 @@ pub enum Space {
         #[arg(long, conflicts_with_all = ["doc", "folder", "kind", "since", "until"])]
         everything: bool,
     },
+    /// Make the database of a space anew from what can still be read of it; while no node runs
+    #[command(
+        after_help = "Examples:\n  kith space repair album\n\nFor a file that a failing disk damaged. What was written here and reached nobody else is kept as\nfar as it can be read; the rest comes back from others at the next sync. The old file stays."
+    )]
+    Repair {
+        /// The space: its id, a unique beginning of it, or its name
+        space: String,
+    },
 }
 
 /// What to keep, when it is not everything.

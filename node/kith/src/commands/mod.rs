@@ -18,6 +18,7 @@ mod pair;
 mod people;
 mod places;
 mod renew;
+mod repair;
 mod search;
 mod space;
 mod token;
@@ -28,7 +29,7 @@ mod visit;
 use clap::CommandFactory;
 
 use crate::{
-    args::{Cli, Command, Completions, Device, Global, Sync},
+    args::{Cli, Command, Completions, Device, Global, Space, Sync},
     client::{Client, Reach},
     error::CliError,
 };
@@ -57,6 +58,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
             device::join(&ticket, yes, &global).await
         }
         Command::Device(Device::Renew) => renew::run(&global).await,
+        Command::Space(Space::Repair { space }) => repair::run(&global, &space).await,
         asking @ (Command::Status
         | Command::Doctor(_)
         | Command::Id

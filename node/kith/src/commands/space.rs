@@ -7,7 +7,7 @@ use node_core::{Failure, FailureKind};
 use node_model::Timestamp;
 use serde_json::{Value, json};
 
-use super::Asking;
+use super::{Asking, device::is_running};
 use crate::{
     args::{KeptPart, Space},
     client::escape,
@@ -62,6 +62,8 @@ pub(super) async fn run(asking: &Asking<'_>, command: Space) -> Result<(), CliEr
                 format!("you left {space}; what you have of it stays readable")
             });
         }
+        // It has no node to ask: see `repair`.
+        Space::Repair { .. } => return Err(is_running()),
         Space::Keep { space, everything, chosen } => {
             keep(asking, &space, everything, chosen).await?;
         }

@@ -138,7 +138,7 @@ async fn a_space_that_cannot_be_opened_is_named_and_left_alone() {
     let newer = || patch(&entries, USER_VERSION_AT, &99_u32.to_be_bytes());
     let damaged = || patch(&entries, 0, GARBAGE);
     let bad: [(&dyn Fn(), &str, &str); 2] =
-        [(&newer, "99", "newest kith"), (&damaged, "entries.db", "backup")];
+        [(&newer, "99", "newest kith"), (&damaged, "entries.db", "kith space repair")];
     for (spoil, says, fix) in bad {
         spoil();
         let spoiled = fs::read(&entries).expect("it is there");

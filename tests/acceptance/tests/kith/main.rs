@@ -26,6 +26,7 @@ mod privacy;
 mod purge;
 mod removal;
 mod renewal;
+mod repair;
 mod search;
 mod sharing;
 mod tickets;
