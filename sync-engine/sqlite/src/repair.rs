@@ -63,7 +63,11 @@ pub fn repair(path: &Path, epoch: StoreEpoch) -> Result<Repaired, StoreError> {
         old.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(failure)?;
         check_format(&old)?;
         // The log belongs to the old file only; what is in it must not meet the new one.
-        old.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failure)?;
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let left = old.query_row(checkpoint, [], |row| row.get::<_, i64>(0)).map_err(failure)?;
+        if left != 0 {
+            return Err(StoreError::Storage("somebody else has the file open".to_owned()));
+        }
         let new = SqliteStore::open(&fresh, OpenOptions { vfs: None, epoch_if_new: epoch })?;
         Salvage { old, new, kept: 0, lost: 0 }.run(epoch)?
     };

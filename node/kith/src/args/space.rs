@@ -84,7 +84,7 @@ pub enum Space {
     },
     /// Make the database of a space anew from what can still be read of it; while no node runs
     #[command(
-        after_help = "Examples:\n  kith space repair album\n\nFor a file that a failing disk damaged. What was written here and reached nobody else is kept as\nfar as it can be read; the rest comes back from others at the next sync. The old file stays."
+        after_help = "Examples:\n  kith space repair album\n\nFor a file that a failing disk damaged. What was written here and reached nobody else is kept as\nfar as it can be read; the rest comes back from others at the next sync. The old file stays until you delete it; what is\npurged later is still in it."
     )]
     Repair {
         /// The space: its id, a unique beginning of it, or its name

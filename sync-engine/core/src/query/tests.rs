@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -73,6 +74,21 @@ fn what_is_no_condition_is_refused() {
     assert_eq!(bad("=4"), BadCondition::NoPath("=4".into()));
     assert_eq!(bad("/a~1"), BadCondition::NoSign);
     assert_eq!(bad(&format!("a={}", "x".repeat(CONDITION_BYTES_MAX))), BadCondition::TooLong);
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_is_read_or_refused_and_every_text_is_itself(
+        text in "[/a~01=<>! \"\\[\\]{}ü-]{0,40}",
+        document in "[a~01\"ü]{0,8}",
+    ) {
+        let value = json!({"a": document});
+        if let Ok(condition) = text.parse::<Condition>() {
+            let _ = condition.fits(&value);
+        }
+        let says = |sign: &str| fits(&format!("a{sign}{}", value["a"]), &value);
+        prop_assert!(says("=") && says("~") && says(">=") && !says("!=") && !says("<"));
+    }
 }
 
 fn pointer(text: &str) -> Option<Pointer> {
