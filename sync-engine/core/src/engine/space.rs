@@ -74,6 +74,8 @@ pub(super) struct Space {
     pub(super) health: Health,
     /// Documents that were purged: nothing is written in them.
     purged: BTreeSet<DocumentId>,
+    /// Which bundle of this run has all changes of an entry that is not collected yet.
+    replaced: BTreeMap<EntryId, EntryId>,
 }
 
 impl Space {
@@ -106,6 +108,7 @@ impl Space {
             unlisted_large: BTreeSet::new(),
             health: Health::default(),
             purged: BTreeSet::new(),
+            replaced: BTreeMap::new(),
         })
     }
 

@@ -208,6 +208,7 @@ impl Space {
         if let Some(document) = self.loaded.get_mut(id) {
             document.note_bundle(&bundled.changes, bundle);
         }
+        self.note_replaced(&chosen, bundle);
         let bundle_bytes = self.staged.last().map_or(0, |entry| entry.bytes().len() as u64);
         Ok(Some(Compacted { entries: chosen.len() as u64, entry_bytes, bundle_bytes, changes }))
     }

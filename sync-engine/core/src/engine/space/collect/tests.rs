@@ -83,3 +83,23 @@ fn much_is_looked_at_in_parts() {
     let second = ada.collect(first.reached, u64::MAX);
     assert_eq!((second.entries, second.reached), (1_100 - CHANGES_AT_ONCE, None));
 }
+
+#[test]
+fn what_a_bundle_of_this_run_replaced_is_not_looked_into() {
+    let mut ada = Node::new(1, &[]);
+    ada.begin();
+    for _ in 0..3 {
+        ada.add(20);
+        ada.compact(false).expect("it is worth it");
+    }
+    let space = ada.engine.space_mut(SPACE).expect("is open");
+    let kept: BTreeSet<EntryId> =
+        space.store.ids(0, 9).expect("memory").into_iter().map(|(_, id)| id).collect();
+    assert_eq!((kept.len(), space.replaced.len()), (1, 1 + 3 * 20 + 2));
+    let superseded = all_stored(space.store.superseded(DOCUMENT).expect("memory")).expect("good");
+    // By the last bundle, some by way of another.
+    assert!(superseded.iter().all(|entry| space.is_replaced(entry.id(), &kept)));
+    assert!(!superseded.iter().any(|entry| space.is_replaced(entry.id(), &BTreeSet::new())));
+    assert_eq!(ada.collect(None, u64::MAX).entries, 1 + 3 * 20 + 2);
+    assert!(ada.engine.space_mut(SPACE).expect("is open").replaced.is_empty());
+}
