@@ -70,7 +70,9 @@ impl Space {
         }
         self.is_unsettled = true;
         let (entries, bytes) = (gone.len() as u64, self.store.forget_superseded(&gone)?);
-        gone.iter().for_each(|entry| drop(self.replaced.remove(entry)));
+        for entry in &gone {
+            self.replaced.remove(entry);
+        }
         Ok(Collected { entries, bytes, reached: stopped_at })
     }
 
