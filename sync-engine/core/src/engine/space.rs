@@ -9,6 +9,7 @@ mod loaded;
 mod order;
 mod parts;
 mod purge;
+mod replaced;
 mod sort;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ use self::{
     keys::Keys,
     loaded::Loaded,
     parts::{named_heads, named_run, stored},
+    replaced::Replaced,
 };
 use super::{EngineError, Writer, findings::Health};
 use crate::{
@@ -74,8 +76,7 @@ pub(super) struct Space {
     pub(super) health: Health,
     /// Documents that were purged: nothing is written in them.
     purged: BTreeSet<DocumentId>,
-    /// Which bundle of this run has all changes of an entry that is not collected yet.
-    replaced: BTreeMap<EntryId, EntryId>,
+    replaced: Replaced,
 }
 
 impl Space {
@@ -108,7 +109,7 @@ impl Space {
             unlisted_large: BTreeSet::new(),
             health: Health::default(),
             purged: BTreeSet::new(),
-            replaced: BTreeMap::new(),
+            replaced: Replaced::default(),
         })
     }
 

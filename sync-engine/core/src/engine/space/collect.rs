@@ -23,9 +23,6 @@ use crate::{
 /// Changes in entries that are looked at in one go: each is opened and hashed, some 20 µs.
 const CHANGES_AT_ONCE: u64 = 1_024;
 
-/// Entries of which is remembered what replaced them: 6 MB.
-const REPLACED_MAX: usize = 65_536;
-
 /// What a step of collecting came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Collected {
@@ -55,40 +52,24 @@ impl Space {
         let (mut reached, mut stopped_at) = (None, None);
         let (mut budget, mut gone) = (CHANGES_AT_ONCE, Vec::new());
         let kept: BTreeSet<EntryId> = in_set.iter().map(VerifiedEntry::id).collect();
+        let known = self.replaced.by_any(&kept);
         for entry in candidates {
             if budget == 0 {
                 stopped_at = reached;
                 break;
             }
-            let is_replaced = self.is_replaced(entry.id(), &kept);
-            let looks = if is_replaced { 1 } else { entry.header().covers.count().max(1) };
+            let is_known = known.contains(&entry.id());
+            let looks = if is_known { 1 } else { entry.header().covers.count().max(1) };
             budget = budget.saturating_sub(looks);
             reached = Some(entry.id());
-            if is_replaced || self.is_carried(id, entry, &kept)? {
+            if is_known || self.is_carried(id, entry, &kept)? {
                 gone.push(entry.id());
             }
         }
         self.is_unsettled = true;
         let (entries, bytes) = (gone.len() as u64, self.store.forget_superseded(&gone)?);
-        for entry in &gone {
-            self.replaced.remove(entry);
-        }
+        self.replaced.forget(&gone, &kept);
         Ok(Collected { entries, bytes, reached: stopped_at })
-    }
-
-    /// Notes that a bundle that was made here has all changes of these entries.
-    pub(super) fn note_replaced(&mut self, entries: &[EntryId], bundle: EntryId) {
-        // The others are looked into.
-        let room = REPLACED_MAX.saturating_sub(self.replaced.len());
-        self.replaced.extend(entries.iter().take(room).map(|entry| (*entry, bundle)));
-    }
-
-    /// Whether one of the `kept` entries is known to have all changes of an entry: a bundle,
-    /// or a bundle of that one.
-    fn is_replaced(&self, entry: EntryId, kept: &BTreeSet<EntryId>) -> bool {
-        let mut bundles =
-            std::iter::successors(self.replaced.get(&entry), |bundle| self.replaced.get(*bundle));
-        bundles.any(|bundle| kept.contains(bundle))
     }
 
     /// Whether each change in an entry is in the document, by one of the `kept` entries.

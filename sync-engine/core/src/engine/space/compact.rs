@@ -55,7 +55,7 @@ pub struct BundleOrder {
     generation: u64,
     epoch: Epoch,
     /// What it stands for.
-    chosen: Vec<EntryId>,
+    chosen: BTreeSet<EntryId>,
     covers: Covers,
     deps: Vec<EntryId>,
     blobs: Vec<BlobId>,
@@ -95,7 +95,7 @@ pub struct MadeBundle {
     id: DocumentId,
     generation: u64,
     epoch: Epoch,
-    chosen: Vec<EntryId>,
+    chosen: BTreeSet<EntryId>,
     entry_bytes: u64,
     changes: u64,
     /// What to seal, what it covers, builds on and refers to; `None` where there is no way.
@@ -200,7 +200,7 @@ impl Space {
         }
         let in_set: BTreeSet<EntryId> =
             self.store.document_ids(id)?.into_iter().map(|(_, id)| id).collect();
-        if !chosen.iter().all(|entry| in_set.contains(entry)) {
+        if !chosen.is_subset(&in_set) {
             return Ok(None);
         }
         let draft = self.draft(id, EntryKind::Bundle, deps, blobs);
@@ -208,9 +208,10 @@ impl Space {
         if let Some(document) = self.loaded.get_mut(id) {
             document.note_bundle(&bundled.changes, bundle);
         }
-        self.note_replaced(&chosen, bundle);
+        let entries = chosen.len() as u64;
+        self.replaced.note(bundle, chosen);
         let bundle_bytes = self.staged.last().map_or(0, |entry| entry.bytes().len() as u64);
-        Ok(Some(Compacted { entries: chosen.len() as u64, entry_bytes, bundle_bytes, changes }))
+        Ok(Some(Compacted { entries, entry_bytes, bundle_bytes, changes }))
     }
 
     /// The bodies of entries of which others carry some changes by now: who makes a counter
