@@ -16,7 +16,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{BlobId, DeviceId, DocumentId, EntryId, Epoch, SpaceId, seal::SealKey};
 
-pub(super) use self::parts::all_stored;
 pub use self::{
     collect::Collected,
     compact::{BundleOrder, Compacted, MadeBundle},
@@ -26,7 +25,7 @@ pub use self::{
 use self::{
     keys::Keys,
     loaded::Loaded,
-    parts::{named_heads, named_run, stored},
+    parts::{all_stored, named_heads, named_run, stored},
     replaced::Replaced,
 };
 use super::{EngineError, Writer, findings::Health};
