@@ -170,6 +170,9 @@ impl Node {
     /// What the trust plane knows has changed: opens spaces, admits devices,
     /// shares what they may hold, passes on what they lack.
     pub(crate) fn trust_changed(&mut self, now: Now) {
+        for acquaintance in self.acquaintances.values_mut() {
+            acquaintance.lacking.retain(|id| self.trust.attestation(*id).is_none());
+        }
         self.keep_trust(now);
         for space in self.trust.spaces().collect::<Vec<_>>() {
             self.open_or_note(now, space);
@@ -330,11 +333,6 @@ impl Node {
                 }
                 if let Some(acquaintance) = self.acquaintances.get_mut(&device) {
                     acquaintance.knows.extend(&received.new);
-                }
-                for acquaintance in self.acquaintances.values_mut() {
-                    received.new.iter().for_each(|id| {
-                        acquaintance.lacking.remove(id);
-                    });
                 }
                 if !received.new.is_empty() {
                     self.trust_changed(now);

@@ -1,5 +1,5 @@
 use super::*;
-use trust_core::pairing;
+use trust_core::{exchange, pairing};
 
 use crate::request::Party;
 
@@ -149,4 +149,42 @@ fn a_stranger_may_introduce_itself_once_in_a_connection() {
     company.lose(1);
     let said = company.says_to(1, dan, &[good]);
     assert!(said.len() > 1, "it is greeted");
+}
+
+/// Ada says what she has of Dan's, and while her word is on its way Dan introduces himself.
+#[test]
+fn what_came_by_another_way_is_not_waited_for() {
+    let (mut company, _) = Company::met_apart();
+    let [ada, ben, dan] = [0, 1, 2].map(|at| company.devices[at]);
+    let said: Vec<_> = {
+        let trust = company.nodes[0].trust();
+        let of_ben = trust.agent_of(ben).expect("she let him in");
+        let ids = trust.visible_to(of_ben);
+        ids.into_iter().filter_map(|id| trust.attestation(id)).cloned().collect()
+    };
+    let known = |company: &Company| {
+        let trust = company.nodes[1].trust();
+        said.iter().filter(|said| trust.attestation(said.id).is_some()).count()
+    };
+    let now = company.now();
+    let address = "/ip4/10.0.0.1/tcp/1".to_owned();
+    let connected = NetEvent::Connected { device: ada, address, outbound: false };
+    company.nodes[1].handle(now, Input::Net(connected));
+    let hear = |company: &mut Company, message: &exchange::Message| {
+        let frame = message.encode().into();
+        let frame = NetEvent::Frame { device: ada, lane: Lane::Trust, frame };
+        company.nodes[1].handle(now, Input::Net(frame));
+        company.nodes[1].flush(now);
+    };
+    let ids: Vec<_> = said.iter().map(|said| said.id).collect();
+    hear(&mut company, &exchange::Message::have(&ids));
+    assert!(!company.nodes[1].is_acquainted(ada) && known(&company) < said.len());
+
+    let introduction = pairing::Message::Introduction { attestations: company.introduction() };
+    company.says_to(1, dan, &[introduction]);
+    let rest = said.iter().filter(|said| company.nodes[1].trust().attestation(said.id).is_none());
+    let rest: Vec<_> = rest.map(|said| serde_bytes::ByteBuf::from(said.bytes())).collect();
+    hear(&mut company, &exchange::Message::Attestations { attestations: rest });
+    assert_eq!(known(&company), said.len());
+    assert!(company.nodes[1].is_acquainted(ada));
 }
