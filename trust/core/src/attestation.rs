@@ -23,7 +23,7 @@ use serde_bytes::ByteBuf;
 
 use self::claim::Body;
 pub use self::{
-    claim::{AFTER_MAX, Claim, PINS_MAX, PURGED_MAX, WRAPS_MAX},
+    claim::{AFTER_MAX, Claim, LOSSES_MAX, PINS_MAX, PURGED_MAX, WRAPS_MAX},
     parts::{DevicePin, EntryPin, Party, Prefix, Scope, Terms},
 };
 

@@ -3,6 +3,7 @@
 //! Invariant: the graph is a function of the set and of the moment that expiry is
 //! measured at; [`Graph::derive`] gives the same answer for every order of arrival.
 
+mod epochs;
 mod groups;
 mod keepers;
 mod links;
@@ -14,11 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{AgentId, AttestationId, DeviceId, Epoch, SpaceId, Timestamp};
 
-pub use self::{recipients::Recipient, write_limit::WriteLimit};
+use self::epochs::Known;
+pub use self::{epochs::EpochFacts, recipients::Recipient, write_limit::WriteLimit};
 use crate::{
-    attestation::{Attestation, Claim, DevicePin, Party, Prefix, Scope, Terms},
+    attestation::{Attestation, Claim, DevicePin, Prefix, Scope, Terms},
     history::Anomaly,
-    keyring::{KeyId, WrappedKey},
+    keyring::KeyId,
     membership::{Membership, Said},
     sites::Description,
     words::{Layer, Reach, Role},
@@ -85,24 +87,6 @@ pub struct Member {
     pub because: Vec<AttestationId>,
 }
 
-/// An epoch's key, as far as it was handed out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EpochFacts {
-    /// The key, by the device that can open it. A bad one must not keep out a good
-    /// one, so all are kept.
-    pub wraps: BTreeMap<DeviceId, Vec<WrappedKey>>,
-    /// Who handed it to whom.
-    pub given: BTreeSet<(AgentId, DeviceId)>,
-    /// Devices that say that they can open nothing that they were handed.
-    pub asking: BTreeSet<DeviceId>,
-    /// Who handed it out.
-    pub issuers: BTreeSet<AgentId>,
-    /// Who says to have made it: not everybody who hands it on.
-    pub makers: BTreeSet<AgentId>,
-    /// When it was first handed out, by its issuer's clock.
-    pub issued_at: Timestamp,
-}
-
 /// Somebody holds a space, or a collection of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holding {
@@ -166,6 +150,7 @@ impl Graph {
         let mut all: Vec<_> = attestations.collect();
         all.sort_unstable_by_key(|attestation| attestation.id);
         let mut graph = Self { anomalies: crate::history::examine(&all), ..Self::default() };
+        let mut known = Known::new(all.clone());
         // Where one issuer says two things of the same matter the higher one
         // holds; ids break ties (the sort is stable), so that every node agrees.
         all.sort_by_cached_key(|attestation| attestation.height);
@@ -188,7 +173,7 @@ impl Graph {
         graph.note_spaces(&all, &said);
         graph.expand_groups();
         for attestation in &all {
-            graph.note_in_space(attestation);
+            graph.note_in_space(attestation, &mut known);
         }
         graph.index();
         graph
@@ -400,28 +385,11 @@ impl Graph {
         }
     }
 
-    fn note_in_space(&mut self, attestation: &Attestation) {
+    fn note_in_space(&mut self, attestation: &Attestation, known: &mut Known<'_>) {
         match &attestation.claim {
-            Claim::SpaceEpoch { space, epoch, key, is_new, wraps } => {
-                if let Some(space) = self.spaces.get_mut(space)
-                    && holds_or_held_keys(space, attestation.issuer)
-                {
-                    let facts = space.epochs.entry((*epoch, *key)).or_insert_with(|| EpochFacts {
-                        issued_at: attestation.issued_at,
-                        ..EpochFacts::default()
-                    });
-                    if wraps.is_empty() && !is_new {
-                        facts.asking.insert(attestation.signer);
-                        return;
-                    }
-                    facts.issuers.insert(attestation.issuer);
-                    if *is_new {
-                        facts.makers.insert(attestation.issuer);
-                    }
-                    for wrap in wraps {
-                        facts.given.insert((attestation.issuer, wrap.device));
-                        facts.wraps.entry(wrap.device).or_default().push(wrap.clone());
-                    }
+            Claim::SpaceEpoch { space, .. } => {
+                if let Some(space) = self.spaces.get_mut(space) {
+                    space.note_epoch(attestation, known);
                 }
             }
             Claim::Location { space, collection, device, bytes } => {
@@ -467,16 +435,4 @@ impl Graph {
             }
         }
     }
-}
-
-/// Keys that a member handed out before they left still open what was written
-/// with them.
-fn holds_or_held_keys(space: &Space, agent: AgentId) -> bool {
-    let holds = |role: Role| role.holds_keys();
-    space.members.get(&agent).is_some_and(|member| holds(member.role))
-        || space
-            .membership
-            .former
-            .get(&Party::Agent(agent))
-            .is_some_and(|past| past.role.is_some_and(holds))
 }

@@ -11,6 +11,7 @@ mod purge;
 mod reach;
 mod records;
 mod renew;
+mod rotation;
 mod session;
 mod share;
 mod spaces;
@@ -251,8 +252,8 @@ impl Trust {
     }
 
     /// The keys that new entries of a space are sealed with: the newest epoch that a
-    /// member made and whose keys nobody was given who may not read now. `None` asks
-    /// for a rotation.
+    /// member made, by statements that are here, and whose keys nobody was given who may
+    /// not read now. `None` asks for a rotation.
     #[must_use]
     pub fn writing_epoch(&self, space: SpaceId) -> Option<(Epoch, KeyId, &EpochKeys)> {
         let facts = self.graph.spaces.get(&space)?;
@@ -268,8 +269,12 @@ impl Trust {
             }
             facts.epochs.get(&(epoch, key)).is_some_and(|handed_out| {
                 handed_out.wraps.keys().all(|device| readers.contains(device))
-                    && handed_out.makers.iter().any(|maker| {
-                        facts.members.get(maker).is_some_and(|member| member.role.holds_keys())
+                    && handed_out.makers.iter().any(|(maker, is_explained)| {
+                        *is_explained
+                            && facts
+                                .members
+                                .get(maker)
+                                .is_some_and(|member| member.role.holds_keys())
                     })
             })
         };

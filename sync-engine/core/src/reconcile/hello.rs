@@ -10,10 +10,10 @@ use node_model::cbor;
 use serde::{Deserialize, Serialize};
 
 /// The newest version of the messages that this node speaks.
-pub const PROTOCOL: u16 = 4;
+pub const PROTOCOL: u16 = 5;
 
 /// The oldest one that it still speaks.
-pub const PROTOCOL_OLDEST: u16 = 4;
+pub const PROTOCOL_OLDEST: u16 = 5;
 
 /// Most capabilities that a side names: ten times what there is, and a short frame.
 pub const CAPABILITIES_MAX: usize = 32;
@@ -192,10 +192,14 @@ mod tests {
 
     #[test]
     fn capabilities_are_what_both_know() {
-        let newer = says(4, 9, &[2, 3, 77, u32::MAX]);
-        let agreed = newer.agree(&Hello::ours(false)).expect("4 is common");
-        assert_eq!((agreed.version, agreed.capabilities.words()), (4, vec!["sketches", "rules"]));
-        let none = says(4, 4, &[]).agree(&Hello::ours(false)).expect("4 is common");
+        let newer = says(PROTOCOL, PROTOCOL + 5, &[2, 3, 77, u32::MAX]);
+        let agreed = newer.agree(&Hello::ours(false)).expect("ours is common");
+        assert_eq!(
+            (agreed.version, agreed.capabilities.words()),
+            (PROTOCOL, vec!["sketches", "rules"])
+        );
+        let none = says(PROTOCOL, PROTOCOL, &[]).agree(&Hello::ours(false));
+        let none = none.expect("ours is common");
         assert_eq!(none.capabilities, Capabilities::NONE);
     }
 }

@@ -56,6 +56,7 @@ pub(super) fn claims() -> Vec<Claim> {
             key: epoch_keys.id(),
             is_new: true,
             wraps: vec![wrapped.expect("a key of ours"), other],
+            after: vec![AttestationId([6; 32])],
         },
         Claim::Location { space: SPACE, collection: "photos".into(), device, bytes: 9 },
         Claim::Custody { with: ada, space: SPACE, step: CustodyStep::Offer, bytes: 9 },

@@ -1,18 +1,24 @@
 //! What attestations say: the kinds, their bodies and their bounds.
 
+mod body;
 mod in_space;
 
 use node_model::{
     AgentId, AttestationId, DeviceId, DocumentId, EntryId, Epoch, SpaceId, Timestamp,
-    cbor::{self, Origin, at_most},
-    limit::{ATTESTATION_BYTES_MAX, NAME_BYTES_MAX},
+    cbor::{self, at_most},
+    limit::NAME_BYTES_MAX,
     sign::{Domain, Signature, Verifier},
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use self::in_space::{
-    EpochBody, FoundingBody, GrantBody, LocationBody, PurgeBody, RevocationBody, WitnessReceiptBody,
+pub(super) use self::body::Body;
+use self::{
+    body::{bounded, bounded_bytes},
+    in_space::{
+        EpochBody, FoundingBody, GrantBody, LocationBody, PurgeBody, RevocationBody,
+        WitnessReceiptBody,
+    },
 };
 use super::{
     AttestationError,
@@ -30,6 +36,10 @@ pub const WRAPS_MAX: usize = 3;
 
 /// Most heads that a membership statement names as what its issuer knew.
 pub const AFTER_MAX: usize = 6;
+
+/// Most reasons that a new key names why somebody has keys no more, so that it stays below the
+/// budget beside [`WRAPS_MAX`] wraps.
+pub const LOSSES_MAX: usize = 5;
 
 /// Most pins in one revocation, so that it stays below the budget.
 pub const PINS_MAX: usize = 6;
@@ -133,6 +143,9 @@ pub enum Claim {
         is_new: bool,
         /// The key, once for each device; at most [`WRAPS_MAX`].
         wraps: Vec<WrappedKey>,
+        /// Of a new key: why some have it no more who had older ones, at most [`LOSSES_MAX`]
+        /// statements. Whoever does not know them does not know whom it is kept from.
+        after: Vec<AttestationId>,
     },
     /// A device holds a space, or a collection in it, until the attestation expires.
     Location {
@@ -310,8 +323,9 @@ impl Claim {
                 let body = RevocationBody(*space, *party, pins.clone(), after.clone());
                 (KIND_SPACE_REVOCATION, cbor::encode(&body))
             }
-            Self::SpaceEpoch { space, epoch, key, is_new, wraps } => {
-                let body = EpochBody(*space, *epoch, *key, *is_new, wraps.clone());
+            Self::SpaceEpoch { space, epoch, key, is_new, wraps, after } => {
+                let (wraps, after) = (wraps.clone(), after.clone());
+                let body = EpochBody(*space, *epoch, *key, *is_new, wraps, after);
                 (KIND_SPACE_EPOCH, cbor::encode(&body))
             }
             Self::Location { space, collection, device, bytes } => {
@@ -435,26 +449,4 @@ impl From<DescriptionBody> for Claim {
     fn from(DescriptionBody(device, class, site, region): DescriptionBody) -> Self {
         Self::DeviceDescription { device, description: Description { class, site, region } }
     }
-}
-
-/// The body of a claim, before its kind says what it is.
-#[derive(Clone, Copy)]
-pub(super) struct Body<'a> {
-    pub(super) origin: Origin,
-    pub(super) bytes: &'a [u8],
-}
-
-impl Body<'_> {
-    fn read<T: Serialize + DeserializeOwned>(self) -> Result<T, AttestationError> {
-        cbor::decode_from(self.origin, self.bytes, ATTESTATION_BYTES_MAX)
-            .map_err(|_| AttestationError::Claim)
-    }
-}
-
-fn bounded(text: String, bytes_max: usize) -> Result<String, AttestationError> {
-    if text.len() <= bytes_max { Ok(text) } else { Err(AttestationError::Claim) }
-}
-
-fn bounded_bytes(bytes: ByteBuf, bytes_max: usize) -> Result<Vec<u8>, AttestationError> {
-    if bytes.len() <= bytes_max { Ok(bytes.into_vec()) } else { Err(AttestationError::Claim) }
 }

@@ -58,6 +58,7 @@ pub(crate) fn largest() -> Vec<Claim> {
             key: KeyId([4; 16]),
             is_new: true,
             wraps: vec![wrap; WRAPS_MAX],
+            after: vec![AttestationId([5; 32]); LOSSES_MAX],
         },
         Claim::Location { space, collection: "c".repeat(64), device: id, bytes: u64::MAX },
         Claim::Custody { with: other, space, step: CustodyStep::Release, bytes: u64::MAX },

@@ -134,12 +134,17 @@ fn about_spaces() -> Vec<(&'static str, Claim)> {
     let collection = String::new();
     let documents = vec![DocumentId([18; 16]), DocumentId([19; 16])];
     let known = vec![AttestationId([10; 32])];
+    let epoch = |after| {
+        let (epoch, wraps) = (Epoch(2), wraps.clone());
+        Claim::SpaceEpoch { space, epoch, key, is_new: true, wraps, after }
+    };
     vec![
         ("space founding", founding(SPACE_LABEL)),
         ("space grant", grant(agent, vec![AttestationId([10; 32])])),
         ("space grant to a group", grant(group, vec![])),
         ("space revocation", revocation),
-        ("space epoch", Claim::SpaceEpoch { space, epoch: Epoch(2), key, is_new: true, wraps }),
+        ("space epoch", epoch(vec![])),
+        ("space epoch after a removal", epoch(known.clone())),
         ("location", Claim::Location { space, collection, device, bytes: 1_000_000 }),
         ("document purge", Claim::DocumentPurge { space, documents, after: known }),
     ]
@@ -198,11 +203,11 @@ fn body(claim: &Claim) -> Value {
             let pins: Vec<Value> = pins.iter().map(entry_pin).collect();
             json!({"space": space, "party": party, "pins": pins, "after": ids(after)})
         }
-        Claim::SpaceEpoch { space, epoch, key, is_new, wraps } => {
+        Claim::SpaceEpoch { space, epoch, key, is_new, wraps, after } => {
             let wraps: Vec<Value> = wraps.iter().map(wrapped).collect();
             json!({
                 "space": space, "epoch": epoch, "key": hex(&key.0), "is_new": is_new,
-                "wraps": wraps,
+                "wraps": wraps, "after": ids(after),
             })
         }
         Claim::Location { space, collection, device, bytes } => {

@@ -300,7 +300,7 @@ fn epoch_by_bo(space: SpaceId, number: u32, ada: DeviceId) -> (Attestation, KeyI
     let ada = Recipient::Device { device: ada, hpke: keys(1).hpke_public() };
     let wrapped = wrap(&mut entropy, space, epoch, &made, ada);
     let wraps = wrapped.into_iter().collect();
-    let claim = Claim::SpaceEpoch { space, epoch, key, is_new: true, wraps };
+    let claim = Claim::SpaceEpoch { space, epoch, key, is_new: true, wraps, after: vec![] };
     let statement = Statement { claim, height: 1, prev: None, issued_at: NOW, expires_at: None };
     (Attestation::issue(&bo.device, bo.agent(), statement), key)
 }

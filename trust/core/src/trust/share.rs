@@ -214,7 +214,7 @@ impl Trust {
 
     /// Spaces whose members are in these as groups, and in those: who they are is part of
     /// who is in these.
-    fn groups_of(&self, spaces: &BTreeSet<SpaceId>) -> BTreeSet<SpaceId> {
+    pub(super) fn groups_of(&self, spaces: &BTreeSet<SpaceId>) -> BTreeSet<SpaceId> {
         let mut groups = BTreeSet::new();
         let mut waiting: Vec<SpaceId> = spaces.iter().copied().collect();
         while let Some(space) = waiting.pop() {

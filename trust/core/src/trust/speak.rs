@@ -12,15 +12,12 @@ use super::{Trust, TrustError};
 use crate::{
     attestation::{
         AFTER_MAX, Attestation, Claim, DevicePin, EntryPin, PINS_MAX, Party, Prefix, Scope,
-        Statement, Terms, WRAPS_MAX,
+        Statement, Terms,
     },
-    graph::{Graph, Recipient, Space},
-    keyring::{EpochKeys, Standing, commons_recipient, wrap},
+    graph::{Graph, Space},
+    keyring::{EpochKeys, Standing, commons_recipient},
     words::{Reach, Role},
 };
-
-/// How long keys of a space are used before they are changed without a reason.
-const EPOCH_AGE_MAX_MILLIS: u64 = 90 * 24 * 60 * 60 * 1_000;
 
 /// How long a claim to hold something is good.
 const LOCATION_LIFETIME: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 60 * 60);
@@ -50,6 +47,11 @@ pub(super) struct Drafts {
 }
 
 impl Drafts {
+    /// One of these.
+    pub(super) fn get(&self, id: AttestationId) -> Option<&Attestation> {
+        self.list.iter().find(|said| said.id == id)
+    }
+
     pub(super) fn into_list(self) -> Vec<Attestation> {
         self.list
     }
@@ -168,7 +170,7 @@ impl Trust {
         let space = SpaceId(self.say(&mut drafts, founding).0);
         let mut readers: Vec<_> = self.graph.recipients_of(self.agent()).collect();
         readers.extend((reach == Reach::Commons).then(|| commons_recipient(space)));
-        self.hand_out(entropy, &mut drafts, (space, Epoch::FIRST, &keys, true), &readers);
+        self.hand_out(entropy, &mut drafts, (space, Epoch::FIRST, &keys), Some(&[]), &readers);
         (space, drafts.into_list())
     }
 
@@ -297,96 +299,6 @@ impl Trust {
             return Err(TrustError::NotSenior(space, agent));
         }
         Ok(id)
-    }
-
-    /// Gives a space a new epoch, if this device has keys of an older one.
-    pub(super) fn draft_rotation(
-        &self,
-        entropy: &mut Entropy,
-        drafts: &mut Drafts,
-        graph: &Graph,
-        space: SpaceId,
-    ) {
-        let Some((newest, _, keys)) = self.keyring.epochs(space).last() else { return };
-        let known = graph.spaces.get(&space).and_then(|it| it.epochs.keys().next_back());
-        let newest = known.map_or(newest, |(epoch, _)| newest.max(*epoch));
-        // Somebody may have used up the numbers; two keys of one number are two keys.
-        let next = Epoch(newest.0.saturating_add(1));
-        let keys = keys.next(entropy);
-        let mut readers: Vec<_> = graph.readers(space).into_iter().collect();
-        let is_commons = graph.spaces.get(&space).is_some_and(|it| it.reach == Reach::Commons);
-        readers.extend(is_commons.then(|| commons_recipient(space)));
-        self.hand_out(entropy, drafts, (space, next, &keys, true), &readers);
-    }
-
-    pub(super) fn hand_out(
-        &self,
-        entropy: &mut Entropy,
-        drafts: &mut Drafts,
-        (space, epoch, keys, is_new): (SpaceId, Epoch, &EpochKeys, bool),
-        readers: &[Recipient],
-    ) {
-        for some in readers.chunks(WRAPS_MAX) {
-            let wraps = some.iter().filter_map(|it| wrap(entropy, space, epoch, keys, *it));
-            let (key, wraps) = (keys.id(), wraps.collect::<Vec<_>>());
-            // Without any it would say that this device lacks the key.
-            if is_new || !wraps.is_empty() {
-                self.say(drafts, Claim::SpaceEpoch { space, epoch, key, is_new, wraps });
-            }
-        }
-    }
-
-    /// What is to be said without being asked, since the world has changed: keys
-    /// for devices that lack them, new keys where somebody left or they are old.
-    /// Says whether there was anything.
-    ///
-    /// # Errors
-    /// [`TrustError`].
-    pub fn keep_keys(&mut self, entropy: &mut Entropy, now: Timestamp) -> Result<bool, TrustError> {
-        let mut drafts = self.drafts(now);
-        for space in self.spaces() {
-            self.draft_asks(&mut drafts, space);
-            self.draft_wraps(entropy, &mut drafts, &self.graph, space);
-            if self.role_in(space).is_some_and(|role| role.includes(Role::Admin))
-                && self.is_rotation_due(space, now)
-            {
-                self.draft_rotation(entropy, &mut drafts, &self.graph, space);
-            }
-        }
-        let drafts = drafts.into_list();
-        let is_any = !drafts.is_empty();
-        self.commit(drafts, &[], now)?;
-        Ok(is_any)
-    }
-
-    fn is_rotation_due(&self, space: SpaceId, now: Timestamp) -> bool {
-        let Some((epoch, key, _)) = self.writing_epoch(space) else {
-            return true;
-        };
-        let facts = self.graph.spaces.get(&space).and_then(|it| it.epochs.get(&(epoch, key)));
-        // Keys dated by a clock that was ahead are not old.
-        facts.is_some_and(|facts| now.0.saturating_sub(facts.issued_at.0) > EPOCH_AGE_MAX_MILLIS)
-    }
-
-    /// Makes sure that what is written to a space now is sealed from everybody who
-    /// was removed: rotates if no epoch is clean. Says whether it did.
-    ///
-    /// # Errors
-    /// [`TrustError`].
-    pub fn prepare_to_write(
-        &mut self,
-        entropy: &mut Entropy,
-        now: Timestamp,
-        space: SpaceId,
-    ) -> Result<bool, TrustError> {
-        let may_write = self.role_in(space).is_some_and(|role| role.includes(Role::Writer));
-        if !may_write || self.writing_epoch(space).is_some() {
-            return Ok(false);
-        }
-        let mut drafts = self.drafts(now);
-        self.draft_rotation(entropy, &mut drafts, &self.graph, space);
-        self.commit(drafts.into_list(), &[], now)?;
-        Ok(true)
     }
 
     /// Attests our side of a relationship, together with notes (a used ticket)

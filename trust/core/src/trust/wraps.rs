@@ -43,6 +43,10 @@ impl Trust {
         let readers = graph.readers(space);
         for (epoch, key, keys) in self.keyring.epochs(space) {
             let Some(handed_out) = facts.epochs.get(&(epoch, key)) else { continue };
+            // Whom we think to be a reader may be the one that it is kept from.
+            if !handed_out.makers.values().any(|is_explained| *is_explained) {
+                continue;
+            }
             let agents_with: BTreeSet<AgentId> =
                 handed_out.wraps.keys().flat_map(|key| graph.agents_behind(*key)).collect();
             let lacking: Vec<_> = readers
@@ -58,7 +62,7 @@ impl Trust {
                         // It cannot say that it was given rubbish, so who gave it counts.
                         Recipient::Root(of) => {
                             let is_good = |by: &AgentId| {
-                                by == of || is_admin_of(by) || handed_out.makers.contains(by)
+                                by == of || is_admin_of(by) || handed_out.makers.contains_key(by)
                             };
                             let mut given = handed_out.given.iter();
                             !given.any(|(by, key)| *key == id && is_good(by))
@@ -75,7 +79,7 @@ impl Trust {
                 })
                 .copied()
                 .collect();
-            self.hand_out(entropy, drafts, (space, epoch, keys, false), &lacking);
+            self.hand_out(entropy, drafts, (space, epoch, keys), None, &lacking);
         }
     }
 
@@ -100,7 +104,17 @@ impl Trust {
         // The newest first: with those people write.
         for ((epoch, key), _) in unopened.rev().take(ASKED_MAX.saturating_sub(asked)) {
             let (epoch, key) = (*epoch, *key);
-            self.say(drafts, Claim::SpaceEpoch { space, epoch, key, is_new: false, wraps: vec![] });
+            self.say(
+                drafts,
+                Claim::SpaceEpoch {
+                    space,
+                    epoch,
+                    key,
+                    is_new: false,
+                    wraps: vec![],
+                    after: vec![],
+                },
+            );
         }
     }
 }

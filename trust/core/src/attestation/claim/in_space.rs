@@ -9,7 +9,8 @@ use serde_bytes::ByteBuf;
 use super::{
     AFTER_MAX, Body, Claim, KIND_DOCUMENT_PURGE, KIND_LOCATION, KIND_SPACE_EPOCH,
     KIND_SPACE_FOUNDING, KIND_SPACE_GRANT, KIND_SPACE_REVOCATION, KIND_WITNESS_RECEIPT,
-    LABEL_BYTES_MAX, PINS_MAX, PURGED_MAX, WORD_BYTES_MAX, WRAPS_MAX, bounded, bounded_bytes,
+    LABEL_BYTES_MAX, LOSSES_MAX, PINS_MAX, PURGED_MAX, WORD_BYTES_MAX, WRAPS_MAX,
+    body::{bounded, bounded_bytes},
 };
 use crate::{
     attestation::{AttestationError, EntryPin, Party},
@@ -45,6 +46,12 @@ pub(super) struct EpochBody(
     pub(super) KeyId,
     pub(super) bool,
     #[serde(deserialize_with = "at_most::<WRAPS_MAX, _, _>")] pub(super) Vec<WrappedKey>,
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "at_most::<LOSSES_MAX, _, _>"
+    )]
+    pub(super) Vec<AttestationId>,
 );
 #[derive(Serialize, Deserialize)]
 pub(super) struct LocationBody(
@@ -79,11 +86,11 @@ pub(super) fn decode(kind: u16, body: Body<'_>) -> Result<Option<Claim>, Attesta
             Claim::SpaceRevocation { space, party, pins, after }
         }
         KIND_SPACE_EPOCH => {
-            let EpochBody(space, epoch, key, is_new, wraps) = body.read()?;
+            let EpochBody(space, epoch, key, is_new, wraps, after) = body.read()?;
             if epoch < Epoch::FIRST {
                 return Err(AttestationError::Claim);
             }
-            Claim::SpaceEpoch { space, epoch, key, is_new, wraps }
+            Claim::SpaceEpoch { space, epoch, key, is_new, wraps, after }
         }
         KIND_LOCATION => {
             let LocationBody(space, collection, device, bytes) = body.read()?;
@@ -108,12 +115,13 @@ pub(super) fn decode(kind: u16, body: Body<'_>) -> Result<Option<Claim>, Attesta
 
 impl Claim {
     /// What the issuer of a statement about a space knew of it: without all of that it does
-    /// not count. Other statements name nothing.
+    /// not count, and keys are handed to nobody. Other statements name nothing.
     #[must_use]
     pub fn after(&self) -> &[AttestationId] {
         match self {
             Self::SpaceGrant { after, .. }
             | Self::SpaceRevocation { after, .. }
+            | Self::SpaceEpoch { after, .. }
             | Self::DocumentPurge { after, .. } => after,
             Self::DeviceLink { .. }
             | Self::DeviceRevocation { .. }
@@ -122,7 +130,6 @@ impl Claim {
             | Self::Vouch { .. }
             | Self::EconomicEvent { .. }
             | Self::SpaceFounding { .. }
-            | Self::SpaceEpoch { .. }
             | Self::Custody { .. }
             | Self::Location { .. }
             | Self::RecoveryShare { .. }

@@ -23,7 +23,7 @@ fn has(trust: &Trust, space: SpaceId, (epoch, key): (Epoch, KeyId)) -> bool {
 fn hand_rubbish(by: &mut Trust, to: &Trust, space: SpaceId, (epoch, key): (Epoch, KeyId)) {
     let rubbish = |device| WrappedKey { device, encapsulated: [7; 32], ciphertext: vec![7; 80] };
     let wraps = vec![rubbish(to.device()), rubbish(DeviceId(to.agent().0))];
-    let claim = Claim::SpaceEpoch { space, epoch, key, is_new: false, wraps };
+    let claim = Claim::SpaceEpoch { space, epoch, key, is_new: false, wraps, after: vec![] };
     by.say_now(NOW, claim).expect("memory does not fail");
 }
 
