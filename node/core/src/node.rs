@@ -227,7 +227,9 @@ impl Node {
             Input::Bundled(made) => self.bundled(now, *made),
             Input::BlobsHeld(blobs) => {
                 self.kept.note_file();
+                let came: Vec<BlobId> = blobs.iter().map(|(blob, _)| *blob).collect();
                 self.data.command(now.monotonic, Command::Hold { blobs });
+                self.owe_for_files(now, came);
             }
             Input::Timeout => self.on_timeout(now),
         }

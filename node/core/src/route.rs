@@ -112,6 +112,7 @@ impl Node {
             Event::BlobArrived { blob } => {
                 tracing::debug!(%blob, "blob arrived");
                 self.kept.note_file();
+                self.owe_for_files(now, [blob]);
             }
         }
     }

@@ -3,7 +3,8 @@
 //! It names the set by its [digest](crate::digest), so that one signature stands for any
 //! number of entries, and who has the same set can check what it stands for.
 //!
-//! Bytes that are signed, with [`Domain::Receipt`]: `cbor([space, digest, at])`.
+//! Bytes that are signed, with [`Domain::Receipt`]: `cbor([space, digest, at])`; and for whoever
+//! holds all files, too, that entries of the set refer to, `cbor([space, digest, at, true])`.
 
 use node_model::{
     DeviceId, SpaceId, Timestamp, cbor,
@@ -23,6 +24,10 @@ pub struct Receipt {
     pub at: Timestamp,
     /// The device's signature.
     pub signature: Signature,
+    /// Its signature for the files that the entries refer to; none if it lacks one, or if there
+    /// is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Signature>,
 }
 
 impl Receipt {
@@ -30,7 +35,14 @@ impl Receipt {
     #[must_use]
     pub fn sign(signer: &Signer, space: SpaceId, digest: [u8; 32], at: Timestamp) -> Self {
         let signature = signer.sign(Domain::Receipt, &statement(space, digest, at));
-        Self { space, digest, at, signature }
+        Self { space, digest, at, signature, files: None }
+    }
+
+    /// Signs for the files, too.
+    #[must_use]
+    pub fn with_files(self, signer: &Signer) -> Self {
+        let statement = files_statement(self.space, self.digest, self.at);
+        Self { files: Some(signer.sign(Domain::Receipt, &statement)), ..self }
     }
 
     /// Checks that it is by this device.
@@ -38,13 +50,22 @@ impl Receipt {
     /// # Errors
     /// [`BadSignature`].
     pub fn verify(&self, device: DeviceId) -> Result<(), BadSignature> {
+        let verifier = Verifier::new(&device.0)?;
+        if let Some(files) = &self.files {
+            let statement = files_statement(self.space, self.digest, self.at);
+            verifier.verify(Domain::Receipt, &statement, files)?;
+        }
         let statement = statement(self.space, self.digest, self.at);
-        Verifier::new(&device.0)?.verify(Domain::Receipt, &statement, &self.signature)
+        verifier.verify(Domain::Receipt, &statement, &self.signature)
     }
 }
 
 fn statement(space: SpaceId, digest: [u8; 32], at: Timestamp) -> Vec<u8> {
     cbor::encode(&(space, serde_bytes::Bytes::new(&digest), at))
+}
+
+fn files_statement(space: SpaceId, digest: [u8; 32], at: Timestamp) -> Vec<u8> {
+    cbor::encode(&(space, serde_bytes::Bytes::new(&digest), at, true))
 }
 
 #[cfg(test)]
@@ -67,5 +88,17 @@ mod tests {
         for other in others {
             assert_eq!(other.verify(signer.device()), Err(BadSignature));
         }
+
+        let with_files = receipt.with_files(&signer);
+        let bytes = cbor::encode(&with_files);
+        assert_eq!(cbor::decode::<Receipt>(&bytes, 1_024), Ok(with_files));
+        assert_eq!(with_files.verify(signer.device()), Ok(()));
+        // The word for the entries does not do for the files.
+        let forged = Receipt { files: Some(receipt.signature), ..receipt };
+        assert_eq!(forged.verify(signer.device()), Err(BadSignature));
+        assert_eq!(
+            Receipt { at: Timestamp(9), ..with_files }.verify(signer.device()),
+            Err(BadSignature)
+        );
     }
 }

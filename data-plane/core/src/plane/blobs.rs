@@ -119,6 +119,11 @@ impl DataPlane {
             .map(|(blob, _)| (*blob, self.held.contains_key(blob)))
     }
 
+    /// Spaces that refer to a blob.
+    pub fn spaces_of(&self, blob: BlobId) -> impl Iterator<Item = SpaceId> {
+        self.referred.get(&blob).into_iter().flatten().copied()
+    }
+
     /// Whether a blob is here, if the space refers to it.
     #[must_use]
     pub fn blob_of(&self, space: SpaceId, blob: BlobId) -> Option<bool> {

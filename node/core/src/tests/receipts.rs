@@ -1,5 +1,7 @@
 mod keep;
 
+use node_model::BlobId;
+
 use super::*;
 use crate::request::{DescriptionChange, DocumentView, Durability};
 
@@ -76,6 +78,37 @@ fn a_write_is_safe_once_two_places_signed_that_they_hold_it() {
     assert_eq!(company.safe_entries(0, space), (all, all + 1));
     company.wait(LATER);
     assert_eq!(company.durability(0, space, "second"), Durability::Safe);
+}
+
+#[test]
+fn what_refers_to_a_file_is_safe_once_two_places_have_the_file() {
+    let (mut company, space) = Company::of_three();
+    let blob = BlobId([7; 32]);
+    let film = note(space, "film", json!({"blob": blob.to_string()}));
+    company.inbox.push_back((0, Input::BlobsHeld(vec![(blob, 1)])));
+    company.ask(0, film).expect("writes");
+    company.write(0, space, "letter");
+    company.wait(LATER);
+    assert_eq!(company.durability(0, space, "letter"), Durability::Safe);
+    assert_eq!(company.durability(0, space, "film"), Durability::Local, "nobody has the file");
+    let (safe, all) = company.safe_entries(0, space);
+    assert_eq!((safe, all), (0, 3));
+
+    for (guest, expected) in [(1, Durability::Local), (2, Durability::Safe)] {
+        company.inbox.push_back((guest, Input::BlobsHeld(vec![(blob, 1)])));
+        company.wait(LATER);
+        company.wait(LATER);
+        assert_eq!(company.durability(0, space, "film"), expected);
+    }
+    assert_eq!(company.safe_entries(0, space), (all, all));
+
+    // What needs another file waits for that, and nothing else does.
+    let other = json!({"blob": BlobId([8; 32]).to_string()});
+    company.ask(0, note(space, "another", other)).expect("writes");
+    company.wait(LATER);
+    assert_eq!(company.durability(0, space, "another"), Durability::Local);
+    assert_eq!(company.durability(0, space, "film"), Durability::Safe);
+    assert_eq!(company.safe_entries(0, space), (all, all + 1));
 }
 
 #[test]

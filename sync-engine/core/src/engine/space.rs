@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{BlobId, DeviceId, DocumentId, EntryId, Epoch, SpaceId, seal::SealKey};
 
+pub(super) use self::parts::all_stored;
 pub use self::{
     collect::Collected,
     compact::{BundleOrder, Compacted, MadeBundle},
@@ -25,7 +26,7 @@ pub use self::{
 use self::{
     keys::Keys,
     loaded::Loaded,
-    parts::{all_stored, named_heads, named_run, stored},
+    parts::{named_heads, named_run, stored},
     replaced::Replaced,
 };
 use super::{EngineError, Writer, findings::Health};

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use node_model::{DocumentId, EntryId, SpaceId};
 
-use super::{EngineError, SyncEngine, space::Space};
+use super::{
+    EngineError, SyncEngine,
+    space::{Space, all_stored},
+};
 use crate::{
     document::Document,
     store::{StoreEpoch, StoreError},
@@ -151,6 +154,20 @@ impl SyncEngine {
         let after = facts.store.places(place, usize::MAX)?.into_iter();
         let after = after.filter(|(.., document)| facts.keeps(*document)).count() as u64;
         Ok(head.entries.saturating_sub(after))
+    }
+
+    /// Whether a document refers to files.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn refers_to_files(
+        &self,
+        space: SpaceId,
+        document: DocumentId,
+    ) -> Result<bool, EngineError> {
+        let space = self.spaces.get(&space).ok_or(EngineError::NoSuchSpace)?;
+        let entries = all_stored(space.store.document(document)?)?;
+        Ok(entries.iter().any(|entry| !entry.header().blobs.is_empty()))
     }
 
     /// Whether an entry of a document arrived after a place; `true` when so much did that

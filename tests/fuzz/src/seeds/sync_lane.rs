@@ -57,6 +57,10 @@ pub(crate) fn sync_messages() -> Vec<Vec<u8>> {
         Message::Lacking { space, store, arrivals: 300, ids: ByteBuf::from([9; 96]) },
         Message::Find { space, ids: ByteBuf::from([9; 96]) },
         Message::Receipt(Receipt::sign(&wire::device(), SPACE, [5; 32], Timestamp(6))),
+        Message::Receipt(
+            Receipt::sign(&wire::device(), SPACE, [5; 32], Timestamp(6))
+                .with_files(&wire::device()),
+        ),
         Message::Denied { space },
     ];
     messages.iter().map(Message::encode).collect()

@@ -4,7 +4,7 @@ use node_model::{EntryId, limit::ENTRY_DEPS_MAX};
 
 use super::{Document, Run, StoreError, VerifiedEntry};
 
-pub(super) fn all_stored(all: Vec<Vec<u8>>) -> Result<Vec<VerifiedEntry>, StoreError> {
+pub(in crate::engine) fn all_stored(all: Vec<Vec<u8>>) -> Result<Vec<VerifiedEntry>, StoreError> {
     all.into_iter().map(stored).collect()
 }
 
