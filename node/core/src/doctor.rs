@@ -213,7 +213,9 @@ impl Node {
 
     /// Opens the store of a space, or remembers why it could not.
     pub(crate) fn open_or_note(&mut self, now: Now, space: SpaceId) {
-        match self.open_space(space) {
+        let opened = self.open_space(space);
+        self.sync.note_unopened(space, opened.as_ref().err());
+        match opened {
             Ok(()) => self.doctor.unopened.remove(&space),
             Err(error) => {
                 if self.doctor.unopened.get(&space) != Some(&error) {

@@ -17,6 +17,7 @@
 mod answer;
 mod filter;
 mod hello;
+mod hindrance;
 mod listing;
 mod message;
 mod progress;
@@ -43,6 +44,7 @@ pub use hello::{
     Agreement, CAPABILITIES_MAX, Capabilities, Capability, Hello, NoCommonVersion, PROTOCOL,
     PROTOCOL_OLDEST,
 };
+pub use hindrance::Hindrance;
 pub use message::{
     HEADS_MAX, Head, Message, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_IDS_MAX, PartHead,
 };

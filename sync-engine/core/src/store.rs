@@ -312,7 +312,8 @@ pub trait EntryStore: Send {
         Ok(count)
     }
 
-    /// All blobs that entries refer to.
+    /// All blobs that entries of the set refer to, or what they stand for; not those that only
+    /// what was set aside refers to.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -116,6 +116,7 @@ fn message(message: Message) -> String {
         Message::Entries { entries, .. } => format!("Entries, {}", entries.len()),
         Message::Receipt(receipt) => format!("Receipt of {}", tail(&receipt.space)),
         Message::Denied { .. } => "Denied".to_owned(),
+        Message::Hindered { why, .. } => format!("Hindered by {why:?}"),
     }
 }
 

@@ -16,8 +16,9 @@ use crate::{
 /// How long nodes may take to become equal once nothing goes wrong any more.
 const CONVERGENCE_MAX: Duration = Duration::from_secs(600);
 
-/// Most frames that one end of a link sends in a round of comparing when all is equal.
-const FRAMES_A_ROUND_MAX: u64 = 6;
+/// Most frames that one end of a link sends in a round of comparing when all is equal: what it
+/// speaks, its head, a receipt, and what each node says that it holds, passed on by everybody.
+const FRAMES_A_ROUND_MAX: u64 = 7;
 
 /// How to run a seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use node_model::{AgentId, DeviceId, DocumentId, EntryId, SpaceId};
-use sync_engine_core::{document::Refusal, reconcile::EntryProgress};
+use sync_engine_core::{
+    document::Refusal,
+    reconcile::{EntryProgress, Hindrance},
+};
 
 /// What a cause is about: a space and a peer; a document; a space that is in trouble
 /// here, whoever shares it; or a peer, before there is a space to share.
@@ -79,6 +82,11 @@ pub enum Cause {
         /// What mends it.
         fix: String,
     },
+    /// The peer takes nothing in, as it says.
+    PeerHindered {
+        /// Why.
+        why: Hindrance,
+    },
     /// Entries or files are under way.
     Transferring {
         /// Entries of the peer that are not here yet.
@@ -128,9 +136,11 @@ impl Cause {
             Self::VersionMismatch { .. } => "version-mismatch",
             Self::ClockSkew { .. } => "clock-skew",
             Self::Denied => "denied",
-            Self::Quota => "quota",
-            Self::DiskFull => "disk-full",
-            Self::StorageFailed { .. } => "storage-failed",
+            Self::Quota | Self::PeerHindered { why: Hindrance::Quota } => "quota",
+            Self::DiskFull | Self::PeerHindered { why: Hindrance::DiskFull } => "disk-full",
+            Self::StorageFailed { .. } | Self::PeerHindered { why: Hindrance::StorageFailed } => {
+                "storage-failed"
+            }
             Self::Transferring { .. } => "transferring",
             Self::PeerBehind { .. } => "peer-behind",
             Self::RejectedEntry { .. } => "rejected-entry",

@@ -129,14 +129,16 @@ fn of_peer(space: &SpaceFacts, peer: &PeerFacts) -> Option<Cause> {
     match copies.state {
         PeerState::Equal if peer.files_coming > 0 => Some(transferring()),
         PeerState::Equal => None,
-        PeerState::Denied => Some(match peer.clock_ahead {
-            Some(ahead) => Cause::ClockSkew { ahead },
-            None => Cause::Denied,
+        PeerState::Denied => Some(match (copies.hindrance, peer.clock_ahead) {
+            (Some(why), _) => Cause::PeerHindered { why },
+            (None, Some(ahead)) => Cause::ClockSkew { ahead },
+            (None, None) => Cause::Denied,
         }),
         PeerState::Pulling => Some(transferring()),
-        PeerState::Unknown => {
-            Some(Cause::PeerBehind { entries: copies.unread_there, has_spoken: false })
-        }
+        PeerState::Unknown => Some(match copies.hindrance {
+            Some(why) => Cause::PeerHindered { why },
+            None => Cause::PeerBehind { entries: copies.unread_there, has_spoken: false },
+        }),
         PeerState::Different => Some(of_difference(copies, transferring())),
     }
 }
@@ -147,7 +149,9 @@ fn of_difference(copies: &CopyFacts, transferring: Cause) -> Cause {
         return transferring;
     }
     if copies.unread_there > 0 {
-        return Cause::PeerBehind { entries: copies.unread_there, has_spoken: true };
+        let entries = copies.unread_there;
+        let behind = Cause::PeerBehind { entries, has_spoken: true };
+        return copies.hindrance.map_or(behind, |why| Cause::PeerHindered { why });
     }
     // Both have looked at everything: one of them left something out.
     let (by, count, why) = if copies.has_refused {

@@ -86,6 +86,7 @@ fn warns(cause: &Cause) -> bool {
         | Cause::Denied
         | Cause::Quota
         | Cause::DiskFull
+        | Cause::PeerHindered { .. }
         | Cause::StorageFailed { .. }
         | Cause::RejectedEntry { .. }
         | Cause::MissingDependency { .. }

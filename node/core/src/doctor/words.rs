@@ -1,6 +1,7 @@
 //! Causes in plain sentences, each with what a person can do.
 
 use node_model::{DeviceId, SpaceId};
+use sync_engine_core::reconcile::Hindrance;
 
 use super::causes::{Cause, Consent, Refuser, Subject};
 use crate::{node::Node, request::EntryProgress};
@@ -19,6 +20,7 @@ pub(super) struct Names {
     own: String,
     /// Whom the space is of.
     founder: String,
+    founder_id: String,
     /// What lets us keep more of theirs.
     more_room: String,
     /// When the peer was last in sync, in words.
@@ -35,6 +37,7 @@ impl Names {
             Some(agent) => node.trust.name_of(agent),
             None => peer.to_string(),
         });
+        let founder = subject.space.and_then(|space| node.trust.graph().spaces.get(&space));
         let last_sync = subject.peer.and_then(|peer| node.last_sync.get(&peer));
         Self {
             space: subject.space.map(|space| node.space_name(space)).unwrap_or_default(),
@@ -44,6 +47,7 @@ impl Names {
             document: subject.document.map(|it| it.to_string()).unwrap_or_default(),
             own: node.trust.agent().to_string(),
             founder: subject.space.map(|space| node.founder_name(space)).unwrap_or_default(),
+            founder_id: founder.map(|facts| facts.founder.to_string()).unwrap_or_default(),
             more_room: subject.space.map(|it| node.more_room(it).to_string()).unwrap_or_default(),
             last_sync: last_sync.map(|at| at.rfc3339()),
         }
@@ -96,6 +100,7 @@ pub(super) fn sentence(cause: &Cause, names: &Names) -> String {
         Cause::StorageFailed { error, .. } => {
             format!("what comes from {peer} cannot be kept: {error}")
         }
+        Cause::PeerHindered { why } => hindered(names, *why),
         Cause::ClockSkew { ahead } => {
             let minutes = count(ahead.as_secs() / 60, "minute", "minutes");
             format!(
@@ -132,6 +137,33 @@ pub(super) fn sentence(cause: &Cause, names: &Names) -> String {
         Cause::WaitingForConsent(Consent::Accepting) => {
             "you took a ticket, and the codes were not compared yet".to_owned()
         }
+    }
+}
+
+fn hindered(names: &Names, why: Hindrance) -> String {
+    let Names { peer, space, founder, .. } = names;
+    match why {
+        Hindrance::DiskFull => {
+            format!("the disk of {peer} is full: what is new of {space} cannot be kept there")
+        }
+        Hindrance::Quota => format!(
+            "{peer} keeps as much for {founder} as they said they would: what is new of {space} \
+             stays out there"
+        ),
+        Hindrance::StorageFailed => {
+            format!("{peer} cannot store anything of {space}: its disk or its database fails")
+        }
+    }
+}
+
+fn unhinder(names: &Names, why: Hindrance) -> String {
+    match why {
+        Hindrance::DiskFull => "ask them to free some space there; then: kith sync".to_owned(),
+        Hindrance::Quota => {
+            let founder = &names.founder_id;
+            format!("ask them to keep more: kith relation add {founder} --quota-gb N")
+        }
+        Hindrance::StorageFailed => "ask them to run: kith doctor".to_owned(),
     }
 }
 
@@ -206,6 +238,7 @@ pub(super) fn next(cause: &Cause, names: &Names) -> String {
         Cause::Quota => format!("keep more for them: {}", names.more_room),
         Cause::DiskFull => "free some space on this device; then: kith sync".to_owned(),
         Cause::StorageFailed { fix, .. } => fix.clone(),
+        Cause::PeerHindered { why } => unhinder(names, *why),
         Cause::ClockSkew { .. } => {
             "set the clocks of both devices right; then: kith sync".to_owned()
         }

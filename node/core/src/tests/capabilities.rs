@@ -74,7 +74,7 @@ fn is_choice(message: &Message) -> bool {
 fn both_speak_all_that_both_can() {
     let (mut company, space) = couple(None);
     for at in 0..2 {
-        let all = vec!["pushes", "sketches", "rules", "shards"];
+        let all = vec!["pushes", "sketches", "rules", "shards", "hindrances"];
         assert_eq!(company.speaks(at), Some((PROTOCOL, all)));
         let said = company.talk(at, note(space, &format!("of {at}"), json!({})));
         let is_pull = |message: &Message| matches!(message, Message::Pull { .. });

@@ -38,6 +38,7 @@ impl SyncEngine {
             self.shared_with(peer).filter(|space| !spaces.contains(space)).collect();
         for space in ended {
             self.sessions.remove(&(space, peer));
+            self.hindrances.end(space, peer);
             // So that it tells its state again, should the space be shared once more.
             self.send(peer, &Message::Denied { space });
         }
@@ -85,6 +86,7 @@ impl SyncEngine {
     pub fn stop_sharing(&mut self, peer: DeviceId) {
         self.sessions.retain(|(_, other), _| *other != peer);
         self.traffic.retain(|(_, other), _| *other != peer);
+        self.hindrances.disconnect(peer);
         self.choosing.disconnect(peer);
     }
 
@@ -176,6 +178,10 @@ impl SyncEngine {
                 }
                 Ok(())
             }
+            Message::Hindered { space, why } => {
+                self.on_hindered(space, peer, why);
+                Ok(())
+            }
             answer @ (Message::Page { .. }
             | Message::Ids { .. }
             | Message::Symbols { .. }
@@ -194,6 +200,9 @@ impl SyncEngine {
         let id = head.space;
         if !self.spaces.contains_key(&id) || !may_hold(id) {
             self.send(peer, &Message::Denied { space: id });
+            if may_hold(id) {
+                self.tell_unopened(id, peer);
+            }
             return Ok(());
         }
         self.begin(id, peer)?;
@@ -287,6 +296,7 @@ impl SyncEngine {
             Message::Entries { entries, .. } => session.on_entries(entries),
             Message::Denied { .. } => {
                 session.on_denied(facts.store.as_ref())?;
+                self.hindrances.end(space, peer);
                 Todo::default()
             }
             Message::Hello(_)
@@ -299,6 +309,7 @@ impl SyncEngine {
             | Message::Sketch { .. }
             | Message::Find { .. }
             | Message::Receipt(_)
+            | Message::Hindered { .. }
             | Message::Get { .. } => Todo::default(),
         };
         self.take_on(space, peer, todo);

@@ -11,7 +11,7 @@ use node_model::{DeviceId, DocumentId, EntryId, SpaceId};
 use super::{EngineError, SyncEngine, space::Space};
 use crate::{
     document::{Document, Refusal},
-    reconcile::{EntryProgress, PeerState, Session},
+    reconcile::{EntryProgress, Hindrance, PeerState, Session},
     store::{Batch, EntryStore, StoreError, StoreHead, Tip},
 };
 
@@ -61,6 +61,8 @@ pub struct CopyFacts {
     pub has_refused: bool,
     /// Those of them that came since the connection began.
     pub refused: RefusedEntries,
+    /// What keeps the peer from taking anything in, as it says.
+    pub hindrance: Option<Hindrance>,
 }
 
 impl CopyFacts {
@@ -73,6 +75,7 @@ impl CopyFacts {
             progress: None,
             has_refused: false,
             refused: RefusedEntries::default(),
+            hindrance: None,
         }
     }
 }
@@ -104,7 +107,7 @@ impl DocumentTrouble {
 /// What is wrong with a space here.
 #[derive(Default)]
 pub(super) struct Health {
-    store_error: Option<StoreError>,
+    pub(super) store_error: Option<StoreError>,
     documents: BTreeMap<DocumentId, DocumentTrouble>,
 }
 
@@ -222,7 +225,8 @@ impl SyncEngine {
                 let traffic = self.traffic.get(&(space, peer));
                 let refused = traffic.map(|traffic| traffic.refused.clone()).unwrap_or_default();
                 let copy = copy_facts_of((peer, session), &*facts.store, whole, refused)?;
-                copies.insert(peer, copy);
+                let hindrance = self.hindrances.heard(space, peer);
+                copies.insert(peer, CopyFacts { hindrance, ..copy });
             }
         }
         Ok(copies)
@@ -294,6 +298,7 @@ fn copy_facts_of(
         progress: session.progress(store)?,
         has_refused: cursor.is_some_and(|cursor| cursor.has_refused),
         refused,
+        hindrance: None,
     })
 }
 

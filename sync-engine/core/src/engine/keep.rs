@@ -252,6 +252,7 @@ impl SyncEngine {
         // Whoever is asked for a part has to know which one.
         self.tell_kept(space, peer);
         self.take_on(space, peer, todo);
+        self.tell_hindrance(space, peer);
         Ok(())
     }
 
@@ -270,7 +271,7 @@ impl SyncEngine {
         self.announce(space)
     }
 
-    fn peers_of(&self, space: SpaceId) -> Vec<DeviceId> {
+    pub(super) fn peers_of(&self, space: SpaceId) -> Vec<DeviceId> {
         let range = (space, DeviceId([0; 32]))..=(space, DeviceId([255; 32]));
         self.sessions.range(range).map(|((_, peer), _)| *peer).collect()
     }

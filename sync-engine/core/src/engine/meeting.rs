@@ -52,6 +52,7 @@ impl SyncEngine {
     pub(super) fn greet_again(&mut self, peer: DeviceId) {
         let meeting = self.meetings.entry(peer).or_default();
         (meeting.was_greeted, meeting.was_asked) = (false, false);
+        self.hindrances.say_again(peer);
         self.greet(peer);
     }
 
@@ -109,6 +110,9 @@ impl SyncEngine {
     fn enable(&mut self, peer: DeviceId, able: Capabilities) {
         let with_peer = self.sessions.iter_mut().filter(|((_, other), _)| *other == peer);
         with_peer.for_each(|(_, session)| session.enable(able));
+        for space in self.shared_with(peer).collect::<Vec<_>>() {
+            self.tell_hindrance(space, peer);
+        }
         self.tell_rules(peer);
     }
 

@@ -13,6 +13,7 @@ mod edit;
 mod exchange;
 mod findings;
 mod forks;
+mod hindered;
 mod keep;
 mod loading;
 mod meeting;
@@ -43,7 +44,14 @@ pub use self::{
     views::Changes,
 };
 
-use self::{choosing::Choosing, findings::Traffic, keep::Bundled, meeting::Meeting, space::Space};
+use self::{
+    choosing::Choosing,
+    findings::Traffic,
+    hindered::Hindrances,
+    keep::Bundled,
+    meeting::Meeting,
+    space::{Space, sort::Sorted},
+};
 use crate::{
     document::{Document, DocumentError, Meta, Summary, blobs_in},
     entry::{EntryError, EntryKind, VerifiedEntry},
@@ -216,6 +224,7 @@ pub struct SyncEngine {
     arrived: BTreeMap<SpaceId, Vec<(Batch, Delivered)>>,
     choosing: Choosing,
     meetings: BTreeMap<DeviceId, Meeting>,
+    hindrances: Hindrances,
     limits: Vec<Limit>,
     large_from: u64,
     outputs: VecDeque<Output>,
@@ -237,6 +246,7 @@ impl SyncEngine {
             arrived: BTreeMap::new(),
             choosing: Choosing::default(),
             meetings: BTreeMap::new(),
+            hindrances: Hindrances::default(),
             limits: Vec::new(),
             large_from: LARGE_FROM_BYTES,
             outputs: VecDeque::new(),
@@ -301,7 +311,14 @@ impl SyncEngine {
         counts: &mut dyn FnMut(&VerifiedEntry) -> bool,
         new_epoch: StoreEpoch,
     ) -> Result<(), EngineError> {
-        let documents = self.space_mut(space)?.sort_out(counts, new_epoch)?;
+        let sorted = self.space_mut(space)?.sort_out(counts, new_epoch)?;
+        let Sorted { documents, referenced, unreferenced } = sorted;
+        if !unreferenced.is_empty() {
+            self.outputs.push_back(Output::Unreferenced { space, blobs: unreferenced });
+        }
+        if !referenced.is_empty() {
+            self.outputs.push_back(Output::Referenced { space, blobs: referenced });
+        }
         if !documents.is_empty() {
             self.look_again(space).inspect_err(|_| self.end_sessions(space))?;
             self.choose_again(space);
@@ -469,6 +486,7 @@ impl SyncEngine {
         }
         let room = self.room_in(id);
         let Some(space) = self.spaces.get_mut(&id) else { return Ok(false) };
+        let was_hindered = space.hindrance().is_some();
         let has_parts = space.kept.is_some() || self.sessions.values().any(Session::has_part);
         let before = if has_parts { space.bundled(&batches) } else { Ok(Bundled::new()) };
         match before.and_then(|before| Ok((space.append(&batches, room)?, before))) {
@@ -479,6 +497,9 @@ impl SyncEngine {
                 if has_parts && let Err(error) = self.note_change(id, &batches, &new, &before) {
                     tracing::error!(space = %id, %error, "could not look at what arrived");
                     self.end_sessions(id);
+                }
+                if was_hindered {
+                    self.tell_hindrances(id);
                 }
                 self.go_on(id, delivered)?;
                 self.announce(id)?;
@@ -497,6 +518,7 @@ impl SyncEngine {
                         session.restart();
                     }
                 }
+                self.tell_hindrances(id);
                 Err(error)
             }
         }

@@ -29,11 +29,14 @@ pub enum Capability {
     Rules,
     /// Comparing by sketches of shards, where one sketch does not do.
     Shards,
+    /// Saying why nothing is taken in.
+    Hindrances,
 }
 
 impl Capability {
     /// All that this node can do.
-    pub const ALL: [Self; 4] = [Self::Pushes, Self::Sketches, Self::Rules, Self::Shards];
+    pub const ALL: [Self; 5] =
+        [Self::Pushes, Self::Sketches, Self::Rules, Self::Shards, Self::Hindrances];
 
     /// Its number on the way; never given to another one.
     #[must_use]
@@ -43,6 +46,7 @@ impl Capability {
             Self::Sketches => 2,
             Self::Rules => 3,
             Self::Shards => 4,
+            Self::Hindrances => 5,
         }
     }
 
@@ -54,6 +58,7 @@ impl Capability {
             Self::Sketches => "sketches",
             Self::Rules => "rules",
             Self::Shards => "shards",
+            Self::Hindrances => "hindrances",
         }
     }
 }

@@ -218,6 +218,13 @@ pub enum Message {
         /// The space.
         space: SpaceId,
     },
+    /// The sender takes in nothing of a space, or does again.
+    Hindered {
+        /// The space.
+        space: SpaceId,
+        /// The [`Hindrance`](super::Hindrance)'s number; `None` is over.
+        why: Option<u8>,
+    },
 }
 
 impl Message {
@@ -262,6 +269,7 @@ impl Message {
             | Self::List { .. }
             | Self::Entries { .. }
             | Self::Receipt(_)
+            | Self::Hindered { .. }
             | Self::Denied { .. } => true,
         }
     }

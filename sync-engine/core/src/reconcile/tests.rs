@@ -220,7 +220,9 @@ impl Pair {
                 todo = session.on_entries(entries);
                 None
             }
-            Message::Receipt(_) | Message::Denied { .. } => panic!("sessions say no such thing"),
+            Message::Receipt(_) | Message::Denied { .. } | Message::Hindered { .. } => {
+                panic!("sessions say no such thing")
+            }
         };
         if let Some(answer) = answer {
             queue.push_back((1 - side, answer.expect("reads")));

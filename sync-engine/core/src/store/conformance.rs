@@ -1,5 +1,6 @@
 //! What every [`EntryStore`] must do; each implementation's tests call it.
 
+mod aside;
 mod count;
 mod purge;
 mod shards;
@@ -213,7 +214,7 @@ fn check_setting_aside<S: EntryStore>(
     let everything: Sketch = ours.iter().chain(theirs).map(VerifiedEntry::id).collect();
     assert_eq!(sketch_of(&store)?, everything);
     assert_eq!(store.tips()?.get(&author), Some(&Tip { sequence: 4, id: ours[4].id() }));
-    check_bundles(store, reopen)
+    check_bundles(aside::check_blobs(store, ours, reopen)?, reopen)
 }
 
 /// Bundles and what they stand for, in any order, and set aside again.

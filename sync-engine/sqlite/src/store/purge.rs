@@ -51,10 +51,9 @@ impl SqliteStore {
         if purged.entries == 0 {
             return Ok(None);
         }
-        purged.blobs = unreferenced(&transaction, purged.blobs)?;
-        for blob in &purged.blobs {
-            transaction.prepare_cached("DELETE FROM blobs WHERE id = ?1")?.execute([blob.0])?;
-        }
+        purged.blobs =
+            unreferenced(&transaction, &["entries", "superseded", "aside"], purged.blobs)?;
+        forget_blobs(&transaction, &purged.blobs)?;
         transaction.execute("DELETE FROM sketch", [])?;
         tally.sketched = 0;
         write_head(&transaction, &tally)?;
@@ -122,13 +121,25 @@ fn note(purged: &mut Purged, bytes: Vec<u8>) {
     }
 }
 
-/// Those of `blobs` to which nothing refers any more. Looks through all entries only while
-/// there are some left.
-fn unreferenced(
+/// Nothing in the set refers to these any more, nor what it stands for.
+pub(super) fn forget_blobs(
     transaction: &Transaction<'_>,
+    blobs: &BTreeSet<BlobId>,
+) -> rusqlite::Result<()> {
+    for blob in blobs {
+        transaction.prepare_cached("DELETE FROM blobs WHERE id = ?1")?.execute([blob.0])?;
+    }
+    Ok(())
+}
+
+/// Those of `blobs` to which no entry in some tables refers any more. Looks through all
+/// entries only while there are some left.
+pub(super) fn unreferenced(
+    transaction: &Transaction<'_>,
+    tables: &[&str],
     mut blobs: BTreeSet<BlobId>,
 ) -> rusqlite::Result<BTreeSet<BlobId>> {
-    for table in ["entries", "superseded", "aside"] {
+    for table in tables {
         if blobs.is_empty() {
             break;
         }

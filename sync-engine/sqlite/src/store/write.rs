@@ -14,7 +14,9 @@ use sync_engine_core::{
 };
 
 use super::{
-    SKETCH_EVERY, SqliteStore, count, signed,
+    SKETCH_EVERY, SqliteStore, count,
+    purge::{forget_blobs, unreferenced},
+    signed,
     tips::{tips_of, write_tips},
 };
 
@@ -107,10 +109,12 @@ impl SqliteStore {
         let mut writing = Writing { transaction: &transaction, has_aside: true, appended };
         let mut authors = BTreeSet::new();
         let mut uncovered = BTreeSet::new();
+        let mut blobs = BTreeSet::new();
         for entry in entries {
             if !writing.take_out(entry)? {
                 continue;
             }
+            blobs.extend(entry.header().blobs.iter().copied());
             transaction
                 .prepare_cached("INSERT OR IGNORE INTO aside (id, bytes) VALUES (?1, ?2)")?
                 .execute((entry.id().0, entry.bytes()))?;
@@ -130,6 +134,10 @@ impl SqliteStore {
             writing.bring_back(document)?;
         }
         let mut tally = writing.appended.tally;
+        forget_blobs(
+            &transaction,
+            &unreferenced(&transaction, &["entries", "superseded"], blobs)?,
+        )?;
         renumber(&transaction)?;
         tally.arrivals = tally.entries;
         for author in &authors {

@@ -62,6 +62,7 @@ pub(crate) fn sync_messages() -> Vec<Vec<u8>> {
                 .with_files(&wire::device()),
         ),
         Message::Denied { space },
+        Message::Hindered { space, why: Some(2) },
     ];
     messages.iter().map(Message::encode).collect()
 }

@@ -1,5 +1,5 @@
 use node_model::EntryId;
-use sync_engine_core::{RefusedEntries, document::Refusal};
+use sync_engine_core::{RefusedEntries, document::Refusal, reconcile::Hindrance};
 
 use super::*;
 
@@ -16,6 +16,7 @@ fn copies(state: PeerState) -> CopyFacts {
         progress: None,
         has_refused: false,
         refused: RefusedEntries::default(),
+        hindrance: None,
     }
 }
 
@@ -61,6 +62,7 @@ fn causes_count_in_their_order() {
         progress: None,
         has_refused: true,
         refused: RefusedEntries { count: 6, last: Some("it is bad".to_owned()) },
+        hindrance: Some(Hindrance::Quota),
     };
     space.out = Some(Out::Removed);
     space.store_error = Some(StoreError::Full);
@@ -76,15 +78,21 @@ fn causes_count_in_their_order() {
         mend(space.peers[0].copies.as_mut().expect("there is a session"));
     };
     type Mend<'a> = &'a dyn Fn(&mut SpaceFacts);
-    let steps: [(&str, Mend<'_>); 11] = [
+    let steps: [(&str, Mend<'_>); 13] = [
         ("revoked", &|it| it.out = None),
         ("no-path", &|it| it.peers[0].is_connected = true),
         ("version-mismatch", &|it| it.peers[0].foreign = None),
+        ("quota", &|it| copies_of(it, &|copies| copies.hindrance = None)),
         ("clock-skew", &|it| it.peers[0].clock_ahead = None),
         ("denied", &|it| copies_of(it, &|copies| copies.state = PeerState::Different)),
         ("disk-full", &|it| it.store_error = Some(StoreError::Storage("broken".to_owned()))),
         ("storage-failed", &|it| it.store_error = None),
-        ("transferring", &|it| copies_of(it, &|copies| copies.unread_here = 0)),
+        ("transferring", &|it| {
+            copies_of(it, &|copies| {
+                (copies.unread_here, copies.hindrance) = (0, Some(Hindrance::DiskFull));
+            });
+        }),
+        ("disk-full", &|it| copies_of(it, &|copies| copies.hindrance = None)),
         ("peer-behind", &|it| copies_of(it, &|copies| copies.unread_there = 0)),
         ("rejected-entry", &|it| copies_of(it, &|copies| copies.has_refused = false)),
         ("rejected-entry", &|it| copies_of(it, &|copies| copies.state = PeerState::Equal)),
@@ -118,7 +126,7 @@ fn whatever_the_facts_each_pair_has_one_cause_unless_it_is_equal() {
         PeerState::Different,
         PeerState::Denied,
     ];
-    for bits in 0_u32..1 << 9 {
+    for bits in 0_u32..1 << 10 {
         let is_set = |at: u32| bits & (1 << at) != 0;
         for state in states {
             let mut space = well();
@@ -132,6 +140,7 @@ fn whatever_the_facts_each_pair_has_one_cause_unless_it_is_equal() {
                 has_spoken: is_set(6),
                 unread_here: u64::from(is_set(7)),
                 unread_there: u64::from(is_set(8)),
+                hindrance: is_set(9).then_some(Hindrance::Quota),
                 ..copies(state)
             });
             let is_equal = is_set(1) && !is_set(3) && is_set(5) && state == PeerState::Equal;

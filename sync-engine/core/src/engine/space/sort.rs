@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use node_model::DocumentId;
+use node_model::{BlobId, DocumentId};
 
 use super::{Batch, Space, StoreError, VerifiedEntry, stored};
 use crate::store::StoreEpoch;
@@ -10,15 +10,24 @@ use crate::store::StoreEpoch;
 /// Entries looked at in one go when the right to write has changed.
 const SORTED_AT_ONCE: usize = 256;
 
+/// What changed when entries were set aside or came back.
+pub(in crate::engine) struct Sorted {
+    pub(in crate::engine) documents: BTreeSet<DocumentId>,
+    pub(in crate::engine) referenced: BTreeSet<BlobId>,
+    pub(in crate::engine) unreferenced: BTreeSet<BlobId>,
+}
+
 impl Space {
     /// Takes out of the set what does not count, and brings back what does again.
-    /// Says which documents changed. Nothing may be staged: a document that is
-    /// loaded again would number its next change like the staged one.
+    /// Says which documents changed, and to which blobs something refers and did not before,
+    /// or does not any more. Nothing may be staged: a document that is loaded again would
+    /// number its next change like the staged one.
     pub(in crate::engine) fn sort_out(
         &mut self,
         counts: &mut dyn FnMut(&VerifiedEntry) -> bool,
         new_epoch: StoreEpoch,
-    ) -> Result<BTreeSet<DocumentId>, StoreError> {
+    ) -> Result<Sorted, StoreError> {
+        let before: BTreeSet<BlobId> = self.store.blobs()?.into_iter().collect();
         let mut changed = BTreeSet::new();
         let mut welcome = Vec::new();
         for bytes in self.store.aside()? {
@@ -44,7 +53,12 @@ impl Space {
             self.forget_loaded();
             self.is_unsettled = true;
         }
-        Ok(changed)
+        let after: BTreeSet<BlobId> = self.store.blobs()?.into_iter().collect();
+        Ok(Sorted {
+            documents: changed,
+            referenced: after.difference(&before).copied().collect(),
+            unreferenced: before.difference(&after).copied().collect(),
+        })
     }
 
     fn unwelcome(
