@@ -45,19 +45,15 @@ pub use self::{
 };
 
 use self::{
-    choosing::Choosing,
-    findings::Traffic,
-    hindered::Hindrances,
-    keep::Bundled,
-    meeting::Meeting,
-    space::{Space, sort::Sorted},
+    choosing::Choosing, findings::Traffic, hindered::Hindrances, keep::Bundled, meeting::Meeting,
+    space::Space,
 };
 use crate::{
     document::{Document, DocumentError, Meta, Summary, blobs_in},
     entry::{EntryError, EntryKind, VerifiedEntry},
     receipt::Receipt,
     reconcile::Session,
-    store::{Batch, Cursor, EntryStore, StoreEpoch, StoreError, StoreHead},
+    store::{Batch, Cursor, EntryStore, StoreError, StoreHead},
 };
 
 /// Why the engine could not do it. Nothing changed.
@@ -298,34 +294,6 @@ impl SyncEngine {
         if let Some(space) = self.spaces.get_mut(&space) {
             space.write_with(writing);
         }
-    }
-
-    /// Who may write has changed: sets aside what does not count any more, and
-    /// takes back what does again. `new_epoch` is random.
-    ///
-    /// # Errors
-    /// [`EngineError`].
-    pub fn sort_out(
-        &mut self,
-        space: SpaceId,
-        counts: &mut dyn FnMut(&VerifiedEntry) -> bool,
-        new_epoch: StoreEpoch,
-    ) -> Result<(), EngineError> {
-        let sorted = self.space_mut(space)?.sort_out(counts, new_epoch)?;
-        let Sorted { documents, referenced, unreferenced } = sorted;
-        if !unreferenced.is_empty() {
-            self.outputs.push_back(Output::Unreferenced { space, blobs: unreferenced });
-        }
-        if !referenced.is_empty() {
-            self.outputs.push_back(Output::Referenced { space, blobs: referenced });
-        }
-        if !documents.is_empty() {
-            self.look_again(space).inspect_err(|_| self.end_sessions(space))?;
-            self.choose_again(space);
-            self.outputs.push_back(Output::Changed { space, documents });
-            self.announce(space)?;
-        }
-        Ok(())
     }
 
     /// Stages all that `write` stages, or nothing when it fails.

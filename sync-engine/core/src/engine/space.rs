@@ -10,7 +10,7 @@ mod order;
 mod parts;
 mod purge;
 mod replaced;
-pub(in crate::engine) mod sort;
+mod sort;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,19 +2,52 @@
 
 use std::collections::BTreeSet;
 
-use node_model::{BlobId, DocumentId};
+use node_model::{BlobId, DocumentId, SpaceId};
 
 use super::{Batch, Space, StoreError, VerifiedEntry, stored};
-use crate::store::StoreEpoch;
+use crate::{
+    engine::{EngineError, Output, SyncEngine},
+    store::StoreEpoch,
+};
 
 /// Entries looked at in one go when the right to write has changed.
 const SORTED_AT_ONCE: usize = 256;
 
+impl SyncEngine {
+    /// Who may write has changed: sets aside what does not count any more, and
+    /// takes back what does again. `new_epoch` is random.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn sort_out(
+        &mut self,
+        space: SpaceId,
+        counts: &mut dyn FnMut(&VerifiedEntry) -> bool,
+        new_epoch: StoreEpoch,
+    ) -> Result<(), EngineError> {
+        let sorted = self.space_mut(space)?.sort_out(counts, new_epoch)?;
+        let Sorted { documents, referenced, unreferenced } = sorted;
+        if !unreferenced.is_empty() {
+            self.outputs.push_back(Output::Unreferenced { space, blobs: unreferenced });
+        }
+        if !referenced.is_empty() {
+            self.outputs.push_back(Output::Referenced { space, blobs: referenced });
+        }
+        if !documents.is_empty() {
+            self.look_again(space).inspect_err(|_| self.end_sessions(space))?;
+            self.choose_again(space);
+            self.outputs.push_back(Output::Changed { space, documents });
+            self.announce(space)?;
+        }
+        Ok(())
+    }
+}
+
 /// What changed when entries were set aside or came back.
-pub(in crate::engine) struct Sorted {
-    pub(in crate::engine) documents: BTreeSet<DocumentId>,
-    pub(in crate::engine) referenced: BTreeSet<BlobId>,
-    pub(in crate::engine) unreferenced: BTreeSet<BlobId>,
+struct Sorted {
+    documents: BTreeSet<DocumentId>,
+    referenced: BTreeSet<BlobId>,
+    unreferenced: BTreeSet<BlobId>,
 }
 
 impl Space {
@@ -22,7 +55,7 @@ impl Space {
     /// Says which documents changed, and to which blobs something refers and did not before,
     /// or does not any more. Nothing may be staged: a document that is loaded again would
     /// number its next change like the staged one.
-    pub(in crate::engine) fn sort_out(
+    fn sort_out(
         &mut self,
         counts: &mut dyn FnMut(&VerifiedEntry) -> bool,
         new_epoch: StoreEpoch,
