@@ -38,9 +38,9 @@ fn opens(trust: &Trust, space: SpaceId, epoch: u32) -> bool {
 
 fn newest_after(trust: &Trust) -> Vec<AttestationId> {
     let said = trust.attestations.values();
-    let epochs = said.filter_map(|said| match &said.claim {
-        Claim::SpaceEpoch { epoch, after, .. } => Some((*epoch, after.clone())),
-        _ => None,
+    let epochs = said.filter_map(|said| {
+        let Claim::SpaceEpoch { epoch, after, .. } = &said.claim else { return None };
+        Some((*epoch, after.clone()))
     });
     epochs.max().map(|(_, after)| after).expect("there is one")
 }
@@ -171,10 +171,9 @@ fn a_key_names_who_lost_the_newest_first_and_no_more_than_fit() {
         remove(&mut ada, space, &guest, vec![]).expect("Ada may");
         let after = newest_after(&ada);
         assert_eq!(after.len(), crate::attestation::LOSSES_MAX.min(usize::from(person) - 4));
-        let last = ada.attestations.values().max_by_key(|said| match said.claim {
-            Claim::SpaceRevocation { .. } => said.height,
-            _ => 0,
-        });
+        let removals = ada.attestations.values();
+        let removals = removals.filter(|it| matches!(it.claim, Claim::SpaceRevocation { .. }));
+        let last = removals.max_by_key(|said| said.height);
         assert!(last.is_some_and(|last| after.contains(&last.id)), "{person}");
     }
 }
