@@ -33,6 +33,10 @@ pub(crate) struct Acquaintance {
     pub(crate) has_spoken: bool,
     /// Whether we said what we have.
     pub(crate) was_told: bool,
+    /// Whether it was not admitted when it connected: what it said before it was is lost.
+    pub(crate) came_as_stranger: bool,
+    /// Whether it asked to be told again, which it does once.
+    pub(crate) was_asked: bool,
     /// Where we said that others may be found.
     pub(crate) told_of: BTreeMap<DeviceId, Vec<String>>,
     /// Spaces that it offers us.
@@ -93,6 +97,8 @@ impl Node {
         match event {
             Event::Connected { device } => {
                 self.pairing_connected(now, device);
+                let is_stranger = !self.may(device, Action::Connect);
+                self.acquaintances.entry(device).or_default().came_as_stranger = is_stranger;
                 self.bid_farewell(device);
                 self.ask_who(device);
                 self.greet(now, device);
@@ -250,6 +256,10 @@ impl Node {
             self.send(device, Lane::Trust, here.encode());
             let have = Message::have(&self.trust.visible_to(agent));
             self.send(device, Lane::Trust, have.encode());
+            let acquaintance = self.acquaintances.entry(device).or_default();
+            if std::mem::take(&mut acquaintance.came_as_stranger) {
+                self.send(device, Lane::Trust, Message::Again.encode());
+            }
         }
         self.introduce_if_asked(device);
         self.pass_on(device, agent);
@@ -314,6 +324,13 @@ impl Node {
                 self.acquaintances.entry(device).or_default().offers = offers;
             }
             Message::Follow { space } => self.let_follow(now, device, space),
+            Message::Again => {
+                let acquaintance = self.acquaintances.entry(device).or_default();
+                if !std::mem::replace(&mut acquaintance.was_asked, true) {
+                    acquaintance.was_told = false;
+                    self.greet(now, device);
+                }
+            }
         }
     }
 

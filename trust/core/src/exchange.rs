@@ -82,6 +82,8 @@ pub enum Message {
         /// Which space.
         space: SpaceId,
     },
+    /// Say again what you have: you may have said it before I knew you.
+    Again,
 }
 
 impl Message {
@@ -107,7 +109,7 @@ impl Message {
             Self::Here { addresses } => are_bounded(addresses),
             Self::There { whereabouts } => whereabouts.iter().all(|it| are_bounded(&it.addresses)),
             Self::Have { ids } => ids.len().is_multiple_of(32),
-            Self::Attestations { .. } | Self::Follow { .. } => true,
+            Self::Attestations { .. } | Self::Follow { .. } | Self::Again => true,
             Self::Offers { offers } => offers.iter().all(|it| it.name.len() <= NAME_BYTES_MAX),
         };
         if is_bounded { Ok(message) } else { Err(DecodeError::Malformed) }

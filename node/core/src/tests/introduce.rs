@@ -188,3 +188,34 @@ fn what_came_by_another_way_is_not_waited_for() {
     assert_eq!(known(&company), said.len());
     assert!(company.nodes[1].is_acquainted(ada));
 }
+
+/// Dan knows Ben and has said what he has before Ben knew him: Ben asks, and is told.
+#[test]
+fn whoever_was_a_stranger_is_asked_what_it_has_once_it_is_known() {
+    let (mut company, _) = Company::met_apart();
+    let dan = company.devices[2];
+    let introduction = pairing::Message::Introduction { attestations: company.introduction() };
+    let again = exchange::Message::Again.encode();
+    let said = company.says_to(1, dan, std::slice::from_ref(&introduction));
+    assert!(said.contains(&again));
+    assert!(!company.nodes[1].is_acquainted(dan));
+
+    let have = |frames: &[Vec<u8>]| {
+        let is_have = |frame: &&Vec<u8>| {
+            let message = exchange::Message::decode(frame);
+            matches!(message, Ok(exchange::Message::Have { .. }))
+        };
+        frames.iter().filter(is_have).count()
+    };
+    assert_eq!(have(&said), 1);
+    for count in [1, 0] {
+        let frame = again.clone().into();
+        let frame = NetEvent::Frame { device: dan, lane: Lane::Trust, frame };
+        let effects = company.alone(1, Input::Net(frame)).into_iter();
+        let said = effects.filter_map(|effect| {
+            let Effect::Net(NetCommand::Send { frame, .. }) = effect else { return None };
+            Some(frame.to_vec())
+        });
+        assert_eq!(have(&said.collect::<Vec<_>>()), count, "what Ben has, once more");
+    }
+}

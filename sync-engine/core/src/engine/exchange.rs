@@ -381,3 +381,6 @@ impl SyncEngine {
         self.traffic.entry((space, peer)).or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -481,10 +481,12 @@ impl SyncEngine {
                 space.rolled_back()?;
                 // Whatever was under way starts over with the next connection
                 // or announcement; its cursor was not stored.
-                for delivered in delivered {
-                    if let Some(session) = self.sessions.get_mut(&(id, delivered.peer)) {
+                for Delivered { peer, .. } in delivered {
+                    if let Some(session) = self.sessions.get_mut(&(id, peer)) {
                         session.restart();
                     }
+                    // What came meanwhile was to be told once it was through.
+                    self.announce_to(id, peer)?;
                 }
                 self.tell_hindrances(id);
                 Err(error)

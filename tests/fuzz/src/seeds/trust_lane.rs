@@ -26,6 +26,7 @@ pub(crate) fn trust_messages() -> Vec<Vec<u8>> {
         Message::Attestations { attestations: vec![ByteBuf::new(); 40] },
         Message::Offers { offers: vec![offer(Reach::Local), offer(Reach::Commons)] },
         Message::Follow { space: SPACE },
+        Message::Again,
     ];
     messages.iter().map(Message::encode).collect()
 }
