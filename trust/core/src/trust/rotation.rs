@@ -126,19 +126,16 @@ impl Trust {
             lost.remove(&reader.id());
         }
         let mut reasons: BTreeMap<AttestationId, Epoch> = BTreeMap::new();
-        let mut note = |reason: AttestationId, epoch: Epoch| {
-            let known = reasons.entry(reason).or_insert(epoch);
-            *known = epoch.max(*known);
-        };
         let mut gone: BTreeMap<AgentId, Epoch> = BTreeMap::new();
         for (key, epoch) in lost {
             let linked = graph.links(key).map(|link| link.agent);
             for agent in linked.chain(graph.agents_behind(key)) {
-                let known = gone.entry(agent).or_insert(epoch);
-                *known = epoch.max(*known);
+                raise(&mut gone, agent, epoch);
             }
             let revoked = graph.links(key).filter_map(|link| link.revoked.as_ref());
-            revoked.filter_map(|it| it.because.first()).for_each(|reason| note(*reason, epoch));
+            for reason in revoked.filter_map(|it| it.because.first()) {
+                raise(&mut reasons, *reason, epoch);
+            }
         }
         let groups = self.groups_of(&BTreeSet::from([space]));
         let facts = groups.iter().filter_map(|group| graph.spaces.get(group)).chain([facts]);
@@ -152,12 +149,19 @@ impl Trust {
                 }
                 Some(_) | None => None,
             };
-            epoch.into_iter().for_each(|epoch| note(*removal, *epoch));
+            if let Some(epoch) = epoch {
+                raise(&mut reasons, *removal, *epoch);
+            }
         }
         let mut reasons: Vec<_> = reasons.into_iter().collect();
         reasons.sort_by_key(|(id, epoch)| (std::cmp::Reverse(*epoch), *id));
         reasons.into_iter().take(LOSSES_MAX).map(|(id, _)| id).collect()
     }
+}
+
+fn raise<K: Ord>(newest: &mut BTreeMap<K, Epoch>, key: K, epoch: Epoch) {
+    let known = newest.entry(key).or_insert(epoch);
+    *known = epoch.max(*known);
 }
 
 /// The newest epoch of which each key was given something.
