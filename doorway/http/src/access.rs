@@ -5,9 +5,11 @@
 //! `Sec-Fetch-Site`, and then the token or the session. There are two kinds of tokens:
 //! that of the file `local-token`, and those that the node gives to devices of the same
 //! person and is asked about each time. A program may have a key of its own instead, which
-//! is asked about each time, too; who shows one is held to it (`access/key.rs`).
+//! is asked about each time, too; who shows one is held to it (`access/key.rs`), and to how
+//! often it may be used (`access/rate.rs`), as is whoever shows nothing.
 
 mod key;
+pub(crate) mod rate;
 
 use axum::{
     extract::{Request, State},
@@ -18,6 +20,7 @@ use axum::{
 use node_model::{DeviceId, challenge::Token, program::KeyName};
 use node_runtime::audit::By;
 
+use self::rate::Left;
 use crate::{
     ask, audit,
     config::{Access, App, DoorwayConfig, is_same},
@@ -118,13 +121,44 @@ pub(crate) async fn guard(
         Ok(Entry::IfKey) => key::check(&guard.app, &mut request).await,
         Err(problem) => Err(problem),
     };
-    match checked {
+    let checked = count_strangers(&guard.app, &mut request, checked);
+    let left = request.extensions().get::<Left>().copied();
+    let mut response = match checked {
         Ok(by) => {
             audit::came_by(by);
             next.run(request).await
         }
         Err(problem) => refuse(guard.audience, problem),
+    };
+    if let Some(left) = left {
+        left.tell(response.headers_mut());
     }
+    response
+}
+
+/// Whoever shows no right, or a wrong one, asks no more often than all strangers may: so
+/// nobody tries keys, or has the node answer, without end. Requests of other websites are
+/// refused before, and keep nobody from signing in. How much others asked is told only to
+/// those who have to wait.
+fn count_strangers(
+    app: &App,
+    request: &mut Request,
+    checked: Result<By, Problem>,
+) -> Result<By, Problem> {
+    let is_stranger = match &checked {
+        Ok(By::Nobody) => check_right(&app.config, request).is_err(),
+        Ok(_) => false,
+        Err(problem) => problem.status == StatusCode::UNAUTHORIZED,
+    };
+    if is_stranger {
+        let left = app.rates.count_stranger(app.handle.audit().now().monotonic);
+        if left.is_over() {
+            request.extensions_mut().insert(left);
+        }
+        let fix = "wait as long as `Retry-After` says, or come with a right: kith doorway keys add";
+        left.check("all who show no right", fix.to_owned())?;
+    }
+    checked
 }
 
 /// How far a request may go.

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use node_runtime::Handle;
 use subtle::ConstantTimeEq;
 
-use crate::keys::ProgramKeys;
+use crate::{access::rate::Rates, keys::ProgramKeys};
 
 /// The bearer token of programs on this device.
 #[derive(Clone)]
@@ -64,6 +64,7 @@ pub(crate) struct App {
     pub(crate) handle: Handle,
     pub(crate) config: Arc<DoorwayConfig>,
     pub(crate) access: Access,
+    pub(crate) rates: Arc<Rates>,
 }
 
 /// Compares secrets in a time that tells nothing but their length. An empty

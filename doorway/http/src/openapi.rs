@@ -93,6 +93,7 @@ use crate::{
         query::query,
         query::tally,
         changes::since,
+        changes::arrivals,
         documents::list,
         documents::create,
         documents::read,

@@ -130,6 +130,7 @@ fn of_spaces() -> Vec<Route> {
         route(DELETE, "/api/v1/spaces/{space}/members/{agent}", Programs, spaces::revoke),
         route(PUT,    "/api/v1/spaces/{space}/keep",            Programs, keep::choose),
         route(GET,    "/api/v1/spaces/{space}/changes",         Programs, changes::since),
+        route(GET,    "/api/v1/spaces/{space}/arrivals",        Programs, changes::arrivals),
         route(POST,   "/api/v1/spaces/{space}/query",           Programs, query::query),
         route(POST,   "/api/v1/spaces/{space}/tally",           Programs, query::tally),
         route(GET,    "/api/v1/spaces/{space}/docs",            Programs, documents::list),
@@ -191,7 +192,7 @@ fn for_people() -> Vec<Route> {
 
 /// The doorway of a node.
 pub fn router(handle: Handle, access: Access, config: Arc<DoorwayConfig>) -> Router {
-    let app = App { handle, config, access };
+    let app = App { handle, config, access, rates: Arc::default() };
     let mut router = Router::new();
     for Route { path, audience, answer, .. } in table() {
         let guard = Guard { app: app.clone(), audience, command: command(path) };

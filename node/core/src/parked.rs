@@ -238,6 +238,7 @@ impl Node {
             | Request::RevokeDevice { .. }
             | Request::Why { .. }
             | Request::Changes { .. }
+            | Request::Arrivals { .. }
             | Request::Unwritten { .. }
             | Request::BlobSecret { .. }
             | Request::Blobs { .. }

@@ -12,7 +12,7 @@ use node_model::{AgentId, BlobId, DeviceId, DocumentId, SpaceId, ticket::Ticket}
 use serde_json::Value;
 
 pub use sync_engine_core::{
-    Changes, content_document,
+    ArrivalKind, Changes, content_document,
     document::conflicts::{Before, ConflictId, ConflictKind},
     document::{At, ChangeName, Edit, EditKind, Meta, Summary, Told},
     json::{Pointer, pointer_to},
@@ -43,6 +43,7 @@ pub use crate::receipts::Durability;
 pub use crate::search::{FoundHit, PeerFound, SearchRequest};
 pub use crate::state::{PeerSyncState, SpaceState};
 pub use crate::sync_now::SyncReport;
+pub use crate::views::{Arrivals, Arrived};
 pub use crate::write::WriteDocument;
 pub use crate::{collection::CollectionCounts, compaction::CompactionCounts};
 pub use sync_engine_core::{reconcile::EntryProgress, rule::Rule as PartRule};
@@ -269,6 +270,13 @@ pub enum Request {
         /// The space.
         space: SpaceId,
         /// The [`Changes::stamp`] up to which everything was seen; `None` is nothing.
+        since: Option<Vec<u8>>,
+    },
+    /// What arrived in a space, entry by entry. → [`Response::Arrivals`]
+    Arrivals {
+        /// The space.
+        space: SpaceId,
+        /// The [`Arrivals::stamp`] up to which everything was seen; `None` is nothing.
         since: Option<Vec<u8>>,
     },
     /// Which of these documents were never written. → [`Response::Unwritten`]

@@ -101,6 +101,7 @@ impl Node {
             Request::Purge { space, names } => self.purge(now, space, &names),
             Request::Documents { space } => self.documents(space),
             Request::Changes { space, since } => self.changes(space, since.as_deref()),
+            Request::Arrivals { space, since } => self.arrivals(space, since.as_deref()),
             Request::Unwritten { space, documents } => self.unwritten(space, documents),
             Request::LookAt { space, document } => self.look_at(space, document),
             Request::BlobSecret { space, is_write } => self.blob_secret(space, is_write),

@@ -1,15 +1,38 @@
 //! Requests of those who keep something that is derived from documents.
 
 use node_model::{DocumentId, SpaceId};
-use sync_engine_core::{EngineError, document::DocumentError};
+use sync_engine_core::{EngineError, Event, Events, document::DocumentError};
 use trust_core::Role;
 
 use crate::{
+    conflicts::Author,
     effect::Effect,
     failure::Failure,
     node::Node,
     request::{DocumentView, Response},
 };
+
+/// An entry that arrived, and who wrote it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arrived {
+    /// Which, and how it came.
+    pub event: Event,
+    /// Whose device wrote it, as far as we know.
+    pub by: Option<Author>,
+}
+
+/// What arrived in a space.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arrivals {
+    /// In the order of arrival.
+    pub events: Vec<Arrived>,
+    /// What to ask with next.
+    pub stamp: Vec<u8>,
+    /// Whether they begin with the first that there is.
+    pub is_all: bool,
+    /// Whether there are more after the stamp.
+    pub is_more: bool,
+}
 
 impl Node {
     pub(crate) fn changes(
@@ -21,6 +44,27 @@ impl Node {
             return Ok(Response::Changes(None));
         }
         Ok(Response::Changes(self.sync.changes_since(space, since)?))
+    }
+
+    pub(crate) fn arrivals(
+        &self,
+        space: SpaceId,
+        since: Option<&[u8]>,
+    ) -> Result<Response, Failure> {
+        if self.need_role(space, Role::Reader).is_err() {
+            return Ok(Response::Arrivals(None));
+        }
+        let Some(found) = self.sync.arrived_since(space, since)? else {
+            return Ok(Response::Arrivals(None));
+        };
+        let Events { events, stamp, is_all, is_more } = found;
+        let events = events.into_iter().map(|event| {
+            let agent = self.trust.link_of(event.author).map(|link| link.agent);
+            let by = agent.map(|agent| Author { agent, name: self.trust.name_of(agent) });
+            Arrived { event, by }
+        });
+        let events = events.collect();
+        Ok(Response::Arrivals(Some(Arrivals { events, stamp, is_all, is_more })))
     }
 
     pub(crate) fn unwritten(

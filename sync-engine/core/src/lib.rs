@@ -25,8 +25,8 @@ pub mod store;
 pub mod text;
 
 pub use engine::{
-    BundleOrder, Carried, Changes, Collected, Compacted, CopyFacts, DocumentTrouble, EngineError,
-    EqualPart, Flushed, FrameError, JobId, KeptPart, LARGE_FROM_BYTES, Limit, LoadOrder,
-    LoadedDocument, MadeBundle, Output, PeerSync, RefusedEntries, SpaceCounts, SyncEngine,
-    Unlisted, Writer, conflict::DecisionError, content_document, path_document,
+    ArrivalKind, BundleOrder, Carried, Changes, Collected, Compacted, CopyFacts, DocumentTrouble,
+    EngineError, EqualPart, Event, Events, Flushed, FrameError, JobId, KeptPart, LARGE_FROM_BYTES,
+    Limit, LoadOrder, LoadedDocument, MadeBundle, Output, PeerSync, RefusedEntries, SpaceCounts,
+    SyncEngine, Unlisted, Writer, conflict::DecisionError, content_document, path_document,
 };

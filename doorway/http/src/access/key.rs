@@ -14,7 +14,7 @@ use super::{Pass, only};
 use crate::{
     audit,
     config::App,
-    keys::{book::Verdict, rule::Asked},
+    keys::{book::Verdict, pace::Pace, rule::Asked},
     problem::Problem,
 };
 
@@ -37,7 +37,7 @@ impl Shown {
 
     /// Whether the same request would be let in now.
     pub(super) async fn lets_in(&self, app: &App) -> Result<By, Problem> {
-        decide(app, &self.hash, Some(&self.asked)).await.map(By::Key)
+        decide(app, &self.hash, Some(&self.asked)).await.map(|(name, _)| By::Key(name))
     }
 }
 
@@ -46,17 +46,27 @@ pub(super) async fn check(app: &App, request: &mut Request) -> Result<By, Proble
     let offered = only(request.headers(), &HEADER).and_then(|text| text.parse().ok());
     let hash = offered.map(|key: ProgramKey| key.hash()).ok_or_else(wrong)?;
     let asked = Asked::read(request.method().as_str(), request.uri().path());
-    let name = decide(app, &hash, asked.as_ref()).await?;
+    let (name, pace) = decide(app, &hash, asked.as_ref()).await?;
     if let Some(asked) = asked {
         request.extensions_mut().insert(Pass::Key(Shown { name, hash, asked }));
     }
+    let left = app.rates.count_key(name, pace, app.handle.audit().now().monotonic);
+    request.extensions_mut().insert(left);
+    audit::came_by(By::Key(name));
+    let fix = "wait as long as `Retry-After` says, or make a key that may ask more often: kith \
+               doorway keys add NAME --per-minute N";
+    left.check(&format!("the key {name}"), fix.to_owned())?;
     Ok(By::Key(name))
 }
 
-async fn decide(app: &App, hash: &[u8; 32], asked: Option<&Asked>) -> Result<KeyName, Problem> {
+async fn decide(
+    app: &App,
+    hash: &[u8; 32],
+    asked: Option<&Asked>,
+) -> Result<(KeyName, Pace), Problem> {
     let now = app.handle.audit().now().wall;
     match app.config.keys.decide(hash, asked, now).await? {
-        Verdict::Allowed(name) => Ok(name),
+        Verdict::Allowed(name, pace) => Ok((name, pace)),
         Verdict::NoRule(name) => {
             audit::came_by(By::Key(name));
             Err(no_rule(name, asked))

@@ -17,6 +17,7 @@ use crate::{
     extract::{JsonBody, Params, Search},
     keys::{
         book::{self, Key, Who},
+        pace::Pace,
         rule::Rule,
     },
     problem::Problem,
@@ -38,6 +39,8 @@ pub(crate) struct KeyInfo {
     name: String,
     /// What it may do: `METHOD PATH`, `*` for one part of a path, `**` for the rest.
     rules: Vec<String>,
+    /// How many requests it may make in a minute.
+    per_minute: u32,
     made_at: String,
     /// The key that made it, if one did.
     made_by: Option<String>,
@@ -54,6 +57,7 @@ impl KeyInfo {
         Self {
             name: name.to_string(),
             rules: key.rules.iter().map(ToString::to_string).collect(),
+            per_minute: key.pace.per_minute(),
             made_at: key.made_at.rfc3339(),
             made_by: key.made_by.map(|name| name.to_string()),
             expires_at: key.expires_at.map(Timestamp::rfc3339),
@@ -87,6 +91,8 @@ pub(crate) struct NewKey {
     rules: Option<Vec<String>>,
     /// After how many seconds it opens nothing any more; it has no end when left out.
     expires_seconds: Option<u64>,
+    /// How many requests it may make in a minute: 6,000 when left out, at most a million.
+    per_minute: Option<u32>,
 }
 
 /// A new key.
@@ -111,9 +117,11 @@ pub(crate) async fn add(
     let rules = rules.collect::<Result<_, _>>()?;
     let (now, who) = (now(&app), who(pass));
     let secret = ProgramKey::random(&mut OsEntropy);
-    let key = Key {
+    let asked = new.per_minute.map(pace).transpose()?;
+    let mut key = Key {
         hash: secret.hash(),
         rules,
+        pace: asked.unwrap_or_default(),
         made_at: now,
         made_by: match who {
             Who::Owner => None,
@@ -122,8 +130,12 @@ pub(crate) async fn add(
         expires_at: new.expires_seconds.map(|seconds| end(now, seconds)).transpose()?,
         last_used_day: None,
     };
-    let info = KeyInfo::of(name, &key, now);
-    app.config.keys.change(|book| book.add(who, name, key)).await?;
+    let added = app.config.keys.change(|book| {
+        key.pace = asked.unwrap_or_else(|| book.usual_pace(who));
+        let info = KeyInfo::of(name, &key, now);
+        book.add(who, name, key).map(|()| info)
+    });
+    let info = added.await?;
     tracing::info!(%name, "made a key for a program");
     Ok((StatusCode::CREATED, Json(MadeKey { key: secret.expose(), info })))
 }
@@ -210,6 +222,11 @@ fn end(now: Timestamp, seconds: u64) -> Result<Timestamp, Problem> {
         return Err(Problem::invalid(detail));
     }
     Ok(now.plus(Duration::from_secs(seconds)))
+}
+
+fn pace(per_minute: u32) -> Result<Pace, Problem> {
+    let bad = format!("per_minute: 1 to {}, not {per_minute}", Pace::highest());
+    Pace::new(per_minute).ok_or_else(|| Problem::invalid(bad))
 }
 
 /// A rule that no address fits is a slip of the pen.

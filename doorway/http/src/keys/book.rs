@@ -9,7 +9,10 @@ use node_core::{Failure, FailureKind, Mend};
 use node_model::{Timestamp, program::KeyName};
 use subtle::ConstantTimeEq;
 
-use super::rule::{Asked, Rule};
+use super::{
+    pace::Pace,
+    rule::{Asked, Rule},
+};
 
 /// Keys of a doorway: a person has a handful of programs, a workshop some dozens.
 pub(crate) const KEYS_MAX: usize = 100;
@@ -27,6 +30,8 @@ pub(crate) struct Key {
     pub(crate) hash: [u8; 32],
     /// What it may do; nothing else.
     pub(crate) rules: Vec<Rule>,
+    /// How often it may be used.
+    pub(crate) pace: Pace,
     /// When it was made.
     pub(crate) made_at: Timestamp,
     /// By which key, if by one.
@@ -58,8 +63,8 @@ pub(crate) enum Who {
 /// What came of a key that was offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// In.
-    Allowed(KeyName),
+    /// In, unless that is too often.
+    Allowed(KeyName, Pace),
     /// It is a key, but none of its rules fits.
     NoRule(KeyName),
     /// There is no such key, or its time is over.
@@ -110,9 +115,18 @@ impl Book {
             return Verdict::Unknown;
         };
         match asked.is_some_and(|asked| key.rules.iter().any(|rule| rule.allows(asked))) {
-            true => Verdict::Allowed(name),
+            true => Verdict::Allowed(name, key.pace),
             false => Verdict::NoRule(name),
         }
+    }
+
+    /// How often a key may be used of which nothing is said: no key makes a faster one.
+    pub(crate) fn usual_pace(&self, who: Who) -> Pace {
+        let own = match who {
+            Who::Owner => None,
+            Who::Key(maker) => self.keys.get(&maker).map(|maker| maker.pace),
+        };
+        own.map_or_else(Pace::default, |own| own.min(Pace::default()))
     }
 
     /// Notes a use. True when it is the first of its day.
@@ -156,7 +170,13 @@ impl Book {
         check_count(&name, key.rules.len())?;
         self.may_give(who, name, &key.rules)?;
         if let Who::Key(maker) = who {
-            let own_end = self.keys.get(&maker).and_then(|maker| maker.expires_at);
+            let own = self.keys.get(&maker);
+            if let Some(own) = own.filter(|own| key.pace > own.pace) {
+                let most = own.pace.per_minute();
+                let message = format!("the key {maker} may make none faster than itself: {most}");
+                return Err(Failure::refused(message, &add(name, &key.rules)));
+            }
+            let own_end = own.and_then(|maker| maker.expires_at);
             if own_end.is_some_and(|own| key.expires_at.is_none_or(|end| end > own)) {
                 let message = format!("the key {maker} cannot make one that outlives it");
                 return Err(Failure::refused(message, &add(name, &key.rules)));

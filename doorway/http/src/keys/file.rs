@@ -9,10 +9,13 @@ use node_model::Timestamp;
 use node_runtime::write_private;
 use serde::{Deserialize, Serialize};
 
-use super::book::{Book, Key};
+use super::{
+    book::{Book, Key},
+    pace::Pace,
+};
 
-/// Version of the file's form.
-const FORMAT: u32 = 1;
+/// Version of the file's form. In the first one all keys had the usual pace.
+const FORMAT: u32 = 2;
 
 /// Largest file that is read: 100 keys of 50 rules of at most 512 bytes are 2.6 MB.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -36,6 +39,7 @@ struct Row {
     name: String,
     hash: String,
     rules: Vec<String>,
+    per_minute: Option<u32>,
     made_at_ms: u64,
     made_by: Option<String>,
     expires_at_ms: Option<u64>,
@@ -84,6 +88,7 @@ fn key(row: Row) -> Option<Key> {
     Some(Key {
         hash: HEXLOWER.decode(row.hash.as_bytes()).ok()?.try_into().ok()?,
         rules,
+        pace: row.per_minute.map_or(Some(Pace::default()), Pace::new)?,
         made_at: Timestamp(row.made_at_ms),
         made_by,
         expires_at: row.expires_at_ms.map(Timestamp),
@@ -101,6 +106,7 @@ pub(super) fn write(path: &Path, book: &Book) -> Result<(), Failure> {
         name: name.to_string(),
         hash: HEXLOWER.encode(&key.hash),
         rules: key.rules.iter().map(ToString::to_string).collect(),
+        per_minute: Some(key.pace.per_minute()),
         made_at_ms: key.made_at.0,
         made_by: key.made_by.map(|name| name.to_string()),
         expires_at_ms: key.expires_at.map(|end| end.0),
@@ -142,6 +148,7 @@ mod tests {
             let key = Key {
                 hash: [secret; 32],
                 rules: vec!["GET /api/v1/spaces/K%C3%BCche/**".parse().expect("a rule")],
+                pace: Pace::new(u32::from(secret)).expect("a pace"),
                 made_at: Timestamp(1),
                 made_by: (secret == 255).then(|| "backup".parse().expect("a name")),
                 expires_at: (secret == 1).then_some(Timestamp(u64::MAX)),
@@ -168,12 +175,26 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_the_first_format_have_the_usual_pace() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("program-keys.json");
+        write(&path, &full()).expect("writes");
+        let now = fs::read_to_string(&path).expect("is there");
+        let lines = now.lines().filter(|line| !line.contains("per_minute"));
+        let first = lines.collect::<String>().replace("\"format\": 2", "\"format\": 1");
+        fs::write(&path, first).expect("writes");
+        let read = read(&path).expect("reads");
+        assert_eq!(read.keys().len(), 2);
+        assert!(read.keys().values().all(|key| key.pace == Pace::default()));
+    }
+
+    #[test]
     fn damaged_and_newer_files_are_named_and_kept() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("program-keys.json");
         write(&path, &full()).expect("writes");
         let good = fs::read_to_string(&path).expect("is there");
-        let newer = good.replace("\"format\": 1", "\"format\": 2, \"more\": []");
+        let newer = good.replace("\"format\": 2", "\"format\": 3, \"more\": []");
         for bad in [
             "",
             "{",
@@ -181,6 +202,7 @@ mod tests {
             "{\"format\": 1}",
             &newer,
             &good.replace("0101", "01"),
+            &good.replace("\"per_minute\": 255", "\"per_minute\": 0"),
             &good.replace("GET /api", "GET /appi"),
             &good.replace("bot-2", "backup"),
             &good.replace(&"ff".repeat(32), &"01".repeat(32)),

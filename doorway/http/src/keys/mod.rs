@@ -6,6 +6,7 @@
 
 pub(crate) mod book;
 mod file;
+pub(crate) mod pace;
 pub(crate) mod rule;
 
 use std::{
@@ -64,7 +65,7 @@ impl ProgramKeys {
         let Some(book) = open.as_mut() else { return Ok(Verdict::Unknown) };
         let verdict = book.decide(hash, asked, now);
         let is_first = match verdict {
-            Verdict::Allowed(name) => book.used(name, now),
+            Verdict::Allowed(name, _) => book.used(name, now),
             Verdict::NoRule(_) | Verdict::Unknown => false,
         };
         drop(open);

@@ -291,6 +291,30 @@ async fn whoever_keeps_the_stamp_is_told_what_changed_since() {
 }
 
 #[tokio::test]
+async fn what_arrived_is_told_entry_by_entry_and_by_kind() {
+    let house = House::new().await;
+    let album = house.found("album").await;
+    let path = format!("/api/v1/spaces/{album}/arrivals");
+    let new = json!({"id": "first", "value": {"title": "first"}});
+    let made = house.post(&format!("/api/v1/spaces/{album}/docs"), &new).await.json();
+    let all = house.get(&path).await.json();
+    let entry = &all["entries"][0];
+    assert_eq!(
+        (&entry["position"], &entry["doc"], &entry["kind"], &entry["name"]),
+        (&json!(1), &made["doc"], &json!("local"), &json!("Ada"))
+    );
+    let stamp = all["stamp"].as_str().expect("a stamp");
+    let later = house.get(&format!("{path}?since={stamp}")).await.json();
+    assert_eq!((&later["entries"], &later["all"]), (&json!([]), &json!(false)));
+    let others = house.get(&format!("{path}?kinds=new,backfill,outlier")).await.json();
+    assert_eq!((&others["entries"], &others["stamp"]), (&json!([]), &all["stamp"]));
+    for bad in ["?kinds=old", "?kinds=", "?since=x"] {
+        let refused = house.get(&format!("{path}{bad}")).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{bad}");
+    }
+}
+
+#[tokio::test]
 async fn what_does_not_fit_its_schema_is_kept_and_said() {
     let house = House::new().await;
     let space = house.found("family").await;

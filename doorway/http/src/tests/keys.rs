@@ -82,6 +82,53 @@ async fn a_key_is_shown_once_and_listed_without_its_secret() {
 }
 
 #[tokio::test]
+async fn a_key_that_asks_too_often_waits_and_no_other_does() {
+    let house = House::new().await;
+    let new = json!({"name": "bot", "rules": ["GET /api/v1/status"], "per_minute": 2});
+    let made = house.post(KEYS, &new).await.json();
+    assert_eq!(made["per_minute"], json!(2));
+    let key = made["key"].as_str().expect("a key");
+    let other = house.key("other", &["GET /api/v1/status"]).await;
+    for remaining in ["1", "0"] {
+        let reply = house.with_key(Method::GET, STATUS, key).await;
+        assert_eq!(reply.status, StatusCode::OK);
+        assert_eq!(reply.headers["ratelimit-remaining"], remaining);
+        assert_eq!(reply.headers["x-ratelimit-limit"], "2");
+    }
+    let refused = house.with_key(Method::GET, STATUS, key).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.json()["code"], json!("rate-limited"));
+    let wait: u64 = refused.header(header::RETRY_AFTER).parse().expect("seconds");
+    assert!((1..=30).contains(&wait), "{wait}");
+    assert_eq!(house.status_by(Method::GET, STATUS, &other).await, answer(200, ""));
+    assert_eq!(house.get(STATUS).await.status, StatusCode::OK, "the person's own way in");
+    for bad in [0, 1_000_001] {
+        let new = json!({"name": "b", "rules": ["GET /api/v1/status"], "per_minute": bad});
+        assert_eq!(house.post(KEYS, &new).await.status, StatusCode::BAD_REQUEST, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn strangers_share_a_budget_and_nobody_else_waits_for_it() {
+    let house = House::new().await;
+    let key = house.key("bot", &["GET /api/v1/status"]).await;
+    let mut codes = Vec::new();
+    while codes.last().is_none_or(|(status, _)| *status == 401) && codes.len() < 1_000 {
+        codes.push(house.status_by(Method::GET, STATUS, "wrong").await);
+    }
+    assert_eq!(codes.last(), Some(&answer(429, "rate-limited")));
+    assert!(codes.len() > 300, "{}", codes.len());
+    let health = house.send(empty(stranger(Method::GET, "/health"))).await;
+    assert_eq!(health.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(house.status_by(Method::GET, STATUS, &key).await, answer(200, ""));
+    assert_eq!(house.get(STATUS).await.status, StatusCode::OK);
+    let style = stranger(Method::GET, "/assets/kith.css");
+    let cookie = format!("kith_8420={SESSION}");
+    let style = house.send(empty(style.header("cookie", cookie))).await;
+    assert_eq!(style.status, StatusCode::OK, "a person who is signed in");
+}
+
+#[tokio::test]
 async fn a_key_opens_its_routes_and_no_other() {
     let house = House::new().await;
     let key = house.key("bot", &["GET /api/v1/status"]).await;

@@ -48,6 +48,7 @@ struct House {
     node: TestNode,
     tcp: Router,
     socket: Router,
+    config: Arc<DoorwayConfig>,
 }
 
 struct Reply {
@@ -87,8 +88,14 @@ impl House {
             keys: ProgramKeys::at(node.folder.path().join("program-keys.json")),
         });
         let tcp = router(node.handle.clone(), Access::Loopback, Arc::clone(&config));
-        let socket = router(node.handle.clone(), Access::LocalSocket, config);
-        Self { node, tcp, socket }
+        let socket = router(node.handle.clone(), Access::LocalSocket, Arc::clone(&config));
+        Self { node, tcp, socket, config }
+    }
+
+    /// As after a restart: nobody has asked anything yet.
+    fn open_again(&mut self) {
+        let config = Arc::clone(&self.config);
+        self.tcp = router(self.node.handle.clone(), Access::Loopback, config);
     }
 
     /// A house with the guide in a space.

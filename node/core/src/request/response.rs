@@ -4,7 +4,7 @@ use node_model::{AgentId, BlobId, DeviceId, DocumentId, seal::SealKey, ticket::T
 use serde_json::Value;
 
 use super::{
-    AnomalyKind, Changes, CircleInfo, ClusterInfo, CollectionCounts, CompactionCounts,
+    AnomalyKind, Arrivals, Changes, CircleInfo, ClusterInfo, CollectionCounts, CompactionCounts,
     ConflictResponse, CustodyInfo, DeviceInfo, Durability, HistoryView, Identity, Layer,
     MemberInfo, Meta, OfferInfo, Pairing, PeerFound, PeerInfo, RelationInfo, SpaceInfo,
     SpaceStatus, Summary, SyncReport, WhyInfo,
@@ -103,6 +103,8 @@ pub enum Response {
     Documents(Vec<Summary>),
     /// To [`Request::Changes`]; `None` where we cannot read the space.
     Changes(Option<Changes>),
+    /// To [`Request::Arrivals`]; `None` where we cannot read the space.
+    Arrivals(Option<Arrivals>),
     /// To [`Request::Unwritten`], in the same order.
     Unwritten(Vec<DocumentId>),
     /// To [`Request::LookAt`]; `None` where there is nothing, or nothing any more.

@@ -131,7 +131,7 @@ pub enum Doc {
     },
     /// List the documents that changed since you last asked
     #[command(
-        after_help = "Examples:\n  kith doc changes album\n  kith doc changes album --since STAMP\n\nThe last line is the stamp to ask with next time. It stays good across restarts."
+        after_help = "Examples:\n  kith doc changes album\n  kith doc changes album --since STAMP\n  kith doc changes album --entries --kinds local,new\n\nThe last line is the stamp to ask with next time. It stays good across restarts."
     )]
     Changes {
         /// The space
@@ -139,6 +139,12 @@ pub enum Doc {
         /// The stamp of the answer before
         #[arg(long, value_name = "STAMP")]
         since: Option<String>,
+        /// Entry by entry, in the order in which they arrived: local, new, backfill or outlier
+        #[arg(long)]
+        entries: bool,
+        /// Only these kinds of entries
+        #[arg(long, value_name = "KIND,…", requires = "entries")]
+        kinds: Option<String>,
     },
     /// Remove a document
     Remove {

@@ -29,6 +29,9 @@ pub enum Keys {
         /// After which time it opens nothing any more
         #[arg(long, value_name = "TIME", value_parser = crate::duration::parse)]
         expires: Option<std::time::Duration>,
+        /// How many requests it may make in a minute [default: 6000]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        per_minute: Option<u32>,
     },
     /// List keys, what they may do, and when they were last used
     List,

@@ -1,5 +1,6 @@
 //! `kith doc`.
 
+mod changes;
 mod past;
 mod purge;
 mod query;
@@ -15,7 +16,7 @@ use crate::{
     args::Doc,
     client::escape,
     error::CliError,
-    show::{answer, list, text},
+    show::{answer, text},
 };
 
 /// Largest document that is read from a file.
@@ -44,7 +45,12 @@ pub(super) async fn run(asking: &Asking<'_>, command: Doc) -> Result<(), CliErro
         Doc::Count { space, which, by, of } => {
             query::count(asking, &space, which, (by.as_deref(), of.as_deref())).await
         }
-        Doc::Changes { space, since } => changes(asking, &space, since.as_deref()).await,
+        Doc::Changes { space, since, entries: false, .. } => {
+            changes::documents(asking, &space, since.as_deref()).await
+        }
+        Doc::Changes { space, since, kinds, entries: true } => {
+            changes::entries(asking, &space, [("since", since), ("kinds", kinds)]).await
+        }
         Doc::Purge { space, docs, yes } => purge::purge(asking, &space, docs, yes).await,
         Doc::Remove { space, doc } => {
             asking.client.call(Method::DELETE, &doc_path(&space, &doc), None).await?;
@@ -52,18 +58,6 @@ pub(super) async fn run(asking: &Asking<'_>, command: Doc) -> Result<(), CliErro
             Ok(())
         }
     }
-}
-
-async fn changes(asking: &Asking<'_>, space: &str, since: Option<&str>) -> Result<(), CliError> {
-    let since = since.map(|stamp| format!("?since={}", escape(stamp))).unwrap_or_default();
-    let path = format!("/api/v1/spaces/{}/changes{since}", escape(space));
-    let changed = asking.client.get(&path).await?;
-    answer(asking.is_json, &changed, || {
-        let docs = list(&changed, "docs").iter().filter_map(Value::as_str);
-        let lines: Vec<&str> = docs.chain([text(&changed, "stamp")]).collect();
-        lines.join("\n")
-    });
-    Ok(())
 }
 
 fn docs_path(space: &str) -> String {

@@ -7,7 +7,7 @@ use crate::{
     args::{Doorway, Keys},
     client::escape,
     error::CliError,
-    show::{answer, list, table, text},
+    show::{answer, list, number, table, text},
 };
 
 const PATH: &str = "/api/v1/doorway/keys";
@@ -15,10 +15,13 @@ const PATH: &str = "/api/v1/doorway/keys";
 pub(super) async fn run(asking: &Asking<'_>, command: Doorway) -> Result<(), CliError> {
     let Doorway::Keys(command) = command;
     match command {
-        Keys::Add { name, allow, expires } => {
+        Keys::Add { name, allow, expires, per_minute } => {
             let expires = expires.map(|time| time.as_secs());
             let rules = (!allow.is_empty()).then_some(allow);
-            let new = json!({"name": name, "rules": rules, "expires_seconds": expires});
+            let new = json!({
+                "name": name, "rules": rules, "expires_seconds": expires,
+                "per_minute": per_minute,
+            });
             let made = asking.client.post(PATH, new).await?;
             answer(asking.is_json, &made, || shown(&made));
         }
@@ -28,7 +31,7 @@ pub(super) async fn run(asking: &Asking<'_>, command: Doorway) -> Result<(), Cli
                 [] => "no program has a key".to_owned(),
                 keys => {
                     let rows: Vec<_> = keys.iter().flat_map(rows).collect();
-                    table(&["NAME", "LAST USED", "UNTIL", "MADE BY", "MAY"], &rows)
+                    table(&["NAME", "LAST USED", "UNTIL", "MADE BY", "A MINUTE", "MAY"], &rows)
                 }
             });
         }
@@ -78,8 +81,9 @@ fn rows(key: &Value) -> Vec<Vec<String>> {
     };
     let mut rules = list(key, "rules").iter().filter_map(Value::as_str);
     let first = rules.next().unwrap_or("nothing").to_owned();
-    let mut rows = vec![vec![word("name"), word("last_used"), until, word("made_by"), first]];
-    rows.extend(rules.map(|rule| [vec![String::new(); 4], vec![rule.to_owned()]].concat()));
+    let pace = number(key, "per_minute").to_string();
+    let mut rows = vec![vec![word("name"), word("last_used"), until, word("made_by"), pace, first]];
+    rows.extend(rules.map(|rule| [vec![String::new(); 5], vec![rule.to_owned()]].concat()));
     rows
 }
 
@@ -90,13 +94,15 @@ mod tests {
     #[test]
     fn a_key_is_a_row_and_each_further_rule_another() {
         let key = json!({
-            "name": "bot", "rules": ["GET /api/v1/status", "GET /api/v1/log"],
+            "name": "bot", "rules": ["GET /api/v1/status", "GET /api/v1/log"], "per_minute": 60,
             "expires_at": "2026-11-21T14:00:00Z", "expired": false, "last_used": null,
         });
         let found = rows(&key);
-        assert_eq!(found[0], ["bot", "–", "2026-11-21T14:00:00Z", "–", "GET /api/v1/status"]);
-        assert_eq!(found[1], ["", "", "", "", "GET /api/v1/log"]);
-        let over = json!({"name": "old", "rules": [], "expires_at": "x", "expired": true});
-        assert_eq!(rows(&over), [["old", "–", "over", "–", "nothing"]]);
+        assert_eq!(found[0], ["bot", "–", "2026-11-21T14:00:00Z", "–", "60", "GET /api/v1/status"]);
+        assert_eq!(found[1], ["", "", "", "", "", "GET /api/v1/log"]);
+        let over = json!({
+            "name": "old", "rules": [], "per_minute": 1, "expires_at": "x", "expired": true,
+        });
+        assert_eq!(rows(&over), [["old", "–", "over", "–", "1", "nothing"]]);
     }
 }

@@ -158,11 +158,13 @@ pub(super) fn show_synced(asking: &Asking<'_>, report: &Value) -> Result<(), Cli
         let (pushed, pulled) = (number(report, "pushed"), number(report, "pulled"));
         let mut lines = vec![format!("{pushed} changes sent, {pulled} received")];
         lines.extend(peers);
-        for warning in list(report, "warnings") {
+        let warnings = list(report, "warnings");
+        for warning in warnings {
             lines.push(format!("! {}", printable(text(warning, "words"))));
             lines.push(format!("  → {}", printable(text(warning, "next"))));
         }
-        if report.get("warnings_complete") == Some(&Value::Bool(false)) {
+        // Alone it says that some documents were not looked at, which is no warning.
+        if !warnings.is_empty() && report.get("warnings_complete") == Some(&Value::Bool(false)) {
             lines.push("! and more: kith doctor".to_owned());
         }
         lines.join("\n")

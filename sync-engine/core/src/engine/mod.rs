@@ -4,6 +4,7 @@
 //! commit); the caller acknowledges after it.
 
 mod answering;
+mod arrivals;
 mod bundling;
 mod carried;
 mod choosing;
@@ -34,6 +35,7 @@ use node_model::{
 use serde_json::Value;
 
 pub use self::{
+    arrivals::{ArrivalKind, Event, Events},
     carried::Carried,
     derived::{content_document, path_document},
     exchange::FrameError,

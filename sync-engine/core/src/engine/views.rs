@@ -34,7 +34,7 @@ pub struct Changes {
 
 /// How far a store was read, and with how many keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     epoch: StoreEpoch,
     /// Everything up to this place was seen.
     place: u64,
@@ -79,6 +79,26 @@ impl Stamp {
     }
 }
 
+impl Stamp {
+    /// The stamp that somebody kept, if the space's store went through that state.
+    pub(super) fn known(space: &Space, kept: Option<&[u8]>) -> Result<Option<Self>, StoreError> {
+        match kept.and_then(Self::from_bytes) {
+            Some(kept) => Ok(Self::at(space, kept.place)?.filter(|found| *found == kept)),
+            None => Ok(None),
+        }
+    }
+
+    /// Up to where everything was seen.
+    pub(super) fn place(self) -> u64 {
+        self.place
+    }
+
+    /// What somebody keeps who has seen everything up to a place.
+    pub(super) fn bytes_at(space: &Space, place: u64) -> Result<Vec<u8>, StoreError> {
+        Ok(Self::at(space, place)?.map(Self::to_bytes).unwrap_or_default())
+    }
+}
+
 impl SyncEngine {
     /// What changed in a space since the state of `since`, an older
     /// [`Changes::stamp`]; `None` while we cannot read the space.
@@ -94,17 +114,13 @@ impl SyncEngine {
         if !space.is_readable() {
             return Ok(None);
         }
-        let since = since.and_then(Stamp::from_bytes);
-        let known = match since {
-            Some(since) => Stamp::at(space, since.place)?.filter(|found| *found == since),
-            None => None,
-        };
+        let known = Stamp::known(space, since)?;
         let end = space.store.head().arrivals;
         let (documents, place) = match known {
             Some(known) => arrived(space, known.place)?,
             None => (space.store.documents()?, end),
         };
-        let stamp = Stamp::at(space, place)?.map(Stamp::to_bytes).unwrap_or_default();
+        let stamp = Stamp::bytes_at(space, place)?;
         Ok(Some(Changes { stamp, documents, is_all: known.is_none(), is_more: place < end }))
     }
 

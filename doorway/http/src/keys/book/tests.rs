@@ -14,6 +14,7 @@ fn key(secret: u8, texts: &[&str]) -> Key {
     Key {
         hash: [secret; 32],
         rules: rules(texts),
+        pace: Pace::default(),
         made_at: NOW,
         made_by: None,
         expires_at: None,
@@ -41,7 +42,10 @@ fn a_key_opens_what_its_rules_say_until_it_ends() {
     let spaces = asked("GET", "/api/v1/spaces");
     let reader =
         |book: &Book, asked: Option<Asked>, now| book.decide(&[1; 32], asked.as_ref(), now);
-    assert_eq!(reader(&book, spaces.clone(), NOW), Verdict::Allowed(name("reader")));
+    assert_eq!(
+        reader(&book, spaces.clone(), NOW),
+        Verdict::Allowed(name("reader"), Pace::default())
+    );
     for denied in [asked("POST", "/api/v1/spaces"), asked("GET", "/api/v1/log"), None] {
         assert_eq!(reader(&book, denied, NOW), Verdict::NoRule(name("reader")));
     }
@@ -49,7 +53,10 @@ fn a_key_opens_what_its_rules_say_until_it_ends() {
     book.keys.get_mut(&name("reader")).expect("is there").expires_at = Some(NOW);
     assert_eq!(reader(&book, spaces.clone(), NOW), Verdict::Unknown);
     let before = Timestamp(NOW.0 - 1);
-    assert_eq!(reader(&book, spaces.clone(), before), Verdict::Allowed(name("reader")));
+    assert_eq!(
+        reader(&book, spaces.clone(), before),
+        Verdict::Allowed(name("reader"), Pace::default())
+    );
     assert_eq!(book.revoke(Who::Owner, name("reader"), false), Ok(vec![]));
     assert_eq!(reader(&book, spaces, before), Verdict::Unknown);
 }
@@ -111,6 +118,21 @@ fn what_a_key_makes_does_not_outlive_it() {
     (new.expires_at, new.made_by) = (Some(end), Some(name("admin")));
     book.add(admin, name("new"), new).expect("ends with it");
     assert_eq!(book.revoke(Who::Owner, name("admin"), false), Ok(vec![name("new")]));
+}
+
+#[test]
+fn what_a_key_makes_is_no_faster() {
+    let mut book = book(&[("admin", MANAGER)]);
+    let pace = |number| Pace::new(number).expect("a pace");
+    book.keys.get_mut(&name("admin")).expect("is there").pace = pace(60);
+    let admin = Who::Key(name("admin"));
+    let mut new = key(9, &["GET /api/v1/spaces"]);
+    new.pace = pace(61);
+    let refused = book.add(admin, name("new"), new.clone()).expect_err("is refused");
+    assert_eq!(refused.kind, FailureKind::NotAllowed);
+    assert_eq!((book.usual_pace(admin), book.usual_pace(Who::Owner)), (pace(60), Pace::default()));
+    new.pace = book.usual_pace(admin);
+    book.add(admin, name("new"), new).expect("is as fast");
 }
 
 #[test]
