@@ -30,6 +30,11 @@ pub(crate) fn undo(space: SpaceId, document: DocumentId) -> String {
     format!("/s/{space}/d/{document}/conflicts/undo")
 }
 
+/// Where a conflict of a document is left to others.
+pub(crate) fn leave(space: SpaceId, document: DocumentId) -> String {
+    format!("/s/{space}/d/{document}/conflicts/ask")
+}
+
 pub(crate) fn step(space: SpaceId, document: DocumentId, step: usize) -> String {
     format!("/s/{space}/p/{document}/{step}")
 }

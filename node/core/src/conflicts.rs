@@ -5,6 +5,7 @@
 //! Non-goals: what a conflict is; see `sync-engine/core/src/document/conflicts.rs`.
 
 mod ask;
+mod escalate;
 mod settle;
 mod tally;
 
@@ -14,7 +15,7 @@ use node_model::{AgentId, DeviceId, DocumentId, EntryId, SpaceId, Timestamp};
 use serde_json::Value;
 use sync_engine_core::{
     EngineError, content_document,
-    document::conflicts::{Before, Conflict, ConflictId, ConflictKind},
+    document::conflicts::{Before, Conflict, ConflictId, ConflictKind, Escalation},
     entry::VerifiedEntry,
     path_document,
 };
@@ -76,6 +77,21 @@ pub struct ConflictInfo {
     pub sides: Vec<SideInfo>,
     /// What was there before.
     pub before: Before,
+    /// Who left it to the space's admins, and was not answered.
+    pub asked: Vec<AskedInfo>,
+}
+
+/// Somebody left a conflict to the admins of its space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedInfo {
+    /// Why; may be empty.
+    pub why: String,
+    /// Who; empty when it is too long ago to be told.
+    pub by: Vec<Author>,
+    /// Whether we did.
+    pub is_mine: bool,
+    /// When, by their clock.
+    pub at: Option<Timestamp>,
 }
 
 /// One of the things that were said.
@@ -143,16 +159,25 @@ impl Node {
         }
         let title = self.sync.summary(space, document)?.title;
         let sides = found.items.iter().flat_map(|it| std::iter::once(&it.shown).chain(&it.others));
-        let wanted = sides.flat_map(|side| &side.entries).copied().collect();
+        let questions = found.items.iter().flat_map(|it| &it.asked).flat_map(|it| &it.entries);
+        let wanted = sides.flat_map(|side| &side.entries).chain(questions).copied().collect();
         let authors = self.entry_authors(space, document, &wanted)?;
-        for Conflict { id, place, kind, shown, others, before } in found.items {
+        let people = |entries: &BTreeSet<EntryId>| {
+            let devices = entries.iter().filter_map(|entry| authors.get(entry).copied());
+            let by = self.people_behind(devices);
+            let is_mine = by.iter().any(|author| author.agent == self.trust.agent());
+            (by, is_mine)
+        };
+        for Conflict { id, place, kind, shown, others, before, asked } in found.items {
             let sides = std::iter::once(shown).chain(others).map(|side| {
-                let devices = side.entries.iter().filter_map(|entry| authors.get(entry).copied());
-                let by = self.people_behind(devices);
-                let is_mine = by.iter().any(|author| author.agent == self.trust.agent());
+                let (by, is_mine) = people(&side.entries);
                 SideInfo { value: side.value, by, is_mine, at: side.at }
             });
-            let (sides, title) = (sides.collect(), title.clone());
+            let asked = asked.into_iter().map(|Escalation { why, entries, at }| {
+                let (by, is_mine) = people(&entries);
+                AskedInfo { why, by, is_mine, at }
+            });
+            let (sides, asked, title) = (sides.collect(), asked.collect(), title.clone());
             page.items.push(ConflictInfo {
                 space,
                 document,
@@ -162,6 +187,7 @@ impl Node {
                 kind,
                 sides,
                 before,
+                asked,
             });
         }
         Ok(())

@@ -193,11 +193,14 @@ impl From<DecisionError> for Failure {
     fn from(error: DecisionError) -> Self {
         let message = error.to_string();
         match error {
-            DecisionError::Conflict(ResolveError::NoSuchConflict) => {
+            DecisionError::Conflict(ResolveError::NoSuchConflict | ResolveError::NotAsked) => {
                 Self::new(FailureKind::NotFound, message, "kith conflicts list")
             }
             DecisionError::Conflict(
-                ResolveError::NoSuchSide | ResolveError::NothingBefore | ResolveError::Removed,
+                ResolveError::NoSuchSide
+                | ResolveError::NothingBefore
+                | ResolveError::LongReason
+                | ResolveError::Removed,
             ) => Self::new(FailureKind::Invalid, message, "kith conflicts show SPACE DOC"),
             DecisionError::Conflict(ResolveError::Document(error)) => {
                 EngineError::Document(error).into()

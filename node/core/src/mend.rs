@@ -65,6 +65,15 @@ pub enum Mend {
         /// The space's name or id.
         space: String,
     },
+    /// Whoever left a conflict to the admins takes that back.
+    Withdraw {
+        /// The space's name or id.
+        space: String,
+        /// The document.
+        document: String,
+        /// The conflict.
+        conflict: String,
+    },
     /// The device that a person began with links another one.
     LinkDevice,
     /// Shows which devices are one's own.
@@ -138,6 +147,11 @@ impl Mend {
             Self::Invite { space: None, role: None },
             Self::Invite { space: Some(space()), role: Some(Role::Custodian) },
             Self::Members { space: space() },
+            Self::Withdraw {
+                space: space(),
+                document: "notes".to_owned(),
+                conflict: "00".repeat(10),
+            },
             Self::LinkDevice,
             Self::Devices,
             Self::NewDocument { space: space() },
@@ -182,6 +196,9 @@ impl Mend {
                 words
             }
             Self::Members { space } => all(&["kith", "space", "members", space]),
+            Self::Withdraw { space, document, conflict } => {
+                all(&["kith", "conflicts", "withdraw", space, document, conflict])
+            }
             Self::LinkDevice => all(&["kith", "device", "link"]),
             Self::Devices => all(&["kith", "device", "list"]),
             Self::NewDocument { space } => all(&["kith", "doc", "new", space]),

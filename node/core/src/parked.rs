@@ -258,6 +258,8 @@ impl Node {
 fn conflict_document(request: &ConflictRequest) -> Option<Place> {
     match request {
         ConflictRequest::Settle { space, document, .. }
+        | ConflictRequest::Escalate { space, document, .. }
+        | ConflictRequest::Withdraw { space, document, .. }
         | ConflictRequest::TakeBack { space, document, .. }
         | ConflictRequest::List { space, of: ConflictsOf::Document(document) }
         | ConflictRequest::SettleAll { space, of: ConflictsOf::Document(document), .. } => {

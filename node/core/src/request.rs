@@ -34,8 +34,8 @@ pub use self::response::{DocumentView, Response, Status};
 pub use self::spaces::{KeptBy, PartInfo, SpaceInfo, SpaceStatus};
 pub use crate::circles::{CircleInfo, CircleRequest};
 pub use crate::conflicts::{
-    Author, ConflictInfo, ConflictPage, ConflictRequest, ConflictResponse, ConflictTally,
-    ConflictsOf, Keep, KeepAll, LeftOpen, SettleReport, SideInfo,
+    AskedInfo, Author, ConflictInfo, ConflictPage, ConflictRequest, ConflictResponse,
+    ConflictTally, ConflictsOf, Keep, KeepAll, LeftOpen, SettleReport, SideInfo,
 };
 pub use crate::offers::{OfferInfo, OfferRequest};
 pub use crate::past::{ChangeInfo, HISTORY_MAX, HistoryView, PastOf, PastRequest};

@@ -73,6 +73,7 @@ fn every_command_that_mends_a_refusal_is_one() {
             | Mend::KeepMore { .. }
             | Mend::Invite { .. }
             | Mend::Members { .. }
+            | Mend::Withdraw { .. }
             | Mend::LinkDevice
             | Mend::Devices
             | Mend::NewDocument { .. }

@@ -2,10 +2,11 @@ use axum::{Json, extract::State};
 use node_core::{
     Request,
     request::{
-        Author, Before, ConflictInfo, ConflictKind, ConflictPage, ConflictRequest, ConflictsOf,
-        Keep, SettleReport, SideInfo,
+        AskedInfo, Author, Before, ConflictId, ConflictInfo, ConflictKind, ConflictPage,
+        ConflictRequest, ConflictsOf, Keep, SettleReport, SideInfo,
     },
 };
+use node_model::{DocumentId, SpaceId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -68,6 +69,27 @@ impl ConflictSide {
     }
 }
 
+/// Somebody left a conflict to the admins of its space.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Asked {
+    /// Why; may be empty.
+    why: String,
+    /// Who; empty when it is too long ago to be told.
+    by: Vec<Writer>,
+    /// Whether it was this person.
+    mine: bool,
+    /// When, by their clock, where that is known.
+    at: Option<String>,
+}
+
+impl From<AskedInfo> for Asked {
+    fn from(asked: AskedInfo) -> Self {
+        let by = asked.by.into_iter().map(Writer::from).collect();
+        let at = asked.at.map(|at| at.rfc3339());
+        Self { why: asked.why, by, mine: asked.is_mine, at }
+    }
+}
+
 /// What was there before.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ConflictBefore {
@@ -103,6 +125,8 @@ pub(crate) struct Conflict {
     /// At least two; the first is what the document shows.
     sides: Vec<ConflictSide>,
     before: ConflictBefore,
+    /// Who left it to the space's admins, and was not answered. Nobody else settles it then.
+    asked: Vec<Asked>,
 }
 
 impl From<ConflictInfo> for Conflict {
@@ -117,6 +141,7 @@ impl From<ConflictInfo> for Conflict {
             title: info.title,
             sides: sides.map(|(at, side)| ConflictSide::new(at, side)).collect(),
             before: info.before.into(),
+            asked: info.asked.into_iter().map(Asked::from).collect(),
         }
     }
 }
@@ -230,12 +255,53 @@ pub(crate) async fn settle(
         Kept::Side(at) => Keep::Side(at),
         Kept::Word(word) => parse("keep", &word)?,
     };
-    let space = ask::space(&app.handle, &space).await?.space;
-    let document = ask::find_or_removed(&app.handle, space, &doc).await?;
+    let (space, document, conflict) = named(&app, (&space, &doc, &conflict)).await?;
+    let request = ConflictRequest::Settle { space, document, conflict, keep };
+    Ok(Json(ask::write(&app.handle, Request::Conflict(request)).await?.into()))
+}
+
+async fn named(
+    app: &App,
+    (space, doc, conflict): (&str, &str, &str),
+) -> Result<(SpaceId, DocumentId, ConflictId), Problem> {
+    let space = ask::space(&app.handle, space).await?.space;
+    let document = ask::find_or_removed(&app.handle, space, doc).await?;
     let conflict = conflict.parse().map_err(|error| {
         Problem::not_found(format!("{conflict:?} is {error}"), "kith conflicts show SPACE DOC")
     })?;
-    let request = ConflictRequest::Settle { space, document, conflict, keep };
+    Ok((space, document, conflict))
+}
+
+/// A conflict that others shall decide.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct Escalation {
+    /// Why, in at most 1,000 bytes; everybody in the space can read it.
+    #[serde(default)]
+    why: String,
+}
+
+/// Leave a conflict to the admins of the space.
+///
+/// Until one of them decides, or who asked takes it back, nobody else settles it.
+#[utoipa::path(post, path = "/api/v1/spaces/{space}/docs/{doc}/conflicts/{conflict}/escalation", request_body = Escalation, responses((status = 200, body = Changed, description = "The admins see it among the conflicts")))]
+pub(crate) async fn escalate(
+    State(app): State<App>,
+    Params((space, doc, conflict)): Params<(String, String, String)>,
+    JsonBody(Escalation { why }): JsonBody<Escalation>,
+) -> Answer<Changed> {
+    let (space, document, conflict) = named(&app, (&space, &doc, &conflict)).await?;
+    let request = ConflictRequest::Escalate { space, document, conflict, why };
+    Ok(Json(ask::write(&app.handle, Request::Conflict(request)).await?.into()))
+}
+
+/// Take back that a conflict was left to the admins: who asked may, and an admin.
+#[utoipa::path(delete, path = "/api/v1/spaces/{space}/docs/{doc}/conflicts/{conflict}/escalation", responses((status = 200, body = Changed, description = "Whoever may write settles it again")))]
+pub(crate) async fn withdraw(
+    State(app): State<App>,
+    Params((space, doc, conflict)): Params<(String, String, String)>,
+) -> Answer<Changed> {
+    let (space, document, conflict) = named(&app, (&space, &doc, &conflict)).await?;
+    let request = ConflictRequest::Withdraw { space, document, conflict };
     Ok(Json(ask::write(&app.handle, Request::Conflict(request)).await?.into()))
 }
 

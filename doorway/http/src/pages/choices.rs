@@ -2,7 +2,9 @@
 //! for each choice.
 
 use maud::{Markup, html};
-use node_core::request::{Before, ConflictInfo, ConflictKind, Role, SideInfo, SpaceInfo};
+use node_core::request::{
+    AskedInfo, Author, Before, ConflictInfo, ConflictKind, Role, SideInfo, SpaceInfo,
+};
 use serde_json::Value;
 
 use super::words;
@@ -20,6 +22,11 @@ const SIDES_MAX: usize = 8;
 /// Whether the person may settle conflicts of this space.
 pub(crate) fn may_choose(space: &SpaceInfo) -> bool {
     space.role.is_some_and(|role| role.includes(Role::Writer))
+}
+
+/// Whether the person may settle this one.
+fn may_settle(space: &SpaceInfo, conflict: &ConflictInfo) -> bool {
+    may_choose(space) && (conflict.asked.is_empty() || space.role == Some(Role::Admin))
 }
 
 /// Says to who may not choose why that is so.
@@ -52,8 +59,9 @@ pub(crate) fn card(space: &SpaceInfo, conflict: &ConflictInfo, value: &Value) ->
                         (self::side(space, (conflict, at, side), &place))
                     }
                 }
-                @if may_choose(space) { (others(conflict, &place)) }
+                @if may_settle(space, conflict) { (others(conflict, &place)) }
             }
+            (left_to_admins(space, conflict, &place))
         }
     }
 }
@@ -82,7 +90,7 @@ fn side(
                 @if let Some(when) = side.at { br; span.quiet { (words::moment(when)) } }
             }
             @if let Some(value) = &side.value { (shown(value)) }
-            @if may_choose(space) { (keep(conflict, (at, side), place)) }
+            @if may_settle(space, conflict) { (keep(conflict, (at, side), place)) }
         }
     }
 }
@@ -139,9 +147,53 @@ fn others(conflict: &ConflictInfo, place: &str) -> Markup {
     }
 }
 
+/// Who left it to the admins, or how to.
+fn left_to_admins(space: &SpaceInfo, conflict: &ConflictInfo, place: &str) -> Markup {
+    let can_be_left = conflict.kind != ConflictKind::RemovedDocument
+        && may_choose(space)
+        && space.role != Some(Role::Admin);
+    let may_withdraw = conflict.asked.iter().all(|asked| asked.is_mine);
+    let spoken = |label: &str| format!("{label}: {place}, {}", conflict.title);
+    html! {
+        @for asked in &conflict.asked { (question(asked)) }
+        @if conflict.asked.is_empty() && can_be_left {
+            details {
+                summary { "Let the admins decide…" }
+                form method="post" action=(links::leave(space.space, conflict.document)) {
+                    input type="hidden" name="conflict" value=(conflict.conflict);
+                    label { "Why, for everybody in this space to read" br; textarea name="why" rows="2" maxlength="250" {} }
+                    button type="submit" aria-label=(spoken("Let the admins decide")) { "Let the admins decide" }
+                }
+            }
+        } @else if !conflict.asked.is_empty() && may_withdraw && can_be_left {
+            form method="post" action=(links::leave(space.space, conflict.document)) {
+                input type="hidden" name="conflict" value=(conflict.conflict);
+                input type="hidden" name="withdraw" value="true";
+                button.quiet type="submit" aria-label=(spoken("Do not ask the admins")) { "Do not ask the admins" }
+            }
+        }
+    }
+}
+
+fn question(asked: &AskedInfo) -> Markup {
+    html! {
+        div.note {
+            p {
+                strong { (named(&asked.by, asked.is_mine)) } " left this to the admins of the space."
+                @if let Some(when) = asked.at { br; span.quiet { (words::moment(when)) } }
+            }
+            @if !asked.why.is_empty() { blockquote { (asked.why) } }
+        }
+    }
+}
+
 fn who(side: &SideInfo) -> String {
-    let names: Vec<&str> = side.by.iter().map(|author| author.name.as_str()).collect();
-    match (names.is_empty(), side.is_mine) {
+    named(&side.by, side.is_mine)
+}
+
+fn named(by: &[Author], is_mine: bool) -> String {
+    let names: Vec<&str> = by.iter().map(|author| author.name.as_str()).collect();
+    match (names.is_empty(), is_mine) {
         (true, _) => "Somebody".to_owned(),
         (false, true) => "You".to_owned(),
         (false, false) => names.join(", "),
@@ -218,7 +270,7 @@ fn shortened(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use node_core::request::{Author, Reach};
+    use node_core::request::Reach;
     use node_model::{AgentId, DocumentId, SpaceId};
     use serde_json::json;
 
@@ -254,6 +306,7 @@ mod tests {
             kind,
             sides,
             before: Before::Nothing,
+            asked: vec![],
         }
     }
 
@@ -290,6 +343,30 @@ mod tests {
             assert!(page.contains(&format!(">{label}</button>")), "{label}: {page}");
         }
         assert_eq!(who_may(&space(Some(Role::Admin))).into_string(), "");
+    }
+
+    #[test]
+    fn what_was_left_to_the_admins_is_theirs_to_settle() {
+        let sides = vec![said(Some(json!("a")), "Ada"), said(Some(json!("b")), "Ben")];
+        let mut conflict = conflict(ConflictKind::Overwritten, sides);
+        let page = |role, conflict: &ConflictInfo| {
+            card(&space(Some(role)), conflict, &json!({})).into_string()
+        };
+        assert!(page(Role::Writer, &conflict).contains(">Let the admins decide</button>"));
+        assert!(!page(Role::Admin, &conflict).contains("Let the admins decide"));
+        let by = vec![Author { agent: AgentId([2; 32]), name: "B<en".to_owned() }];
+        conflict.asked.push(AskedInfo { why: "no<idea".into(), by, is_mine: false, at: None });
+        let seen = page(Role::Writer, &conflict);
+        assert!(
+            seen.contains("B&lt;en</strong> left this") && seen.contains("no&lt;idea"),
+            "{seen}"
+        );
+        assert!(!seen.contains("<button"), "{seen}");
+        assert!(page(Role::Admin, &conflict).contains(">Keep mine</button>"));
+        conflict.asked[0].is_mine = true;
+        let own = page(Role::Writer, &conflict);
+        assert!(own.contains(">Do not ask the admins</button>"), "{own}");
+        assert!(!own.contains(">Keep mine</button>"), "{own}");
     }
 
     #[test]

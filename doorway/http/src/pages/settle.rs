@@ -72,6 +72,38 @@ pub(crate) async fn undo(
     Ok(Redirect::to(&format!("{}?undone=true", links::conflicts(space))))
 }
 
+/// A conflict that is left to the admins, or not any more.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct Left {
+    conflict: String,
+    /// Why, for everybody to read.
+    why: Option<String>,
+    /// Whether it is taken back.
+    withdraw: Option<bool>,
+}
+
+/// Leave a conflict to the admins of the space, or take that back.
+#[utoipa::path(post, path = "/s/{space}/d/{doc}/conflicts/ask",
+    request_body(content = Left, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 303, description = "To what waits in the document")))]
+pub(crate) async fn leave(
+    State(app): State<App>,
+    Params((space, doc)): Params<(String, String)>,
+    FormBody(left): FormBody<Left>,
+) -> Result<Redirect, PageError> {
+    let conflict = parse("conflict", &left.conflict)?;
+    let space = ask::space(&app.handle, &space).await?.space;
+    let document = ask::find(&app.handle, space, &doc).await?;
+    let request = if left.withdraw == Some(true) {
+        ConflictRequest::Withdraw { space, document, conflict }
+    } else {
+        let why = left.why.unwrap_or_default().trim().to_owned();
+        ConflictRequest::Escalate { space, document, conflict, why }
+    };
+    ask::write(&app.handle, Request::Conflict(request)).await?;
+    Ok(Redirect::to(&format!("{}?doc={document}", links::conflicts(space))))
+}
+
 /// One side of all conflicts of a space or document.
 #[derive(Deserialize, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]

@@ -151,6 +151,52 @@ async fn all_of_one_side_is_kept_after_a_question() {
 }
 
 #[tokio::test]
+async fn what_is_left_to_the_admins_is_seen_and_settled_by_one() {
+    let album = album("writer").await;
+    album.disagree(&["/note"], "it is").await;
+    album.pass(&album.ada, &album.bo).await;
+    let conflict = album.open().await.remove(0);
+    let id = conflict["conflict"].as_str().expect("an id");
+    let page = album.bo.page(&album.conflicts()).await.text();
+    assert!(page.contains(">Let the admins decide</button>"), "{page}");
+    let form = format!("/s/{}/d/{}/conflicts/ask", album.space, album.doc);
+    let left = album.bo.submit(&form, &format!("conflict={id}&why=%3Ci%3EBo+is+unsure")).await;
+    assert_eq!(left.status, StatusCode::SEE_OTHER, "{}", left.text());
+    let page = album.bo.page(left.header(header::LOCATION)).await.text();
+    is_plain(&page);
+    assert!(page.contains(">Do not ask the admins</button>"), "{page}");
+    assert!(!page.contains(">Keep mine</button>"), "{page}");
+    let settle = format!("/api/v1/spaces/{}/docs/{}/conflicts/{id}", album.space, album.doc);
+    let refused = album.bo.post(&settle, &json!({"keep": "mine"})).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text());
+    album.pass(&album.bo, &album.ada).await;
+    let asked = album.open().await.remove(0)["asked"][0].clone();
+    assert_eq!(
+        (&asked["why"], &asked["by"][0]["name"], &asked["mine"]),
+        (&json!("<i>Bo is unsure"), &json!("Bo"), &json!(false))
+    );
+    let page = album.ada.page(&album.conflicts()).await.text();
+    assert!(page.contains("Bo</strong> left this to the admins"), "{page}");
+    let settled = album.ada.post(&settle, &json!({"keep": "theirs"})).await;
+    assert_eq!(settled.status, StatusCode::OK, "{}", settled.text());
+    album.disagree(&["/more"], "it is").await;
+    let conflict = album.open().await.remove(0);
+    let id = conflict["conflict"].as_str().expect("an id");
+    let path =
+        format!("/api/v1/spaces/{}/docs/{}/conflicts/{id}/escalation", album.space, album.doc);
+    assert_eq!(
+        album.ada.post(&path, &json!({"why": "x".repeat(1_001)})).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(album.ada.post(&path, &json!({})).await.status, StatusCode::OK);
+    assert_eq!(album.ada.with_json(Method::DELETE, &path, &json!({})).await.status, StatusCode::OK);
+    assert_eq!(
+        album.ada.with_json(Method::DELETE, &path, &json!({})).await.status,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
 async fn a_form_from_elsewhere_decides_nothing() {
     let album = album("writer").await;
     album.disagree(&["/note"], "it is").await;

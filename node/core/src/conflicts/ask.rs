@@ -37,6 +37,26 @@ pub enum ConflictRequest {
         /// What is to stay.
         keep: Keep,
     },
+    /// Leaves a conflict to the admins of the space. → [`Response::Written`]
+    Escalate {
+        /// The space.
+        space: SpaceId,
+        /// The document.
+        document: DocumentId,
+        /// Which conflict.
+        conflict: ConflictId,
+        /// Why, in at most [`sync_engine_core::document::conflicts::WHY_BYTES_MAX`] bytes; may be empty.
+        why: String,
+    },
+    /// Takes back that it was left to them. → [`Response::Written`]
+    Withdraw {
+        /// The space.
+        space: SpaceId,
+        /// The document.
+        document: DocumentId,
+        /// Which conflict.
+        conflict: ConflictId,
+    },
     /// Settles all conflicts of a document, or of some documents of a space, in favour of
     /// one side. → [`ConflictResponse::Settled`]
     SettleAll {
@@ -81,6 +101,12 @@ impl Node {
             }
             ConflictRequest::Settle { space, document, conflict, keep } => {
                 return self.resolve_conflict(now, id, space, (document, conflict, keep));
+            }
+            ConflictRequest::Escalate { space, document, conflict, why } => {
+                return self.escalate(now, id, space, (document, conflict, &why));
+            }
+            ConflictRequest::Withdraw { space, document, conflict } => {
+                return self.withdraw(now, id, space, (document, conflict));
             }
             ConflictRequest::SettleAll { space, of, keep } => {
                 return self.settle_all(now, id, space, (of, keep));

@@ -138,7 +138,7 @@ impl Node {
         space: SpaceId,
         (document, conflict, keep): (DocumentId, ConflictId, Keep),
     ) {
-        let ready = self.need_role(space, Role::Writer);
+        let ready = self.need_say(space, document, conflict);
         match ready.and_then(|()| self.resolution(space, (document, conflict, keep))) {
             Ok(resolution) => self.serve_write(now, id, space, |engine, writer| {
                 let holder = engine.resolve(writer, space, document, (conflict, resolution))?;
@@ -266,7 +266,11 @@ impl Batch {
         let document = items.first()?.document;
         let mut batch = Self { document, decisions: BTreeMap::new(), places: BTreeMap::new() };
         for info in items {
-            match the_side(&info, keep) {
+            let side = match info.asked.is_empty() {
+                true => the_side(&info, keep),
+                false => Err("it was left to the admins, who settle it by itself".to_owned()),
+            };
+            match side {
                 Ok(resolution) => {
                     batch.decisions.insert(info.conflict, resolution);
                     batch.places.insert(info.conflict, info.place);

@@ -1,6 +1,7 @@
 //! What people say at the same time, and what they decide about it.
 
 mod all;
+mod leaving;
 mod past;
 
 use node_model::DocumentId;

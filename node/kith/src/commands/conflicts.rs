@@ -33,6 +33,19 @@ pub(super) async fn run(asking: &Asking<'_>, command: Conflicts) -> Result<(), C
             show(asking, &found);
             Ok(())
         }
+        Conflicts::Escalate { space, doc, conflict, why } => {
+            let path = escalation(&space, &doc, &conflict);
+            let left = asking.client.post(&path, json!({"why": why})).await?;
+            answer(asking.is_json, &left, || {
+                "the admins of the space see it among the conflicts".to_owned()
+            });
+            Ok(())
+        }
+        Conflicts::Withdraw { space, doc, conflict } => {
+            let back = asking.client.delete(&escalation(&space, &doc, &conflict)).await?;
+            answer(asking.is_json, &back, || "whoever may write settles it again".to_owned());
+            Ok(())
+        }
         Conflicts::Resolve { space, doc: Some(doc), conflict: Some(conflict), keep, .. } => {
             let path = format!("{}/{}", doc_path(&space, &doc), escape(&conflict));
             let settled = asking.client.post(&path, json!({"keep": keep})).await?;
@@ -129,6 +142,10 @@ fn doc_path(space: &str, doc: &str) -> String {
     format!("/api/v1/spaces/{}/docs/{}/conflicts", escape(space), escape(doc))
 }
 
+fn escalation(space: &str, doc: &str, conflict: &str) -> String {
+    format!("{}/{}/escalation", doc_path(space, doc), escape(conflict))
+}
+
 fn show(asking: &Asking<'_>, found: &Value) {
     answer(asking.is_json, found, || {
         let mut paragraphs: Vec<String> = list(found, "conflicts").iter().map(paragraph).collect();
@@ -162,6 +179,13 @@ fn paragraph(conflict: &Value) -> String {
         _ if is_removed => choices = "shown|1",
         _ => choices = "shown|mine|theirs|both|NUMBER",
     }
+    lines.extend(list(conflict, "asked").iter().map(|asked| {
+        let why = match printable(text(asked, "why")) {
+            why if why.is_empty() => why,
+            why => format!(": {why}"),
+        };
+        format!("  left to the admins by {}{why}", who(asked))
+    }));
     let [space, doc, id] = ["space", "doc", "conflict"].map(|key| text(conflict, key));
     lines.push(format!("  kith conflicts resolve {space} {doc} {id} --keep {choices}"));
     lines.join("\n")
@@ -173,16 +197,20 @@ fn said(side: &Value) -> String {
         Some(Value::Bool(true)) => "deleted".to_owned(),
         Some(_) | None => value_of(side),
     };
-    let names: Vec<String> =
-        list(side, "by").iter().map(|author| printable(text(author, "name"))).collect();
-    let who = match (names.is_empty(), side.get("mine") == Some(&Value::Bool(true))) {
-        (true, _) => "somebody".to_owned(),
-        (false, true) => format!("{} (you)", names.join(", ")),
-        (false, false) => names.join(", "),
-    };
+    let who = who(side);
     match text(side, "at") {
         "" => format!("{what}  {who}"),
         at => format!("{what}  {who}, {at}"),
+    }
+}
+
+fn who(said: &Value) -> String {
+    let names: Vec<String> =
+        list(said, "by").iter().map(|author| printable(text(author, "name"))).collect();
+    match (names.is_empty(), said.get("mine") == Some(&Value::Bool(true))) {
+        (true, _) => "somebody".to_owned(),
+        (false, true) => format!("{} (you)", names.join(", ")),
+        (false, false) => names.join(", "),
     }
 }
 

@@ -12,6 +12,7 @@
 //! Non-goals: who is "me"; sides name entries, and the caller knows their authors.
 //! A text's characters and a counter's increments merge by themselves.
 
+mod escalate;
 mod find;
 mod removed;
 mod resolve;
@@ -26,10 +27,12 @@ use automerge::Automerge;
 use node_model::{EntryId, Timestamp};
 use serde_json::Value;
 
+pub use self::escalate::{Question, WHY_BYTES_MAX};
 pub use self::removed::restored_document;
 pub use self::resolve::{Plan, Resolution, ResolveError};
 pub use self::take_back::{TakeBackError, TakenBack};
 use self::{
+    escalate::{Asked, asked},
     find::{CHANGES_MAX, Claim, Findings, Found, OPERATIONS_MAX, SIDES_MAX, Said},
     value::{Reader, standing},
 };
@@ -136,6 +139,19 @@ pub struct Conflict {
     pub others: Vec<Side>,
     /// What was there before.
     pub before: Before,
+    /// Who left it to those who decide for the space, and was not answered.
+    pub asked: Vec<Escalation>,
+}
+
+/// Somebody left a conflict to those who decide for the space.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Escalation {
+    /// Why; may be empty.
+    pub why: String,
+    /// The entries that said it. Empty when all of them are too old to be told.
+    pub entries: BTreeSet<EntryId>,
+    /// When, by its writer's clock in whole seconds.
+    pub at: Option<Timestamp>,
 }
 
 /// The conflicts of a document.
@@ -264,19 +280,35 @@ impl View<'_> {
         } else {
             ConflictKind::Overwritten
         };
-        let (id, place) = (self.id(found), found.place.clone());
-        let conflict = Conflict { id, place, kind, shown, others, before };
+        let (id, place, asked) = (self.id(found), found.place.clone(), self.asked(found));
+        let conflict = Conflict { id, place, kind, shown, others, before, asked };
         Some(Rendered { conflict: Some(conflict), is_whole })
+    }
+
+    fn asked(&self, found: &Found) -> Vec<Escalation> {
+        let asked = asked(self.auto, self.window.graph, &found.slot).into_iter();
+        let told = asked.map(|Asked { by, why }| {
+            let (entry, at) = self.told(by);
+            Escalation { why, entries: entry.into_iter().collect(), at }
+        });
+        told.collect()
     }
 
     fn add_entries(&self, side: &mut Side, by: &BTreeSet<Node>) {
         for node in by {
-            let hash = self.window.graph.hash(*node);
-            side.entries.extend(self.intake.entry(&hash));
-            let seconds = self.auto.get_change_meta_by_hash(&hash).map(|meta| meta.timestamp);
-            let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
-            side.at = side.at.max(seconds.map(|at| Timestamp(at.saturating_mul(1_000))));
+            let (entry, at) = self.told(*node);
+            side.entries.extend(entry);
+            side.at = side.at.max(at);
         }
+    }
+
+    /// Which entry brought a change, and when it was made.
+    fn told(&self, by: Node) -> (Option<EntryId>, Option<Timestamp>) {
+        let hash = self.window.graph.hash(by);
+        let seconds = self.auto.get_change_meta_by_hash(&hash).map(|meta| meta.timestamp);
+        let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        let at = seconds.map(|at| Timestamp(at.saturating_mul(1_000)));
+        (self.intake.entry(&hash), at)
     }
 
     fn before(&self, found: &Found, reader: &mut Reader<'_>) -> Before {

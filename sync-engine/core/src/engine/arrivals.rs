@@ -4,7 +4,7 @@
 //! Invariant: a kind is told from headers, so no document is opened for it.
 //! Non-goals: what a change says; see the history of its document.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 
 use node_model::{DeviceId, DocumentId, EntryId, SpaceId};
 
@@ -110,10 +110,10 @@ fn event(
     let kind = if source.is_none() {
         ArrivalKind::Local
     } else {
-        if !orders.contains_key(&document) {
-            orders.insert(document, Order::of(space, document)?);
-        }
-        let order = &orders[&document];
+        let order = match orders.entry(document) {
+            btree_map::Entry::Occupied(known) => known.into_mut(),
+            btree_map::Entry::Vacant(new) => new.insert(Order::of(space, document)?),
+        };
         if header.kind == EntryKind::Bundle || order.late.contains(&id) {
             ArrivalKind::Backfill
         } else if !order.has_bundles && lacks_any(space, &header.deps)? {

@@ -117,6 +117,24 @@ impl SyncEngine {
         Ok(taken)
     }
 
+    /// Stages that a conflict is left to those who decide for the space, and why; or with
+    /// `None`, that it is not.
+    ///
+    /// # Errors
+    /// [`DecisionError`].
+    pub fn escalate(
+        &mut self,
+        writer: &mut Writer<'_>,
+        space: SpaceId,
+        document: DocumentId,
+        (conflict, why): (ConflictId, Option<&str>),
+    ) -> Result<(), DecisionError> {
+        let loaded = self.space_mut(space)?.document(document)?;
+        let question = loaded.question(conflict, why)?;
+        let none = BTreeSet::new();
+        Ok(self.edit(writer, space, document, none, |document| document.ask(&question))?)
+    }
+
     /// Stages that the decision which this change is was none, if nothing was written to
     /// the document after it.
     ///

@@ -43,6 +43,7 @@ impl Document {
             shown,
             others: vec![other],
             before: Before::Unknown,
+            asked: vec![],
         });
         conflicts
     }

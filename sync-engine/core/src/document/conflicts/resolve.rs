@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{
     Before, Conflict, ConflictId, VALUES_BYTES_MAX, View,
+    escalate::WHY_BYTES_MAX,
     find::{Found, Said},
     settle::settle,
     touch::{Part, Slot},
@@ -48,6 +49,12 @@ pub enum ResolveError {
     /// What was there before is not known.
     #[error("what was there before cannot be told any more; choose one of the sides")]
     NothingBefore,
+    /// Only so much is kept with a document.
+    #[error("a reason has at most {WHY_BYTES_MAX} bytes")]
+    LongReason,
+    /// Nobody left it to others.
+    #[error("nobody asked for a decision about this conflict, or it was taken back")]
+    NotAsked,
     /// A removed document is restored as another one.
     #[error("this document was removed; it can stay removed or be restored")]
     Removed,

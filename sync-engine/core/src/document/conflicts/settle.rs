@@ -12,6 +12,7 @@ use automerge::{
 };
 
 use super::{
+    escalate::answered,
     find::SIDES_MAX,
     touch::{OpKey, Part, Slot},
 };
@@ -31,8 +32,13 @@ pub(super) struct Settled {
     pub(super) kept: Option<OpKey>,
 }
 
-/// Name of a place within the reserved map.
+/// Name of a decision about a place within the reserved map.
 pub(super) fn name(slot: &Slot) -> String {
+    format!("{PREFIX}{}", place_hash(slot))
+}
+
+/// What names a place within the reserved map.
+pub(super) fn place_hash(slot: &Slot) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("kith 2026-11 settled place");
     hasher.update(slot.object().to_string().as_bytes());
     match &slot.part {
@@ -40,7 +46,7 @@ pub(super) fn name(slot: &Slot) -> String {
         Part::Element(id) => hasher.update(b"\0element\0").update(id.to_string().as_bytes()),
     };
     let hash = hasher.finalize().to_hex();
-    format!("{PREFIX}{}", &hash[..32])
+    hash[..32].to_owned()
 }
 
 /// The decisions about a place of which none knows of another.
@@ -69,14 +75,20 @@ pub(super) fn settle(
     slot: &Slot,
     kept: Option<&ObjId>,
 ) -> Result<(), AutomergeError> {
-    let own = match auto.get(ROOT, RESERVED_KEY)? {
-        Some((AutomergeValue::Object(ObjType::Map), own)) => own,
-        Some(_) | None => auto.put_object(ROOT, RESERVED_KEY, ObjType::Map)?,
-    };
+    let own = reserved(auto)?;
+    answered(auto, slot)?;
     let name = name(slot);
     if auto.get(&own, name.as_str())?.is_some() {
         // Automerge leaves out a put of what is there already.
         auto.delete(&own, name.as_str())?;
     }
     auto.put(&own, name, kept.map_or_else(String::new, ToString::to_string))
+}
+
+/// The map of what is not content.
+pub(super) fn reserved(auto: &mut AutoCommit) -> Result<ObjId, AutomergeError> {
+    match auto.get(ROOT, RESERVED_KEY)? {
+        Some((AutomergeValue::Object(ObjType::Map), own)) => Ok(own),
+        Some(_) | None => auto.put_object(ROOT, RESERVED_KEY, ObjType::Map),
+    }
 }

@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod hostile;
+mod leaving;
 mod matrix;
 mod resolving;
 mod together;
