@@ -18,7 +18,7 @@ mod words;
 use std::{collections::BTreeMap, time::Duration};
 
 use node_model::{DeviceId, DocumentId, Now, SpaceId, Timestamp};
-use sync_engine_core::{FrameError, reconcile::PROTOCOL, store::StoreError};
+use sync_engine_core::{FrameError, reconcile::PROTOCOL};
 
 pub use self::{
     causes::{Cause, Consent, Refuser, Subject},
@@ -51,13 +51,6 @@ pub enum DoctorOf {
     Space(SpaceId),
     /// One document, and its space's way to other nodes.
     Document(SpaceId, DocumentId),
-}
-
-impl Doctor {
-    /// Why a space could not be opened, if it could not.
-    pub(crate) fn why_unopened(&self, space: SpaceId) -> Option<&StoreError> {
-        self.unopened.get(&space)
-    }
 }
 
 impl DoctorOf {
@@ -126,9 +119,7 @@ pub(crate) struct Doctor {
     pub(crate) examine_at: Option<Duration>,
     /// Connected peers whose last frame was not of our protocol.
     foreign: BTreeMap<DeviceId, Foreign>,
-    /// Spaces whose store could not be opened.
-    unopened: BTreeMap<SpaceId, StoreError>,
-    /// When that is tried again.
+    /// When what could not be opened is tried again.
     pub(crate) open_at: Option<Duration>,
 }
 
@@ -213,18 +204,14 @@ impl Node {
 
     /// Opens the store of a space, or remembers why it could not.
     pub(crate) fn open_or_note(&mut self, now: Now, space: SpaceId) {
-        let opened = self.open_space(space);
-        self.sync.note_unopened(space, opened.as_ref().err());
-        match opened {
-            Ok(()) => self.doctor.unopened.remove(&space),
-            Err(error) => {
-                if self.doctor.unopened.get(&space) != Some(&error) {
-                    tracing::error!(%space, %error, "a space could not be opened");
-                }
-                self.doctor.open_at.get_or_insert(now.monotonic + OPEN_AGAIN_AFTER);
-                self.doctor.unopened.insert(space, error)
+        let why = self.open_space(space).err();
+        let before = self.sync.note_unopened(space, why.clone());
+        if let Some(error) = why {
+            if before.as_ref() != Some(&error) {
+                tracing::error!(%space, %error, "a space could not be opened");
             }
-        };
+            self.doctor.open_at.get_or_insert(now.monotonic + OPEN_AGAIN_AFTER);
+        }
     }
 
     /// Tries to open what could not be opened, if it is time.
@@ -233,11 +220,11 @@ impl Node {
             return;
         }
         self.doctor.open_at = None;
-        let unopened: Vec<SpaceId> = self.doctor.unopened.keys().copied().collect();
+        let unopened: Vec<SpaceId> = self.sync.unopened().keys().copied().collect();
         for space in &unopened {
             self.open_or_note(now, *space);
         }
-        if self.doctor.unopened.len() < unopened.len() {
+        if self.sync.unopened().len() < unopened.len() {
             self.trust_changed(now);
         }
     }

@@ -136,7 +136,7 @@ impl Node {
     }
 
     pub(crate) fn need_role(&self, space: SpaceId, needed: Role) -> Result<(), Failure> {
-        if let Some(error) = self.doctor.why_unopened(space) {
+        if let Some(error) = self.sync.unopened().get(&space) {
             let failure = Failure::from(error.clone());
             let message = format!("the space {:?}: {}", self.space_name(space), failure.message);
             return Err(Failure { message, ..failure });

@@ -39,7 +39,7 @@ impl Node {
             }
             let (documents, is_all) = self.troubles(space, of, looked_at);
             facts.has_unknown_documents |= !is_all;
-            let unopened = self.doctor.unopened.get(&space);
+            let unopened = self.sync.unopened().get(&space);
             facts.spaces.push(SpaceFacts {
                 space,
                 out,

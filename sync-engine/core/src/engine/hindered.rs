@@ -18,7 +18,7 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Hindrances {
     /// Spaces whose store cannot be opened here.
-    unopened: BTreeMap<SpaceId, Hindrance>,
+    unopened: BTreeMap<SpaceId, StoreError>,
     told: BTreeMap<(SpaceId, DeviceId), Hindrance>,
     heard: BTreeMap<(SpaceId, DeviceId), Hindrance>,
 }
@@ -51,12 +51,22 @@ impl Space {
 }
 
 impl SyncEngine {
-    /// Notes whether a space of this node can be opened.
-    pub fn note_unopened(&mut self, space: SpaceId, error: Option<&StoreError>) {
-        match error.map(Hindrance::from) {
+    /// Notes whether a space of this node can be opened, and says what was noted before.
+    pub fn note_unopened(
+        &mut self,
+        space: SpaceId,
+        error: Option<StoreError>,
+    ) -> Option<StoreError> {
+        match error {
             Some(why) => self.hindrances.unopened.insert(space, why),
             None => self.hindrances.unopened.remove(&space),
-        };
+        }
+    }
+
+    /// Spaces whose store could not be opened, and why.
+    #[must_use]
+    pub fn unopened(&self) -> &BTreeMap<SpaceId, StoreError> {
+        &self.hindrances.unopened
     }
 
     /// Tells who was refused a space that it is only that it cannot be opened.
@@ -75,7 +85,7 @@ impl SyncEngine {
 
     /// Tells a peer what keeps us from taking anything in, unless it knows.
     pub(super) fn tell_hindrance(&mut self, space: SpaceId, peer: DeviceId) {
-        let unopened = self.hindrances.unopened.get(&space).copied();
+        let unopened = self.hindrances.unopened.get(&space).map(Hindrance::from);
         let why = unopened.or_else(|| self.spaces.get(&space)?.hindrance());
         let key = (space, peer);
         let is_known = self.hindrances.told.get(&key) == why.as_ref();
