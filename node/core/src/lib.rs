@@ -6,6 +6,7 @@
 //!
 //! Invariant: a request is answered only after what it changed is durable.
 
+mod acquaintance;
 mod circles;
 mod collection;
 pub mod compaction;

@@ -20,6 +20,7 @@ use trust_core::{
 };
 
 use crate::{
+    acquaintance::Acquaintance,
     collection::Collection,
     compaction::Compaction,
     conflicts::Tallies,
@@ -32,7 +33,7 @@ use crate::{
     parked::Parked,
     receipts::Receipts,
     request::{Request, Response},
-    route::{Acquaintance, Share},
+    route::Share,
     search::Searches,
     settling::Settling,
     sync_now::SyncWait,
@@ -115,6 +116,8 @@ pub struct Node {
     pub(crate) carrying: Carrying,
     pub(crate) sync_waits: Vec<SyncWait>,
     pub(crate) compare_at: Duration,
+    /// When those are greeted again whose statements could not be kept.
+    pub(crate) greet_at: Option<Duration>,
     pub(crate) compaction: Compaction,
     pub(crate) collection: Collection,
     pub(crate) settling: Settling,
@@ -161,6 +164,7 @@ impl Node {
         sync.call_large_from(config.large_from_bytes);
         let mut node = Self {
             compare_at: now.monotonic + config.sync_interval,
+            greet_at: None,
             compaction: Compaction::new(config.bundle_from_changes),
             collection: Collection::default(),
             settling: Settling::default(),
@@ -285,6 +289,7 @@ impl Node {
             .chain(self.doctor.examine_at)
             .chain(self.parked.due)
             .chain(self.doctor.open_at)
+            .chain(self.greet_at)
             .min()
     }
 
@@ -309,6 +314,7 @@ impl Node {
         self.end_searches(now);
         self.list_more(now);
         self.open_again(now);
+        self.greet_again(now);
         if self.journal_at.is_some_and(|at| now.monotonic >= at) {
             self.journal_at = None;
             self.write_down_decisions();

@@ -1,49 +1,19 @@
 //! The only crossing: here one plane's event becomes another plane's command.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{cell::RefCell, collections::BTreeSet};
 
 use data_plane_core::{
     net::Lane,
     plane::{Command, Event, Nearness},
 };
-use node_model::{AgentId, AttestationId, DeviceId, Now, SpaceId};
-use serde_bytes::ByteBuf;
+use node_model::{DeviceId, Now, SpaceId};
 use sync_engine_core::{
     JobId, Output,
     entry::{EntryError, VerifiedEntry},
 };
-use trust_core::{
-    Action, Question, Rule, Trust,
-    exchange::{self, ATTESTATIONS_PER_MESSAGE_MAX, Message, Offer},
-};
+use trust_core::{Action, Question, Rule, Trust};
 
 use crate::{effect::Effect, node::Node, purge::is_purged};
-
-/// What a connected peer was told and told us.
-#[derive(Debug, Default)]
-pub(crate) struct Acquaintance {
-    /// Attestations that it has, as far as we know.
-    pub(crate) knows: BTreeSet<AttestationId>,
-    /// Attestations that it said it has and that did not come yet.
-    pub(crate) lacking: BTreeSet<AttestationId>,
-    /// Whether it said what it has.
-    pub(crate) has_spoken: bool,
-    /// Whether we said what we have.
-    pub(crate) was_told: bool,
-    /// Whether it was not admitted when it connected: what it said before it was is lost.
-    pub(crate) came_as_stranger: bool,
-    /// Whether it asked to be told again, which it does once.
-    pub(crate) was_asked: bool,
-    /// Where we said that others may be found.
-    pub(crate) told_of: BTreeMap<DeviceId, Vec<String>>,
-    /// Spaces that it offers us.
-    pub(crate) offers: Vec<Offer>,
-    /// Spaces that we offered it.
-    pub(crate) offered: Vec<Offer>,
-}
 
 /// What a device may, and how near it is, by the trust plane.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -241,135 +211,6 @@ impl Node {
             trust_core::Nearness::SameRegion => Nearness::SameRegion,
             trust_core::Nearness::Elsewhere => Nearness::Elsewhere,
         }
-    }
-
-    /// Tells a connected, admitted device what concerns it, as far as it was not
-    /// told, and shares its spaces.
-    pub(crate) fn greet(&mut self, now: Now, device: DeviceId) {
-        let share = self.shares.get(&device).cloned().unwrap_or_default();
-        let Some(agent) = self.trust.agent_of(device).filter(|_| share.is_admitted) else {
-            return;
-        };
-        if !self.acquaintances.entry(device).or_default().was_told {
-            self.acquaintances.entry(device).or_default().was_told = true;
-            let here = Message::Here { addresses: self.own_addresses() };
-            self.send(device, Lane::Trust, here.encode());
-            let have = Message::have(&self.trust.visible_to(agent));
-            self.send(device, Lane::Trust, have.encode());
-            let acquaintance = self.acquaintances.entry(device).or_default();
-            if std::mem::take(&mut acquaintance.came_as_stranger) {
-                self.send(device, Lane::Trust, Message::Again.encode());
-            }
-        }
-        self.introduce_if_asked(device);
-        self.pass_on(device, agent);
-        self.tell_whereabouts(device, agent);
-        self.tell_offers(device, agent);
-        self.log_store_error(|node| node.sync.share(device, &share.spaces));
-        self.sync.read_with(device, &self.read_by(agent, &share.spaces));
-        self.route(now);
-    }
-
-    /// Sends the attestations that concern a peer and that it does not have.
-    /// Only once it said what it has.
-    pub(crate) fn pass_on(&mut self, device: DeviceId, agent: AgentId) {
-        let Some(acquaintance) = self.acquaintances.get_mut(&device) else {
-            return;
-        };
-        if !acquaintance.has_spoken {
-            return;
-        }
-        let lacking: Vec<_> = self
-            .trust
-            .visible_to(agent)
-            .into_iter()
-            .filter(|id| acquaintance.knows.insert(*id))
-            .filter_map(|id| self.trust.attestation(id))
-            .map(|attestation| ByteBuf::from(attestation.bytes()))
-            .collect();
-        for some in lacking.chunks(ATTESTATIONS_PER_MESSAGE_MAX) {
-            let message = Message::Attestations { attestations: some.to_vec() };
-            self.send(device, Lane::Trust, message.encode());
-        }
-    }
-
-    fn receive_trust(&mut self, now: Now, device: DeviceId, frame: &[u8]) {
-        let message = match Message::decode(frame) {
-            Ok(message) => message,
-            Err(error) => {
-                tracing::warn!(%device, %error, "bad trust frame");
-                return;
-            }
-        };
-        match message {
-            Message::Here { addresses } => self.learn_addresses(now, device, addresses),
-            Message::There { whereabouts } => self.hear_whereabouts(now, device, whereabouts),
-            Message::Have { ids } => {
-                let ids: BTreeSet<_> = exchange::ids(&ids).collect();
-                let unknown = |id: &&_| self.trust.attestation(**id).is_none();
-                let lacking: BTreeSet<_> = ids.iter().filter(unknown).copied().collect();
-                let acquaintance = self.acquaintances.entry(device).or_default();
-                acquaintance.has_spoken = true;
-                acquaintance.lacking = lacking;
-                // What it could not keep is not among them: it gets that again.
-                acquaintance.knows = ids;
-                if let Some(agent) = self.trust.agent_of(device) {
-                    self.pass_on(device, agent);
-                }
-            }
-            Message::Attestations { attestations } => {
-                self.receive_attestations(now, device, &attestations);
-            }
-            Message::Offers { offers } => {
-                self.acquaintances.entry(device).or_default().offers = offers;
-            }
-            Message::Follow { space } => self.let_follow(now, device, space),
-            Message::Again => {
-                let acquaintance = self.acquaintances.entry(device).or_default();
-                if !std::mem::replace(&mut acquaintance.was_asked, true) {
-                    acquaintance.was_told = false;
-                    self.greet(now, device);
-                }
-            }
-        }
-    }
-
-    pub(crate) fn receive_attestations(
-        &mut self,
-        now: Now,
-        device: DeviceId,
-        attestations: &[ByteBuf],
-    ) {
-        let bytes = attestations.iter().map(|bytes| bytes.as_slice());
-        match self.trust.receive(bytes, now.wall) {
-            Ok(received) => {
-                for signer in &received.flooding {
-                    tracing::warn!(%device, %signer, "says more than is kept of one");
-                }
-                if received.rejected > 0 {
-                    tracing::warn!(%device, count = received.rejected, "bad attestations");
-                }
-                if let Some(acquaintance) = self.acquaintances.get_mut(&device) {
-                    acquaintance.knows.extend(&received.new);
-                }
-                if !received.new.is_empty() {
-                    self.trust_changed(now);
-                }
-            }
-            Err(error) => {
-                tracing::error!(%device, %error, "could not keep attestations");
-                // Says again what is here, with the next comparison.
-                self.acquaintances.entry(device).or_default().was_told = false;
-            }
-        }
-    }
-
-    /// Whether a connected peer and we have told each other what we have, and it
-    /// came.
-    pub(crate) fn is_acquainted(&self, device: DeviceId) -> bool {
-        self.acquaintances
-            .get(&device)
-            .is_some_and(|it| it.has_spoken && it.was_told && it.lacking.is_empty())
     }
 }
 

@@ -15,11 +15,11 @@ use sync_engine_core::{
     reconcile::{Head, Message, PROTOCOL},
     store::{EntryStore, MemoryStore, StoreEpoch, StoreError},
 };
-use trust_core::{Reach, Role, keyring::DeviceKeys, ledger::MemoryLedger};
+use trust_core::{Reach, Role, keyring::DeviceKeys};
 
+use self::opened::{node, node_of, node_on, node_with};
 use crate::{
     Config, Effect, Failure, FailureKind, Input, Node, Request, RequestId, Response, SpaceStorage,
-    compaction::BUNDLE_FROM_CHANGES,
     request::{Changes, Meta, PeerSyncState, WriteDocument},
 };
 
@@ -34,12 +34,14 @@ mod farewell;
 mod holders;
 mod introduce;
 mod offers;
+mod opened;
 mod parked;
 mod progress;
 mod purge;
 mod receipts;
 mod search;
 mod sites;
+mod statements;
 mod unknown;
 mod visits;
 
@@ -262,34 +264,6 @@ fn note(space: SpaceId, id: &str, value: serde_json::Value) -> Request {
     let meta = Meta { kind: "note".into(), ..Meta::default() };
     let documents = vec![WriteDocument { document: content_document(space, id), meta, value }];
     Request::WriteDocuments { space, documents }
-}
-
-fn node(index: u8) -> Node {
-    node_on(index, Box::new(InMemory))
-}
-
-fn node_on(index: u8, storage: Box<dyn SpaceStorage>) -> Node {
-    let mut entropy = ChaCha8Rng::seed_from_u64(u64::from(index));
-    let keys = DeviceKeys::random(&mut entropy);
-    node_with(index, keys, storage, entropy)
-}
-
-fn node_with(
-    index: u8,
-    keys: DeviceKeys,
-    storage: Box<dyn SpaceStorage>,
-    entropy: ChaCha8Rng,
-) -> Node {
-    let config = Config {
-        agent_name: format!("person {index}"),
-        device_name: "device".into(),
-        sync_interval: Duration::from_secs(1_800),
-        bundle_from_changes: BUNDLE_FROM_CHANGES,
-        large_from_bytes: sync_engine_core::LARGE_FROM_BYTES,
-    };
-    let now = Now { monotonic: Duration::ZERO, wall: Timestamp(1_000) };
-    let ledger = Box::new(MemoryLedger::default());
-    Node::open(config, keys, ledger, storage, Box::new(entropy), now).expect("memory does not fail")
 }
 
 #[test]
