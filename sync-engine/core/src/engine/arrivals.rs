@@ -17,7 +17,8 @@ use crate::{
 /// Entries in an answer.
 const EVENTS_MAX: usize = 128;
 
-/// Bytes of entries that are read for an answer.
+/// Bytes of entries that are read for an answer, and after which an answer looks through no
+/// more documents: some milliseconds.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Bytes of a document that is looked through for the order in which its entries came.
@@ -86,10 +87,14 @@ impl SyncEngine {
         let known = Stamp::known(space, since)?;
         let after = known.map_or(0, Stamp::place);
         let page = space.store.arrivals(after, EVENTS_MAX, BYTES_MAX)?;
-        let reached = page.last().map_or(after, |arrival| arrival.place);
-        let mut orders = BTreeMap::new();
-        let events = page.into_iter().map(|arrival| event(space, arrival, &mut orders));
-        let events = events.collect::<Result<_, _>>()?;
+        let (mut events, mut orders) = (Vec::with_capacity(page.len()), Orders::default());
+        for arrival in page {
+            if orders.bytes > BYTES_MAX as u64 {
+                break;
+            }
+            events.push(event(space, arrival, &mut orders)?);
+        }
+        let reached = events.last().map_or(after, |event| event.place);
         Ok(Some(Events {
             events,
             stamp: Stamp::bytes_at(space, reached)?,
@@ -102,7 +107,7 @@ impl SyncEngine {
 fn event(
     space: &Space,
     Arrival { place, source, bytes }: Arrival,
-    orders: &mut BTreeMap<DocumentId, Order>,
+    orders: &mut Orders,
 ) -> Result<Event, StoreError> {
     let entry = read(bytes)?;
     let (id, header) = (entry.id(), entry.header());
@@ -110,10 +115,7 @@ fn event(
     let kind = if source.is_none() {
         ArrivalKind::Local
     } else {
-        let order = match orders.entry(document) {
-            btree_map::Entry::Occupied(known) => known.into_mut(),
-            btree_map::Entry::Vacant(new) => new.insert(Order::of(space, document)?),
-        };
+        let order = orders.of(space, document)?;
         if header.kind == EntryKind::Bundle || order.late.contains(&id) {
             ArrivalKind::Backfill
         } else if !order.has_bundles && lacks_any(space, &header.deps)? {
@@ -134,6 +136,31 @@ fn lacks_any(space: &Space, deps: &[EntryId]) -> Result<bool, StoreError> {
     Ok(false)
 }
 
+/// The documents that were looked through for an answer.
+#[derive(Default)]
+struct Orders {
+    known: BTreeMap<DocumentId, Order>,
+    bytes: u64,
+}
+
+impl Orders {
+    fn of(&mut self, space: &Space, document: DocumentId) -> Result<&Order, StoreError> {
+        Ok(match self.known.entry(document) {
+            btree_map::Entry::Occupied(known) => known.into_mut(),
+            btree_map::Entry::Vacant(new) => {
+                let bytes = space.store.document_bytes(document)?;
+                new.insert(if bytes > DOCUMENT_BYTES_MAX {
+                    // It has bundles, or will soon.
+                    Order { late: BTreeSet::new(), has_bundles: true }
+                } else {
+                    self.bytes += bytes;
+                    Order::of(space, document)?
+                })
+            }
+        })
+    }
+}
+
 /// In which order the entries of a document came.
 struct Order {
     /// Those that came after something that builds on them, or that their author wrote later.
@@ -144,12 +171,6 @@ struct Order {
 impl Order {
     fn of(space: &Space, document: DocumentId) -> Result<Self, StoreError> {
         let mut order = Self { late: BTreeSet::new(), has_bundles: false };
-        let is_large = space.store.document_bytes(document)? > DOCUMENT_BYTES_MAX;
-        if is_large {
-            // It has bundles, or will soon.
-            order.has_bundles = true;
-            return Ok(order);
-        }
         let mut built_on: BTreeSet<EntryId> = BTreeSet::new();
         let mut newest: BTreeMap<DeviceId, u64> = BTreeMap::new();
         for bytes in space.store.document(document)? {
@@ -177,6 +198,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        document::Meta,
         engine::testing::{Node, SPACE},
         store::{Batch, EntryStore, MemoryStore, StoreEpoch},
     };
@@ -235,6 +257,48 @@ mod tests {
         ada.set("n", &json!(3));
         let [bundle, change] = ada.stored().try_into().expect("a bundle and a change");
         assert_eq!(kinds(&after(&[&bundle, &change])), [Backfill, New]);
+    }
+
+    #[test]
+    fn an_answer_ends_once_it_has_looked_through_enough() {
+        let source = Some(DeviceId([7; 32]));
+        let mut store = MemoryStore::new(StoreEpoch([9; 16]));
+        let text = |number: u32| {
+            let mut noise = [0; 120_000];
+            blake3::Hasher::new().update(&number.to_be_bytes()).finalize_xof().fill(&mut noise);
+            noise.iter().map(|byte| char::from(b' ' + byte % 95)).collect::<String>()
+        };
+        let mut ada = Node::new(1, &[]);
+        for round in 0..2 {
+            for number in 0..60 {
+                let document = DocumentId([u8::try_from(number).expect("small"); 16]);
+                let value = json!({"text": text(number), "round": round});
+                ada.write(|engine, writer| {
+                    let meta = Meta::default();
+                    engine.write_document(writer, SPACE, document, &meta, &value).expect("fits");
+                });
+            }
+        }
+        let mut entries = ada.stored();
+        entries.sort_by_key(|entry| entry.header().sequence);
+        store.append(&[Batch { entries, source, ..Batch::default() }]).expect("memory");
+        let mut ben = after(&[]);
+        ben.engine.close_space(SPACE);
+        ben.engine.open_space(SPACE, Box::new(store)).expect("memory");
+        ben.use_epoch(node_model::Epoch::FIRST);
+        let (mut since, mut counts) = (None, Vec::new());
+        loop {
+            let found = ben.engine.arrived_since(SPACE, since.as_deref()).expect("the space");
+            let found = found.expect("readable");
+            counts.push(found.events.len());
+            since = Some(found.stamp);
+            if !found.is_more {
+                break;
+            }
+        }
+        // The small entries of the second round are of large documents.
+        assert_eq!(counts.len(), 3, "{counts:?}");
+        assert_eq!(counts.iter().sum::<usize>(), 120);
     }
 
     #[test]
