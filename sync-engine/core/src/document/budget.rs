@@ -59,7 +59,7 @@ pub(super) struct Budget {
 }
 
 /// What a change adds, or many of them together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Share {
     pub(super) weight: Weight,
     /// Actors that write to the document for the first time with it.

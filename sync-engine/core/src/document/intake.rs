@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use automerge::{ActorId, AutoCommit, Change, ChangeHash};
 use node_model::EntryId;
 
-use self::turn::{Ahead, Turn};
+use self::turn::{Ahead, Step, Turn};
 use super::{
     budget::{Budget, Share},
     bundle::{self, Body},
@@ -147,9 +147,9 @@ impl Intake {
     pub(super) fn note_own(&mut self, change: &Change) -> Result<(), Refusal> {
         let share = share_of(change.raw_bytes(), change)?;
         self.budget.take(&share).map_err(Refusal::DocumentFull)?;
-        let turn = self.turn(change, &Ahead::default())?;
         let mut ahead = Ahead::default();
-        ahead.note(change, None, turn);
+        let turn = self.turn_of(&Step::of(change), &ahead)?;
+        ahead.note_step(&Step::of(change), None, turn);
         self.operations += share.weight.operations;
         self.keep(ahead);
         Ok(())
@@ -232,10 +232,8 @@ impl Intake {
     fn settle_at_once(&mut self, auto: &mut AutoCommit) -> bool {
         let mut ahead = Ahead::default();
         for brought in &self.ready {
-            match self.turn(&brought.change, &ahead) {
-                Ok(turn) if self.refused.is_empty() => {
-                    ahead.note(&brought.change, Some(brought.entry), turn);
-                }
+            match self.turn(auto, brought, &ahead) {
+                Ok(turn) if self.refused.is_empty() => ahead.note(brought, turn),
                 Ok(_) | Err(_) => {
                     self.settle_ready(auto);
                     return true;
@@ -326,9 +324,9 @@ impl Intake {
             let mut ahead = Ahead::default();
             let (mut fitting, mut others) = (Vec::with_capacity(pending.len()), Vec::new());
             for brought in pending {
-                match self.turn(&brought.change, &ahead) {
+                match self.turn(auto, &brought, &ahead) {
                     Ok(turn) => {
-                        ahead.note(&brought.change, Some(brought.entry), turn);
+                        ahead.note(&brought, turn);
                         fitting.push(brought);
                     }
                     Err(refusal) => others.push((brought, refusal)),

@@ -8,17 +8,19 @@
 //!
 //! Invariant: it is stricter than Automerge. What it weighs, Automerge reads the
 //! same way or refuses.
-//! Non-goals: checking checksums, and what operations mean.
+//! Non-goals: checking checksums, and what operations do.
 
 mod bytes;
 mod column;
 mod inflate;
+mod references;
 mod value;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use node_model::limit::ENTRY_PLAIN_BYTES_MAX;
 
+pub use self::references::{References, Shape};
 use self::{
     bytes::Bytes,
     column::{Counted, Values},
@@ -101,7 +103,7 @@ pub enum ChunkKind {
 }
 
 /// What a chunk would become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Weight {
     /// What it is.
     pub kind: ChunkKind,
@@ -121,6 +123,8 @@ pub struct Weight {
     pub dependencies: u64,
     /// Bytes of keys and names, each as often as it is used.
     pub name_bytes: u64,
+    /// What a change refers to; a document refers to itself only.
+    pub references: References,
 }
 
 /// Why a chunk has no weight.
@@ -156,16 +160,14 @@ pub fn weigh(chunk: &[u8]) -> Result<Weight, Flaw> {
         return Err(Flaw::Malformed);
     }
     TooHeavy::unless_within(Measure::InflatedBytes, length, INFLATED_BYTES_MAX)?;
-    let weight = match kind {
-        ChunkKind::Document => document(contents)?,
-        ChunkKind::Change => change(contents)?,
+    match kind {
+        ChunkKind::Document => document(contents),
+        ChunkKind::Change => change(contents),
         ChunkKind::CompressedChange => {
             let inflated = inflate::inflate(contents, INFLATED_BYTES_MAX)?;
-            Weight { kind, ..change(&inflated)? }
+            Ok(Weight { kind, ..change(&inflated)? })
         }
-    };
-    weight.check()?;
-    Ok(weight)
+    }
 }
 
 impl Weight {
@@ -183,7 +185,7 @@ fn change(contents: &[u8]) -> Result<Weight, Flaw> {
     let mut bytes = Bytes(contents);
     let dependencies = hashes(&mut bytes)?;
     actor(&mut bytes)?;
-    let (_sequence, _start) = (bytes.unsigned()?, bytes.unsigned()?);
+    let (_sequence, start) = (bytes.unsigned()?, bytes.unsigned()?);
     let _time = bytes.signed()?;
     let message_bytes = bytes.unsigned()?;
     bytes.take(message_bytes)?;
@@ -192,8 +194,8 @@ fn change(contents: &[u8]) -> Result<Weight, Flaw> {
     if columns.iter().any(|column| column.is_deflated()) {
         return Err(Flaw::Malformed);
     }
-    let operations = Table::read(&columns, &mut bytes, PREDECESSORS_ID, &mut 0)?;
-    Ok(Weight {
+    let (operations, contents) = Table::read(&columns, &mut bytes, PREDECESSORS_ID, &mut 0)?;
+    let mut weight = Weight {
         kind: ChunkKind::Change,
         bytes: contents.len() as u64,
         changes: 1,
@@ -203,7 +205,11 @@ fn change(contents: &[u8]) -> Result<Weight, Flaw> {
         actors: others + 1,
         dependencies,
         name_bytes: operations.text_bytes,
-    })
+        references: References::default(),
+    };
+    weight.check()?;
+    weight.references = references::of_change(&contents, start, operations.rows)?;
+    Ok(weight)
 }
 
 fn document(contents: &[u8]) -> Result<Weight, Flaw> {
@@ -212,9 +218,10 @@ fn document(contents: &[u8]) -> Result<Weight, Flaw> {
     hashes(&mut bytes)?;
     let (of_changes, of_operations) = (columns(&mut bytes)?, columns(&mut bytes)?);
     let mut inflated = 0;
-    let changes = Table::read(&of_changes, &mut bytes, DEPENDENCIES_ID, &mut inflated)?;
-    let operations = Table::read(&of_operations, &mut bytes, SUCCESSORS_ID, &mut inflated)?;
-    Ok(Weight {
+    let (changes, _) = Table::read(&of_changes, &mut bytes, DEPENDENCIES_ID, &mut inflated)?;
+    let (operations, contents) =
+        Table::read(&of_operations, &mut bytes, SUCCESSORS_ID, &mut inflated)?;
+    let weight = Weight {
         kind: ChunkKind::Document,
         bytes: (contents.len() as u64).saturating_add(inflated),
         changes: changes.rows,
@@ -225,7 +232,11 @@ fn document(contents: &[u8]) -> Result<Weight, Flaw> {
         actors,
         dependencies: changes.grouped,
         name_bytes: operations.text_bytes.saturating_add(changes.text_bytes),
-    })
+        references: References::default(),
+    };
+    weight.check()?;
+    references::check_document(&contents, operations.rows)?;
+    Ok(weight)
 }
 
 fn hashes(bytes: &mut Bytes<'_>) -> Result<u64, Flaw> {
@@ -291,17 +302,19 @@ struct Table {
     increments: u64,
 }
 
+/// Columns as they are unpacked, by their specification.
+type Contents<'a> = BTreeMap<u64, Cow<'a, [u8]>>;
+
 impl Table {
     /// Reads the columns' contents; the items of `group` belong to rows in groups.
     /// Adds to `inflated` what deflated columns hold.
-    fn read(
+    fn read<'a>(
         columns: &[Column],
-        bytes: &mut Bytes<'_>,
+        bytes: &mut Bytes<'a>,
         group: u64,
         inflated: &mut u64,
-    ) -> Result<Self, Flaw> {
-        let mut table = Self::default();
-        let mut described = Cow::Borrowed([].as_slice());
+    ) -> Result<(Self, Contents<'a>), Flaw> {
+        let (mut table, mut contents) = (Self::default(), Contents::new());
         for column in columns {
             let mut content = Cow::Borrowed(bytes.take(column.bytes)?);
             if column.is_deflated() {
@@ -310,13 +323,14 @@ impl Table {
                 *inflated += content.len() as u64;
             }
             table.add(*column, &content, column.id() == group)?;
-            match column.specification & !COLUMN_DEFLATED {
-                VALUES_DESCRIBED => described = content,
-                VALUES => table.check_counters(&Furthest::read(&described, &content)?)?,
-                _ => {}
+            let specification = column.specification & !COLUMN_DEFLATED;
+            if specification == VALUES {
+                let described = contents.get(&VALUES_DESCRIBED).map_or(&[][..], |it| it.as_ref());
+                table.check_counters(&Furthest::read(described, &content)?)?;
             }
+            contents.insert(specification, content);
         }
-        Ok(table)
+        Ok((table, contents))
     }
 
     /// Values come after actions, so what adds to counters is known.

@@ -59,17 +59,60 @@ fn a_bad_change_takes_no_other_along() {
     assert_eq!(intake.refused().get(&late.0), Some(&Refusal::NotTaken), "not even later");
 }
 
+/// A first change that inserts after an element of somebody's list that is none: it names the
+/// list itself.
+fn lost(by: Forged, list: &Forged) -> Forged {
+    let mut forged = columns::sets(by.after(list, 4), 1, action::SET)
+        .with(column::OBJECT_ACTOR, Column::default().run(1, 1))
+        .with(column::OBJECT_COUNTER, Column::default().run(1, 1))
+        .with(column::KEY_ACTOR, Column::default().run(1, 1))
+        .with(column::KEY_COUNTER, Column::default().steps(1, 1));
+    (forged.others, forged.sequence) = (vec![list.actor.clone()], 1);
+    forged.columns.retain(|(column, _)| *column != column::INSERT);
+    forged.with(column::INSERT, Column::default().truths(&[0, 1]))
+}
+
 #[test]
 fn a_bad_change_does_not_take_the_place_of_a_good_one() {
     let good = change(1, &[], "good");
     let after = change(2, std::slice::from_ref(&good), "after");
-    let lost = columns::one_key(Forged::by(1), 1, b"lost")
-        .with(column::OBJECT_ACTOR, Column::default().run(1, 0))
-        .with(column::OBJECT_COUNTER, Column::default().run(1, 9));
+    let text = columns::sequence(Forged::by(8), 3, action::MAKE_LIST);
+    let lost = lost(Forged::by(1), &text);
     let (mut auto, mut intake) = (replica(9), Intake::default());
-    intake.take_in(&mut auto, [brought(&lost), good, after]);
-    assert_eq!(keys(&auto), ["after", "good"]);
+    intake.take_in(&mut auto, [brought(&text), brought(&lost), good, after]);
+    assert_eq!(keys(&auto), ["after", "good", "items"]);
     assert_eq!(*intake.refused(), BTreeMap::from([(brought(&lost).0, Refusal::NotTaken)]));
+}
+
+/// A change of one actor that uses an object of another one, made by its first operation.
+fn using(made: &Forged, key: (u64, Column), inserts: u64) -> Made {
+    let mut forged = columns::sets(Forged::by(2).after(made, 1), 1, action::SET)
+        .with(column::OBJECT_ACTOR, Column::default().run(1, 1))
+        .with(column::OBJECT_COUNTER, Column::default().run(1, 1))
+        .with(key.0, key.1);
+    forged.others = vec![made.actor.clone()];
+    forged.columns.retain(|(column, _)| *column != column::INSERT);
+    brought(&forged.with(column::INSERT, Column::default().truths(&[1 - inserts, inserts])))
+}
+
+#[test]
+fn a_map_of_somebody_is_used_by_its_keys_in_whatever_batch() {
+    let map = columns::sets(Forged::by(1), 1, action::MAKE_MAP)
+        .with(column::KEY_NAME, Column::default().text(1, b"map"));
+    let by_key = using(&map, (column::KEY_NAME, Column::default().text(1, b"in")), 0);
+    let as_list = using(&map, (column::KEY_COUNTER, Column::default().steps(1, 0)), 1);
+    for (change, refused) in [(by_key, None), (as_list, Some(&Refusal::NotTaken))] {
+        for is_together in [true, false] {
+            let (mut auto, mut intake) = (replica(9), Intake::default());
+            let batches = if is_together {
+                vec![vec![brought(&map), change.clone()]]
+            } else {
+                vec![vec![brought(&map)], vec![change.clone()]]
+            };
+            batches.into_iter().for_each(|batch| intake.take_in(&mut auto, batch));
+            assert_eq!(intake.refused().get(&change.0), refused, "together: {is_together}");
+        }
+    }
 }
 
 #[test]
@@ -143,11 +186,7 @@ fn a_document_in_use_takes_in_little_and_is_loaded_again_for_much() {
 #[test]
 fn a_search_for_bad_changes_ends_and_names_the_rest() {
     let list = columns::sequence(Forged::by(1), 200_000, action::MAKE_LIST);
-    let bad = (2..=200).map(|actor| {
-        let forged = columns::one_key(Forged::by(actor), 1, b"x");
-        let forged = forged.with(column::OBJECT_ACTOR, Column::default().run(1, 0));
-        brought(&forged.with(column::OBJECT_COUNTER, Column::default().run(1, 9)))
-    });
+    let bad = (2..=200).map(|actor| brought(&lost(Forged::by(actor), &list)));
     let (mut auto, mut intake) = (replica(9), Intake::default());
     intake.take_in(&mut auto, [brought(&list)]);
     intake.take_in(&mut auto, bad);

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use automerge::{ActorId, Change, ChangeHash};
+use automerge::{ActorId, AutoCommit, Change, ChangeHash, ObjId, ObjType, ReadDoc};
 use node_model::EntryId;
 
-use super::{Applied, Intake, Refusal};
+use super::{
+    super::weigh::{References, Shape},
+    Applied, Brought, Intake, Refusal,
+};
 
 /// How far an actor has come.
 #[derive(Clone, Copy, Default)]
@@ -17,14 +20,22 @@ pub(super) struct Turn {
 impl Intake {
     /// Checks what Automerge takes for granted, and says how far the change brings
     /// its actor.
-    pub(super) fn turn(&self, change: &Change, ahead: &Ahead) -> Result<Turn, Refusal> {
+    pub(super) fn turn(
+        &self,
+        auto: &AutoCommit,
+        brought: &Brought,
+        ahead: &Ahead,
+    ) -> Result<Turn, Refusal> {
+        let change = &brought.change;
         let turn = self.turn_of(&Step::of(change), ahead)?;
         let is_known = |actor| ahead.actors.contains_key(actor) || self.actors.contains_key(actor);
-        if change.other_actor_ids().iter().all(is_known) {
-            Ok(turn)
-        } else {
-            Err(Refusal::NotTaken)
-        }
+        let uses = &brought.share.weight.references.used;
+        let has_its_shape = |((actor, number), shape): &((u64, u64), Shape)| {
+            let actor = actor_at(change, *actor);
+            actor.and_then(|actor| ahead.shape(auto, actor, *number)) == Some(*shape)
+        };
+        let fits = change.other_actor_ids().iter().all(is_known) && uses.iter().all(has_its_shape);
+        if fits { Ok(turn) } else { Err(Refusal::NotTaken) }
     }
 
     pub(super) fn turn_of(&self, step: &Step<'_>, ahead: &Ahead) -> Result<Turn, Refusal> {
@@ -46,6 +57,12 @@ impl Intake {
     }
 }
 
+/// An actor by its place in a change's list.
+fn actor_at(change: &Change, at: u64) -> Option<&ActorId> {
+    let Some(other) = at.checked_sub(1) else { return Some(change.actor_id()) };
+    change.other_actor_ids().get(usize::try_from(other).ok()?)
+}
+
 /// What would be in the document as well.
 #[derive(Default)]
 pub(super) struct Ahead {
@@ -53,11 +70,29 @@ pub(super) struct Ahead {
     pub(super) actors: BTreeMap<ActorId, Turn>,
     /// Each one after those that it depends on: its hash, these, its operations.
     pub(super) order: Vec<(ChangeHash, Vec<ChangeHash>, usize)>,
+    /// Objects, by who made them with which operation.
+    objects: BTreeMap<(ActorId, u64), Shape>,
 }
 
 impl Ahead {
-    pub(super) fn note(&mut self, change: &Change, entry: Option<EntryId>, turn: Turn) {
-        self.note_step(&Step::of(change), entry, turn);
+    pub(super) fn note(&mut self, brought: &Brought, turn: Turn) {
+        let References { made, .. } = &brought.share.weight.references;
+        let actor = brought.change.actor_id();
+        self.objects.extend(made.iter().map(|(number, shape)| ((actor.clone(), *number), *shape)));
+        self.note_step(&Step::of(&brought.change), Some(brought.entry), turn);
+    }
+
+    /// How an object is used that is in the document or would be.
+    fn shape(&self, auto: &AutoCommit, actor: &ActorId, number: u64) -> Option<Shape> {
+        let object = (actor.clone(), number);
+        if let Some(shape) = self.objects.get(&object) {
+            return Some(*shape);
+        }
+        let (actor, number) = object;
+        match auto.object_type(ObjId::Id(number, actor, 0)).ok()? {
+            ObjType::Map | ObjType::Table => Some(Shape::Map),
+            ObjType::List | ObjType::Text => Some(Shape::Sequence),
+        }
     }
 
     pub(super) fn note_step(&mut self, step: &Step<'_>, entry: Option<EntryId>, turn: Turn) {

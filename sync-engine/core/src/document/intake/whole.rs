@@ -40,7 +40,7 @@ impl Intake {
         let weight = weighed_as(ChunkKind::Document, chunk)?;
         let loaded = guarded(|| AutoCommit::load(chunk).ok()).flatten();
         let mut loaded = loaded.ok_or(Refusal::Malformed)?;
-        let share = Share { weight, new_actors: weight.actors };
+        let share = Share { new_actors: weight.actors, weight };
         if self.is_new() && self.take_over(auto, &mut loaded, entry, &share) {
             return Ok(());
         }

@@ -2,7 +2,10 @@ use std::collections::BTreeMap;
 
 use automerge::{ActorId, AutoCommit, ObjType, ROOT, ScalarValue, transaction::Transactable};
 
-use super::super::hostile::{crafted, forge};
+use super::super::hostile::{
+    columns, crafted,
+    forge::{self, Column, Forged, action, column},
+};
 use super::*;
 
 /// A document that Automerge wrote with all that it can do, and its operations.
@@ -39,8 +42,8 @@ fn what_automerge_writes_weighs_what_it_is() {
         } else {
             ChunkKind::Change
         };
-        assert_eq!(compressed, Weight { kind, ..weight });
         total += weight.operations;
+        assert_eq!(compressed, Weight { kind, ..weight });
     }
     let saved = weigh(&auto.save()).expect("it is well formed");
     assert_eq!((saved.kind, saved.changes, saved.actors), (ChunkKind::Document, 3, 1));
@@ -96,4 +99,80 @@ fn bombs_are_named_by_what_they_are() {
         Measure::Counter,
     ];
     assert_eq!(found.keys().copied().collect::<Vec<_>>(), all);
+}
+
+fn replaced(mut forged: Forged, column: u64, content: Column) -> Forged {
+    forged.columns.retain(|(other, _)| *other != column);
+    forged.with(column, content)
+}
+
+/// A map or list at the root, and something in it.
+fn nested(make: u64, object: u64, key: (u64, Column), is_insert: bool) -> Forged {
+    let inside = Column::default().nulls(1).run(1, 0);
+    let forged = replaced(columns::sets(Forged::by(1), 2, action::SET), column::ACTION, {
+        Column::default().run(1, make).run(1, action::SET)
+    });
+    let forged = forged
+        .with(column::OBJECT_ACTOR, inside)
+        .with(column::OBJECT_COUNTER, Column::default().nulls(1).run(1, object))
+        .with(column::KEY_NAME, Column::default().text(1, b"in"));
+    let inserts = if is_insert { Column::default().truths(&[1, 1]) } else { Column::default() };
+    let forged = replaced(forged, column::INSERT, inserts);
+    replaced(forged, key.0, key.1)
+}
+
+#[test]
+fn operations_that_refer_to_what_cannot_be_there_are_malformed() {
+    let head = || (column::KEY_COUNTER, Column::default().nulls(1).steps(1, 0));
+    let key = || (column::KEY_NAME, Column::default().text(2, b"in"));
+    let element = |number| (column::KEY_COUNTER, Column::default().nulls(1).steps(1, number));
+    let of_own = || Column::default().nulls(1).run(1, 0);
+    let good = [
+        nested(action::MAKE_LIST, 1, head(), true),
+        nested(action::MAKE_TEXT, 1, head(), true),
+        nested(action::MAKE_MAP, 1, key(), false),
+        nested(action::MAKE_LIST, 1, element(1), true).with(column::KEY_ACTOR, of_own()),
+    ];
+    for forged in good {
+        assert!(weigh(&forged.bytes()).is_ok(), "{forged:?}");
+    }
+    let set = || columns::one_key(Forged::by(1), 1, b"x");
+    let preceded = |number| {
+        replaced(set(), column::PREDECESSORS, Column::default().run(1, 1))
+            .with(column::PREDECESSOR_ACTOR, Column::default().run(1, 0))
+            .with(column::PREDECESSOR_COUNTER, Column::default().steps(1, number))
+    };
+    let inserting = |forged| replaced(forged, column::INSERT, Column::default().truths(&[0, 1]));
+    let mut head_of_root =
+        inserting(set()).with(column::KEY_COUNTER, Column::default().steps(1, 0));
+    head_of_root.columns.retain(|(column, _)| *column != column::KEY_NAME);
+    let mut unnamed = set();
+    unnamed.columns.retain(|(column, _)| *column != column::KEY_NAME);
+    let deletes = Column::default().run(1, action::MAKE_LIST).run(1, 3);
+    let bad = [
+        ("elements of a map", nested(action::MAKE_MAP, 1, head(), true)),
+        ("keys of a list", nested(action::MAKE_LIST, 1, key(), false)),
+        ("an object that it makes itself", nested(action::MAKE_LIST, 2, head(), true)),
+        ("an object that comes later", nested(action::MAKE_LIST, 9, head(), true)),
+        ("an object that is none", nested(action::SET, 1, key(), false)),
+        ("a value at the head", nested(action::MAKE_LIST, 1, head(), false)),
+        (
+            "an element that comes later",
+            nested(action::MAKE_LIST, 1, element(7), true).with(column::KEY_ACTOR, of_own()),
+        ),
+        ("an element of nobody", nested(action::MAKE_LIST, 1, element(1), true)),
+        ("elements of the root", head_of_root),
+        ("an insertion by a key", inserting(set())),
+        (
+            "an insertion that deletes",
+            replaced(nested(action::MAKE_LIST, 1, head(), true), column::ACTION, deletes),
+        ),
+        ("what comes later is replaced", preceded(5)),
+        ("it replaces itself", preceded(1)),
+        ("neither key nor element", unnamed),
+        ("both key and element", set().with(column::KEY_COUNTER, Column::default().steps(1, 0))),
+    ];
+    for (what, forged) in bad {
+        assert_eq!(weigh(&forged.bytes()), Err(Flaw::Malformed), "{what}");
+    }
 }
