@@ -56,14 +56,32 @@ impl Lane {
 /// The protocol by which blobs are fetched.
 pub const BLOB_PROTOCOL: &str = "/kith/blob/1";
 
+/// How a device is reached through another one's circuit.
+const CIRCUIT_END: &str = "/p2p-circuit";
+
+/// The address of a device that another one connects with its peers: a multiaddr
+/// `/p2p/<through>/p2p-circuit`, which whoever is connected with `through` can dial,
+/// wherever that one is (libp2p addressing specification, "Relay addresses").
+#[must_use]
+pub fn circuit_address(through: DeviceId) -> String {
+    format!("/p2p/{through}{CIRCUIT_END}")
+}
+
+/// Through whom an address leads, if it is a [`circuit_address`].
+#[must_use]
+pub fn circuit_of(address: &str) -> Option<DeviceId> {
+    address.strip_prefix("/p2p/")?.strip_suffix(CIRCUIT_END)?.parse().ok()
+}
+
 /// What the node asks of the transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NetCommand {
-    /// Connect to a device.
+    /// Connect to a device: directly if that can be, even if it is connected by a
+    /// circuit; else by a circuit.
     Dial {
         /// Its key, which the other end must prove to hold.
         device: DeviceId,
-        /// Multiaddrs without a peer id.
+        /// Multiaddrs without a peer id, and [`circuit_address`]es.
         addresses: Vec<String>,
     },
     /// Close all connections to a device.
@@ -118,11 +136,18 @@ pub enum NetEvent {
         /// A multiaddr without a peer id.
         address: String,
     },
+    /// A device that is connected passes connections on to this node, or no longer does.
+    Circuit {
+        /// Who passes them on.
+        through: DeviceId,
+        /// Whether it does now.
+        is_open: bool,
+    },
     /// The first connection to a device exists.
     Connected {
         /// The device, authenticated.
         device: DeviceId,
-        /// Its address.
+        /// Its address; a [`circuit_address`] if it is not connected directly.
         address: String,
         /// Whether we dialled.
         outbound: bool,

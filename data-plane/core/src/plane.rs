@@ -18,13 +18,16 @@ use node_model::{BlobId, DeviceId, SpaceId};
 
 use self::blobs::Job;
 pub use self::command::{Command, Event, Nearness, Room};
-use crate::net::{NetCommand, NetEvent};
+use crate::net::{NetCommand, NetEvent, circuit_of};
 
 /// First wait before a failed dial is tried again; doubles up to [`REDIAL_MAX`].
 const REDIAL_MIN: Duration = Duration::from_secs(1);
 
 /// Longest wait between dials (MindooDB's reconnect uses the same bounds).
 const REDIAL_MAX: Duration = Duration::from_secs(60);
+
+/// How often a direct way is tried to a peer that is connected by a circuit.
+const STRAIGHTEN_EVERY: Duration = Duration::from_secs(300);
 
 /// Most addresses remembered for a peer.
 pub const ADDRESSES_MAX: usize = 16;
@@ -36,6 +39,8 @@ pub struct PeerFacts {
     pub addresses: Vec<String>,
     /// Whether a connection exists.
     pub is_connected: bool,
+    /// Who passes it on, if it is not a direct one.
+    pub circuit: Option<DeviceId>,
     /// Why the last dial failed.
     pub last_failure: Option<String>,
 }
@@ -138,10 +143,12 @@ impl DataPlane {
             NetEvent::Connected { device, address, outbound } => {
                 let peer = self.peers.entry(device).or_default();
                 peer.facts.is_connected = true;
+                peer.facts.circuit = circuit_of(&address);
                 peer.facts.last_failure = None;
                 peer.is_dialling = false;
                 peer.dials_again = false;
                 peer.failures = 0;
+                peer.dial_at = now + STRAIGHTEN_EVERY;
                 if outbound {
                     remember(&mut peer.facts.addresses, [address]);
                 }
@@ -151,26 +158,14 @@ impl DataPlane {
             NetEvent::Disconnected { device } => {
                 let peer = self.peers.entry(device).or_default();
                 peer.facts.is_connected = false;
+                // A direct way that was found ends the circuit.
+                peer.is_dialling &= peer.facts.circuit.take().is_none();
                 peer.job = None;
                 peer.lacks.clear();
                 peer.dial_at = now + REDIAL_MIN;
                 self.events.push_back(Event::Disconnected { device });
             }
-            NetEvent::DialFailed { device, reason } => {
-                let peer = self.peers.entry(device).or_default();
-                peer.is_dialling = false;
-                if std::mem::take(&mut peer.dials_again) {
-                    self.dial_due(now);
-                    return;
-                }
-                let wait = REDIAL_MIN.saturating_mul(1 << peer.failures.min(6)).min(REDIAL_MAX);
-                peer.failures += 1;
-                peer.dial_at = now + wait;
-                peer.facts.last_failure = Some(reason.clone());
-                if !peer.facts.is_connected {
-                    self.events.push_back(Event::Unreachable { device, reason });
-                }
-            }
+            NetEvent::DialFailed { device, reason } => self.dial_failed(now, device, reason),
             NetEvent::Discovered { device, addresses } => {
                 if self.peers.get(&device).is_some_and(|peer| peer.is_sought) {
                     self.know(now, device, addresses);
@@ -199,7 +194,7 @@ impl DataPlane {
                 }
             }
             NetEvent::FetchEnded { job, error } => self.fetch_ended(job, error),
-            NetEvent::Listening { .. } | NetEvent::Frame { .. } => {}
+            NetEvent::Listening { .. } | NetEvent::Circuit { .. } | NetEvent::Frame { .. } => {}
         }
     }
 
@@ -233,6 +228,24 @@ impl DataPlane {
     /// Peers with a connection.
     pub fn connected(&self) -> impl Iterator<Item = DeviceId> {
         self.peers.iter().filter(|(_, peer)| peer.facts.is_connected).map(|(device, _)| *device)
+    }
+
+    fn dial_failed(&mut self, now: Duration, device: DeviceId, reason: String) {
+        let peer = self.peers.entry(device).or_default();
+        peer.is_dialling = false;
+        if std::mem::take(&mut peer.dials_again) {
+            self.dial_due(now);
+            return;
+        }
+        if peer.facts.is_connected {
+            peer.dial_at = now + STRAIGHTEN_EVERY;
+            return;
+        }
+        let wait = REDIAL_MIN.saturating_mul(1 << peer.failures.min(6)).min(REDIAL_MAX);
+        peer.failures += 1;
+        peer.dial_at = now + wait;
+        peer.facts.last_failure = Some(reason.clone());
+        self.events.push_back(Event::Unreachable { device, reason });
     }
 
     fn know(&mut self, now: Duration, device: DeviceId, addresses: Vec<String>) {
@@ -276,10 +289,9 @@ impl DataPlane {
 
 impl Peer {
     fn wants_dial(&self) -> bool {
-        self.is_sought
-            && !self.facts.is_connected
-            && !self.is_dialling
-            && !self.facts.addresses.is_empty()
+        // What is connected by a circuit may be so directly.
+        let is_apart = !self.facts.is_connected || self.facts.circuit.is_some();
+        self.is_sought && is_apart && !self.is_dialling && !self.facts.addresses.is_empty()
     }
 }
 

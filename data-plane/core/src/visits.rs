@@ -213,6 +213,7 @@ impl Visits {
                 false
             }
             NetEvent::Listening { .. }
+            | NetEvent::Circuit { .. }
             | NetEvent::DialFailed { .. }
             | NetEvent::Discovered { .. }
             | NetEvent::BlobsRequested { .. }

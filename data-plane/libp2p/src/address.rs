@@ -167,6 +167,8 @@ pub(crate) fn plain(message: &str) -> String {
         ("unreachable", "no way to that network from here"),
         ("No route to host", "no way to that machine from here"),
         ("in use", "the port is in use"),
+        ("no reservation", "it is not connected there"),
+        ("resource limit", "that device does not pass it on"),
     ];
     known
         .iter()

@@ -8,7 +8,7 @@ use std::{
 use libp2p::{
     Multiaddr, PeerId, Stream, connection_limits,
     core::{Endpoint, transport::PortUse},
-    mdns, ping,
+    mdns, ping, relay,
     swarm::{
         ConnectionClosed, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour,
         NotifyHandler, THandlerOutEvent, ToSwarm, behaviour::ConnectionEstablished,
@@ -29,6 +29,8 @@ pub(crate) struct Behaviour {
     pub(crate) limits: connection_limits::Behaviour,
     pub(crate) streams: Streams,
     pub(crate) ping: ping::Behaviour,
+    pub(crate) circuits: relay::client::Behaviour,
+    pub(crate) passing_on: relay::Behaviour,
     pub(crate) mdns: Toggle<mdns::tokio::Behaviour>,
 }
 

@@ -11,10 +11,12 @@ pub struct NetConfig {
     /// Seed of the device's Ed25519 key; its public half is the peer id.
     pub secret: Zeroizing<[u8; 32]>,
     /// Multiaddrs to listen on, such as `/ip4/127.0.0.1/tcp/0` or
-    /// `/ip4/0.0.0.0/udp/0/quic-v1`.
+    /// `/ip4/0.0.0.0/udp/0/quic-v1`. Without any it is reached by circuits only.
     pub listen: Vec<String>,
     /// Whether to look for devices on the local network and be found there.
     pub mdns: bool,
+    /// Whether to pass connections on among devices that are admitted.
+    pub circuits: bool,
 }
 
 impl fmt::Debug for NetConfig {
@@ -22,6 +24,7 @@ impl fmt::Debug for NetConfig {
         f.debug_struct("NetConfig")
             .field("listen", &self.listen)
             .field("mdns", &self.mdns)
+            .field("circuits", &self.circuits)
             .finish_non_exhaustive()
     }
 }

@@ -1,9 +1,9 @@
 //! Dialling: one address after the other, so that a stranger at one of them
-//! does not hide the device at the next.
+//! does not hide the device at the next; and a circuit for who cannot be reached directly.
 
 use std::collections::VecDeque;
 
-use data_plane_core::net::NetEvent;
+use data_plane_core::net::{NetEvent, circuit_address, circuit_of};
 use libp2p::{
     Multiaddr,
     swarm::{
@@ -15,6 +15,7 @@ use node_model::DeviceId;
 
 use crate::{
     address::{ADDRESSES_MAX, dial_order, dial_words, peer_of},
+    circuit::through_of,
     peer::Phase,
     swarm_task::SwarmTask,
 };
@@ -22,12 +23,26 @@ use crate::{
 /// Reasons that a failed dial names; the others are counted.
 const REASONS_MAX: usize = 4;
 
-/// A dial under way.
+/// Ticks after which a circuit is tried beside the direct ways. Who was reached directly
+/// before is given the time that those may take.
+const CIRCUIT_TICKS: u64 = 2;
+const CIRCUIT_TICKS_IF_DIRECT: u64 = 12;
+
+/// A dial under way: direct addresses one after the other, and after a while beside them
+/// who passes connections on, one after the other as well.
 pub(crate) struct Dial {
-    connection: Option<ConnectionId>,
-    address: Multiaddr,
+    since: u64,
+    attempt: Option<Attempt>,
     rest: VecDeque<Multiaddr>,
+    circuit: Option<Attempt>,
+    circuits: VecDeque<DeviceId>,
     failures: Vec<String>,
+}
+
+/// An address that is being dialled.
+struct Attempt {
+    connection: ConnectionId,
+    address: Multiaddr,
 }
 
 impl Dial {
@@ -39,85 +54,181 @@ impl Dial {
         }
         reason
     }
+
+    /// Adds addresses that it does not know.
+    fn extend(&mut self, addresses: Vec<Multiaddr>, circuits: Vec<DeviceId>) {
+        let current = self.attempt.as_ref().map(|attempt| attempt.address.clone());
+        for address in addresses {
+            let is_new = current.as_ref() != Some(&address) && !self.rest.contains(&address);
+            if is_new && self.rest.len() < ADDRESSES_MAX {
+                self.rest.push_back(address);
+            }
+        }
+        for through in circuits {
+            if !self.circuits.contains(&through) && self.circuits.len() < ADDRESSES_MAX {
+                self.circuits.push_back(through);
+            }
+        }
+    }
+
+    /// Takes the attempt that a connection was.
+    fn take(&mut self, connection: ConnectionId) -> Option<Attempt> {
+        let is_it = |attempt: &&mut Attempt| attempt.connection == connection;
+        if self.attempt.as_mut().filter(is_it).is_some() {
+            self.attempt.take()
+        } else if self.circuit.as_mut().filter(is_it).is_some() {
+            self.circuit.take()
+        } else {
+            None
+        }
+    }
 }
 
 impl SwarmTask {
     pub(crate) fn dial(&mut self, device: DeviceId, addresses: &[String]) {
-        match self.peers.get(&device).map(|peer| peer.phase) {
-            Some(Phase::Here) => return,
-            Some(Phase::Leaving { .. }) => {
+        let mut circuits: Vec<DeviceId> =
+            addresses.iter().filter_map(|address| circuit_of(address)).collect();
+        match self.peers.get(&device).map(|peer| (peer.phase, peer.is_circuit)) {
+            Some((Phase::Here, false)) => return,
+            Some((Phase::Here, true)) => circuits.clear(),
+            Some((Phase::Leaving { .. }, _)) => {
                 let reason = "its connection is just being closed".to_owned();
                 self.tell(NetEvent::DialFailed { device, reason });
                 return;
             }
-            Some(Phase::Gone { .. }) | None => {}
+            Some((Phase::Gone { .. }, _)) | None => {}
         }
         let addresses = dial_order(addresses);
         if let Some(dial) = self.dials.get_mut(&device) {
-            for address in addresses {
-                let is_new = address != dial.address && !dial.rest.contains(&address);
-                if is_new && dial.rest.len() < ADDRESSES_MAX {
-                    dial.rest.push_back(address);
-                }
-            }
+            dial.extend(addresses, circuits);
             return;
         }
-        if addresses.is_empty() {
+        if addresses.is_empty() && circuits.is_empty() {
             let reason = "none of its addresses can be dialled".to_owned();
             self.tell(NetEvent::DialFailed { device, reason });
             return;
         }
         let dial = Dial {
-            connection: None,
-            address: Multiaddr::empty(),
+            since: self.now,
+            attempt: None,
             rest: addresses.into(),
+            circuit: None,
+            circuits: circuits.into(),
             failures: Vec::new(),
         };
         self.dials.insert(device, dial);
         self.dial_next(device);
     }
 
+    /// Tries the next of what is left; without any, the dial has failed.
     fn dial_next(&mut self, device: DeviceId) {
-        while let Some(dial) = self.dials.get_mut(&device) {
-            let Some(address) = dial.rest.pop_front() else {
-                let reason = dial.reason();
-                self.dials.remove(&device);
-                self.tell(NetEvent::DialFailed { device, reason });
-                return;
+        self.dial_directly(device);
+        let Some(dial) = self.dials.get(&device) else {
+            return;
+        };
+        let is_direct_over = dial.attempt.is_none();
+        if is_direct_over {
+            self.direct.remove(&device);
+        }
+        if is_direct_over || self.now >= dial.since + CIRCUIT_TICKS {
+            self.dial_circuit(device);
+        }
+        let is_over = |dial: &&mut Dial| dial.attempt.is_none() && dial.circuit.is_none();
+        if let Some(dial) = self.dials.get_mut(&device).filter(is_over) {
+            let reason = dial.reason();
+            self.dials.remove(&device);
+            self.tell(NetEvent::DialFailed { device, reason });
+        }
+    }
+
+    fn dial_directly(&mut self, device: DeviceId) {
+        while let Some(dial) = self.dials.get_mut(&device)
+            && dial.attempt.is_none()
+            && let Some(address) = dial.rest.pop_front()
+        {
+            let attempt = self.attempt(device, address);
+            self.note_attempt(device, attempt, |dial| &mut dial.attempt);
+        }
+    }
+
+    fn dial_circuit(&mut self, device: DeviceId) {
+        while let Some(dial) = self.dials.get_mut(&device)
+            && dial.circuit.is_none()
+            && let Some(through) = dial.circuits.pop_front()
+        {
+            let attempt = match self.circuit(through, device) {
+                Some(address) => self.attempt(device, address),
+                None => Err(Some(format!("{through}, who may pass it on, is not connected"))),
             };
-            dial.address = address.clone();
-            let options = options(device, address);
-            dial.connection = Some(options.connection_id());
-            match self.swarm.dial(options) {
-                Ok(()) => return,
-                Err(DialError::DialPeerConditionFalse(_)) => {
-                    self.dials.remove(&device);
-                    return;
-                }
-                Err(error) => dial.failures.push(failure(&dial.address, &error)),
+            self.note_attempt(device, attempt, |dial| &mut dial.circuit);
+        }
+    }
+
+    /// Begins to dial an address. Without a reason it is connected already.
+    fn attempt(&mut self, device: DeviceId, address: Multiaddr) -> Result<Attempt, Option<String>> {
+        let is_circuit = self.peers.get(&device).is_some_and(|peer| peer.is_circuit);
+        // One that is connected by a circuit may be so directly.
+        let condition =
+            if is_circuit { PeerCondition::Always } else { PeerCondition::Disconnected };
+        let options = options(device, address.clone(), condition);
+        let connection = options.connection_id();
+        match self.swarm.dial(options) {
+            Ok(()) => Ok(Attempt { connection, address }),
+            Err(DialError::DialPeerConditionFalse(_)) => Err(None),
+            Err(error) => Err(Some(failure(&address, &error))),
+        }
+    }
+
+    fn note_attempt(
+        &mut self,
+        device: DeviceId,
+        attempt: Result<Attempt, Option<String>>,
+        slot: impl FnOnce(&mut Dial) -> &mut Option<Attempt>,
+    ) {
+        let Some(dial) = self.dials.get_mut(&device) else {
+            return;
+        };
+        match attempt {
+            Ok(attempt) => *slot(dial) = Some(attempt),
+            Err(Some(reason)) => dial.failures.push(reason),
+            Err(None) => {
+                self.dials.remove(&device);
             }
         }
     }
 
+    /// Tries circuits for dials that take long.
+    pub(crate) fn dial_circuits(&mut self) {
+        let now = self.now;
+        let patience = |device| {
+            if self.direct.contains(device) { CIRCUIT_TICKS_IF_DIRECT } else { CIRCUIT_TICKS }
+        };
+        let due = self.dials.iter().filter(|(device, dial)| now >= dial.since + patience(device));
+        let due: Vec<DeviceId> = due.map(|(device, _)| *device).collect();
+        for device in due {
+            self.dial_circuit(device);
+        }
+    }
+
     pub(crate) fn dial_failed(&mut self, connection: ConnectionId, error: &DialError) {
-        let failed = self.dials.iter_mut().find(|(_, dial)| dial.connection == Some(connection));
-        let Some((device, dial)) = failed else { return };
-        let device = *device;
-        tracing::debug!(%device, address = %dial.address, ?error, "a dial failed");
-        dial.failures.push(failure(&dial.address, error));
+        let mut failed = self.dials.iter_mut();
+        let failed =
+            failed.find_map(|(device, dial)| Some((*device, dial.take(connection)?, dial)));
+        let Some((device, attempt, dial)) = failed else { return };
+        tracing::debug!(%device, address = %attempt.address, ?error, "a dial failed");
+        dial.failures.push(failure(&attempt.address, error));
         self.dial_next(device);
     }
 }
 
 fn failure(address: &Multiaddr, error: &DialError) -> String {
-    format!("{address}: {}", dial_words(error))
+    let place = through_of(address).map_or_else(|| address.to_string(), circuit_address);
+    format!("{place}: {}", dial_words(error))
 }
 
-fn options(device: DeviceId, address: Multiaddr) -> DialOpts {
+fn options(device: DeviceId, address: Multiaddr, condition: PeerCondition) -> DialOpts {
     let is_tcp = address.iter().any(|part| matches!(part, libp2p::multiaddr::Protocol::Tcp(_)));
-    let options = DialOpts::peer_id(peer_of(&device))
-        .condition(PeerCondition::Disconnected)
-        .addresses(vec![address]);
+    let options = DialOpts::peer_id(peer_of(&device)).condition(condition).addresses(vec![address]);
     // Two nodes that dial each other from their listening ports at once would
     // share one TCP connection and both act as its dialler.
     if is_tcp { options.allocate_new_port().build() } else { options.build() }

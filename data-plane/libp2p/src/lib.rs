@@ -12,6 +12,7 @@
 
 mod address;
 mod behaviour;
+mod circuit;
 mod config;
 mod dial;
 mod gate;

@@ -5,7 +5,8 @@ use libp2p::{PeerId, core::ConnectedPoint};
 use node_model::DeviceId;
 
 use crate::{
-    address::{device_of, without_peer},
+    address::device_of,
+    circuit::{address_of, through},
     peer::{Peer, Phase},
     swarm_task::SwarmTask,
 };
@@ -36,6 +37,9 @@ impl SwarmTask {
             return;
         };
         self.dials.remove(&device);
+        if through(endpoint).is_none() {
+            self.direct.insert(device);
+        }
         match self.peers.get(&device).map(|peer| peer.phase) {
             Some(Phase::Here) => {
                 self.on_connected_again(device, endpoint);
@@ -46,8 +50,9 @@ impl SwarmTask {
             None => {}
         }
         self.next_session += 1;
-        self.peers.insert(device, Peer::new(peer_id, self.next_session, self.now));
-        let address = without_peer(endpoint.get_remote_address().clone()).to_string();
+        let peer = Peer::new(peer_id, self.next_session, endpoint, self.now);
+        self.peers.insert(device, peer);
+        let address = address_of(endpoint);
         let outbound = endpoint.is_dialer();
         self.tell(NetEvent::Connected { device, address, outbound });
     }
@@ -55,10 +60,17 @@ impl SwarmTask {
     /// Two that dial each other at once have two connections, and that is well.
     /// But who dials later believes to be disconnected: its machine lost power,
     /// say, and the old connection is dead without our knowing. What was said
-    /// there is forgotten on its side, so both begin anew.
+    /// there is forgotten on its side, so both begin anew. They do so as well once there
+    /// is a direct way beside a circuit.
     fn on_connected_again(&mut self, device: DeviceId, endpoint: &ConnectedPoint) {
-        let age = self.peers.get(&device).map_or(0, |peer| self.now - peer.since);
-        if endpoint.is_listener() && age > MEETING_TICKS {
+        let Some(peer) = self.peers.get(&device) else {
+            return;
+        };
+        let is_new = endpoint.is_listener() && self.now - peer.since > MEETING_TICKS;
+        if peer.is_circuit && through(endpoint).is_none() {
+            tracing::info!(%device, "disconnected: there is a direct way");
+            self.cut(device);
+        } else if is_new {
             tracing::info!(%device, "disconnected: it has begun anew");
             self.cut(device);
         }
@@ -167,6 +179,8 @@ impl SwarmTask {
         self.unblock();
         self.cut_stalled();
         self.part_with_strangers();
+        self.dial_circuits();
+        self.ask_for_circuits();
         let devices: Vec<DeviceId> = self.peers.keys().copied().collect();
         for device in devices {
             self.settle(device);

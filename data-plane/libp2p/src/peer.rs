@@ -7,10 +7,12 @@ use std::{
 
 use data_plane_core::net::Lane;
 use data_plane_store::exchange::fetch::Job;
-use libp2p::{PeerId, Stream};
+use libp2p::{Multiaddr, PeerId, Stream, core::ConnectedPoint};
 use tokio::task::{self, AbortHandle};
 
 use crate::{
+    address::without_peer,
+    circuit,
     gate::Gate,
     handler::Protocol,
     lane::{Backlog, Queue},
@@ -74,6 +76,13 @@ pub(crate) struct Peer {
     pub(crate) phase: Phase,
     /// The tick of its first connection.
     pub(crate) since: u64,
+    pub(crate) address: Multiaddr,
+    /// Whether another device passes its connection on.
+    pub(crate) is_circuit: bool,
+    /// Whether it was reached directly, so that others reach it too.
+    pub(crate) is_dialled: bool,
+    /// The tick at which it was last asked to pass connections on.
+    pub(crate) asked_at: Option<u64>,
     gate: Arc<Gate>,
     private_gate: Arc<Gate>,
     /// The tick since which it is connected without being admitted.
@@ -89,12 +98,17 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(id: PeerId, session: u64, now: u64) -> Self {
+    pub(crate) fn new(id: PeerId, session: u64, endpoint: &ConnectedPoint, now: u64) -> Self {
+        let is_circuit = circuit::through(endpoint).is_some();
         Self {
             id,
             session,
             phase: Phase::Here,
             since: now,
+            address: without_peer(endpoint.get_remote_address().clone()),
+            is_circuit,
+            is_dialled: endpoint.is_dialer() && !is_circuit,
+            asked_at: None,
             gate: Arc::new(Gate::open()),
             private_gate: Arc::new(Gate::open()),
             stranger_since: now,

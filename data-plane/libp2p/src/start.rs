@@ -23,6 +23,7 @@ use tokio::{sync::mpsc, time::timeout};
 use crate::{
     address::{Endpoint, chain, is_shareable, parse, plain, without_peer},
     behaviour::{Behaviour, BehaviourEvent, Streams},
+    circuit::{self, Admitted},
     config::{NetConfig, Network, StartError},
     muxer,
     swarm_task::SwarmTask,
@@ -78,12 +79,13 @@ pub async fn start(config: NetConfig, blobs: Blobs) -> Result<Network, StartErro
     for (address, endpoint) in &addresses {
         probe(*endpoint).map_err(|error| refused(address, &error))?;
     }
-    let mut swarm = build(&config)?;
+    let admitted = Admitted::default();
+    let mut swarm = build(&config, &admitted)?;
     let (listening, early) = listen(&mut swarm, addresses).await?;
     let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
     let (sender, events) = mpsc::channel(EVENTS_MAX);
     let arriving = sender.clone();
-    let mut task = SwarmTask::new(swarm, commanded, sender, blobs);
+    let mut task = SwarmTask::new(swarm, commanded, sender, blobs, admitted);
     for address in &listening {
         task.tell(NetEvent::Listening { address: address.clone() });
     }
@@ -139,7 +141,7 @@ fn setup(error: &(dyn std::error::Error + 'static)) -> StartError {
     StartError::Setup { reason: chain(error) }
 }
 
-fn build(config: &NetConfig) -> Result<Swarm<Behaviour>, StartError> {
+fn build(config: &NetConfig, admitted: &Admitted) -> Result<Swarm<Behaviour>, StartError> {
     // `ed25519_from_bytes` wipes what it is given.
     let mut seed = config.secret.clone();
     let keypair = Keypair::ed25519_from_bytes(&mut seed[..]).map_err(|error| setup(&error))?;
@@ -154,12 +156,14 @@ fn build(config: &NetConfig) -> Result<Swarm<Behaviour>, StartError> {
         .with_max_pending_outgoing(Some(PENDING_MAX))
         .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX))
         .with_max_established(Some(CONNECTIONS_MAX));
-    let behaviour = Behaviour {
+    let behaviour = |circuits| Behaviour {
         limits: connection_limits::Behaviour::new(limits),
         streams: Streams::default(),
         ping: ping::Behaviour::new(
             ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_MAX),
         ),
+        circuits,
+        passing_on: circuit::behaviour(local, config.circuits, admitted),
         mdns: Toggle::from(mdns),
     };
     let swarm = SwarmBuilder::with_existing_identity(keypair)
@@ -167,7 +171,9 @@ fn build(config: &NetConfig) -> Result<Swarm<Behaviour>, StartError> {
         .with_tcp(tcp::Config::default().nodelay(true), tls::Config::new, muxer::Upgrade::new)
         .map_err(|error| setup(&error))?
         .with_quic()
-        .with_behaviour(|_| behaviour)
+        .with_relay_client(tls::Config::new, muxer::Upgrade::new)
+        .map_err(|error| setup(&error))?
+        .with_behaviour(|_, circuits| behaviour(circuits))
         .map_err(|error| setup(&error))?
         .with_swarm_config(|config| config.with_max_negotiating_inbound_streams(NEGOTIATING_MAX))
         .with_connection_timeout(CONNECT_MAX)
@@ -199,6 +205,9 @@ async fn listen(
         if let SwarmEvent::NewListenAddr { listener_id, address } = event {
             waiting.retain(|(listener, _)| *listener != listener_id);
             let is_useful = is_shareable(&address);
+            if is_useful {
+                swarm.add_external_address(address.clone());
+            }
             let address = without_peer(address).to_string();
             if is_useful && !listening.contains(&address) {
                 listening.push(address);

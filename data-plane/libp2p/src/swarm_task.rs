@@ -30,6 +30,7 @@ use tokio_util::sync::PollSender;
 use crate::{
     address::{ADDRESSES_MAX, device_of, is_shareable, without_peer},
     behaviour::{Behaviour, BehaviourEvent, StreamEvent},
+    circuit::{Admitted, Reservation, is_circuit},
     dial::Dial,
     handler::Protocol,
     peer::Peer,
@@ -75,7 +76,10 @@ pub(crate) struct SwarmTask {
     pub(crate) blobs: Blobs,
     pub(crate) questions: Questions,
     pub(crate) peers: BTreeMap<DeviceId, Peer>,
-    pub(crate) admitted: BTreeSet<DeviceId>,
+    pub(crate) admitted: Admitted,
+    pub(crate) reservations: Vec<Reservation>,
+    /// Those with whom a direct connection could be had.
+    pub(crate) direct: BTreeSet<DeviceId>,
     pub(crate) dials: BTreeMap<DeviceId, Dial>,
     pub(crate) opening: BTreeMap<u64, Opening>,
     pub(crate) held: VecDeque<(DeviceId, Protocol, Stream)>,
@@ -94,6 +98,7 @@ impl SwarmTask {
         commands: mpsc::Receiver<NetCommand>,
         events: mpsc::Sender<NetEvent>,
         blobs: Blobs,
+        admitted: Admitted,
     ) -> Self {
         Self {
             swarm,
@@ -104,7 +109,9 @@ impl SwarmTask {
             outbox: VecDeque::new(),
             blobs,
             peers: BTreeMap::new(),
-            admitted: BTreeSet::new(),
+            admitted,
+            reservations: Vec::new(),
+            direct: BTreeSet::new(),
             dials: BTreeMap::new(),
             opening: BTreeMap::new(),
             held: VecDeque::new(),
@@ -203,8 +210,8 @@ impl SwarmTask {
                 self.dial_failed(connection_id, &error);
             }
             SwarmEvent::NewListenAddr { address, .. } => self.on_listening(address),
-            SwarmEvent::ListenerClosed { addresses, reason, .. } => {
-                tracing::warn!(?addresses, ?reason, "no longer listening");
+            SwarmEvent::ListenerClosed { listener_id, addresses, reason } => {
+                self.on_listener_closed(listener_id, &addresses, reason);
             }
             SwarmEvent::ListenerError { error, .. } => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -224,7 +231,9 @@ impl SwarmTask {
     }
 
     fn on_listening(&mut self, address: Multiaddr) {
-        if is_shareable(&address) {
+        if is_shareable(&address) && !is_circuit(&address) {
+            // Who passes connections on has to say where it is.
+            self.swarm.add_external_address(address.clone());
             let address = without_peer(address).to_string();
             self.tell(NetEvent::Listening { address });
         }
@@ -235,6 +244,8 @@ impl SwarmTask {
             BehaviourEvent::Streams(event) => self.on_stream(event),
             BehaviourEvent::Ping(event) => self.on_ping(&event),
             BehaviourEvent::Mdns(event) => self.on_mdns(event),
+            BehaviourEvent::Circuits(event) => self.on_circuit(&event),
+            BehaviourEvent::PassingOn(event) => tracing::debug!(?event, "connections passed on"),
             BehaviourEvent::Limits(never) => match never {},
         }
     }

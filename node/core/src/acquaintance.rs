@@ -53,7 +53,7 @@ impl Node {
         };
         if !self.acquaintances.entry(device).or_default().was_told {
             self.acquaintances.entry(device).or_default().was_told = true;
-            let here = Message::Here { addresses: self.own_addresses() };
+            let here = Message::Here { addresses: self.reachable_at() };
             self.send(device, Lane::Trust, here.encode());
             let have = Message::have(&self.trust.visible_to(agent));
             self.send(device, Lane::Trust, have.encode());

@@ -108,6 +108,8 @@ pub struct Node {
     pub(crate) storage: Box<dyn SpaceStorage>,
     pub(crate) entropy: Box<Entropy>,
     pub(crate) listen: Vec<String>,
+    /// Peers that pass connections on to this node.
+    pub(crate) circuits: BTreeSet<DeviceId>,
     pub(crate) shares: BTreeMap<DeviceId, Share>,
     pub(crate) acquaintances: BTreeMap<DeviceId, Acquaintance>,
     pub(crate) last_sync: BTreeMap<DeviceId, Timestamp>,
@@ -180,6 +182,7 @@ impl Node {
             storage,
             entropy,
             listen: Vec::new(),
+            circuits: BTreeSet::new(),
             shares: BTreeMap::new(),
             acquaintances: BTreeMap::new(),
             last_sync: BTreeMap::new(),
@@ -224,6 +227,9 @@ impl Node {
             }
             Input::Net(NetEvent::Listening { address }) => {
                 self.listen_on(address);
+            }
+            Input::Net(NetEvent::Circuit { through, is_open }) => {
+                self.reached_through(through, is_open);
             }
             Input::Net(event) => self.data.on_net(now.monotonic, event),
             Input::Verified { job, results } => self.verified(now, job, results),

@@ -23,6 +23,7 @@ impl Node {
             description: known.map(|known| known.description.clone()).unwrap_or_default(),
             layer: relationship.map(|(mine, _)| mine.terms.layer),
             is_connected: facts.is_connected,
+            circuit: facts.circuit,
             agreement: self.sync.agreement(device),
             state: self.peer_sync_state(device),
             progress: self.progress_with(device),

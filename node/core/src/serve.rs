@@ -169,7 +169,7 @@ impl Node {
             agent: self.trust.agent(),
             name: self.trust.name_of(self.trust.agent()),
             device_name: device_name.unwrap_or_default(),
-            listen: self.listen.clone(),
+            listen: self.reachable_at(),
         }
     }
 

@@ -6,7 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use data_plane_core::{net::Lane, plane::Command};
+use data_plane_core::{
+    net::{Lane, circuit_address},
+    plane::Command,
+};
 use node_model::{AgentId, DeviceId, Now};
 use trust_core::{
     Action,
@@ -35,6 +38,28 @@ impl Node {
         if let Err(error) = self.trust.put_note(LISTEN_NOTE, &addresses) {
             tracing::warn!(%error, "could not note the own addresses");
         }
+    }
+
+    /// Notes who passes connections on to this node, and tells those it is connected with.
+    pub(crate) fn reached_through(&mut self, through: DeviceId, is_open: bool) {
+        if is_open {
+            self.circuits.insert(through);
+        } else {
+            self.circuits.remove(&through);
+        }
+        let here = Message::Here { addresses: self.reachable_at() }.encode();
+        for device in self.data.connected().collect::<Vec<_>>() {
+            if self.acquaintances.get(&device).is_some_and(|it| it.was_told) {
+                self.send(device, Lane::Trust, here.clone());
+            }
+        }
+    }
+
+    /// Where others find this node now: where it listens, and who passes them on.
+    pub(crate) fn reachable_at(&self) -> Vec<String> {
+        let circuits = self.circuits.iter().map(|through| circuit_address(*through));
+        let room = ADDRESSES_MAX.saturating_sub(self.circuits.len());
+        self.listen.iter().take(room).cloned().chain(circuits).take(ADDRESSES_MAX).collect()
     }
 
     /// Where this node listens, or last did.

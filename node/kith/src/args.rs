@@ -179,7 +179,8 @@ pub enum Command {
     after_help = "Examples:\n  kith up\n  kith up --listen /ip4/0.0.0.0/tcp/4717 --doorway 127.0.0.1:4718\n  KITH_PASSPHRASE_FILE=/run/keys/kith kith up --json"
 )]
 pub struct Up {
-    /// Where other nodes reach this one, as a multiaddr; may be repeated [default: port 4717]
+    /// Where other nodes reach this one, as a multiaddr; may be repeated; `none` for only
+    /// through others [default: port 4717]
     #[arg(long, value_name = "ADDR")]
     pub listen: Vec<String>,
     /// Where browsers on this machine reach it [default: 127.0.0.1:4718]
@@ -188,6 +189,9 @@ pub struct Up {
     /// Do not look for nodes on the local network
     #[arg(long)]
     pub no_mdns: bool,
+    /// Do not pass connections on among the people you know
+    #[arg(long)]
+    pub no_circuits: bool,
     /// How often to compare with every peer, even if nothing was heard
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = crate::duration::parse)]
     pub sync_interval: std::time::Duration,

@@ -98,6 +98,7 @@ impl Client {
                     .map(ToOwned::to_owned)
                     .to_vec(),
                 mdns: true,
+                circuits: false,
             },
         };
         let started = start(StartConfig {

@@ -34,10 +34,13 @@ pub enum Network {
     None,
     /// By libp2p.
     Listen {
-        /// Multiaddrs to listen on; port 0 picks a free one.
+        /// Multiaddrs to listen on; port 0 picks a free one. Without any, others come only
+        /// by circuits.
         addresses: Vec<String>,
         /// Whether to announce itself on the local network.
         mdns: bool,
+        /// Whether to pass connections on among the people it knows.
+        circuits: bool,
     },
 }
 
@@ -276,8 +279,8 @@ async fn connect(
     blobs: Blobs,
 ) -> Result<Links, StartError> {
     match network {
-        Network::Listen { addresses, mdns } => {
-            let config = data_plane_libp2p::NetConfig { secret, listen: addresses, mdns };
+        Network::Listen { addresses, mdns, circuits } => {
+            let config = data_plane_libp2p::NetConfig { secret, listen: addresses, mdns, circuits };
             let network = data_plane_libp2p::start(config, blobs).await?;
             Ok(Links {
                 commands: network.commands,

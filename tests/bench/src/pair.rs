@@ -11,7 +11,7 @@ use node_runtime::{DeviceKeys, Indexing, Network, OsEntropy, StartConfig, Starte
 use tempfile::TempDir;
 
 /// How often the end of a transfer is looked for.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A node in a temporary directory.
 pub struct BenchNode {
@@ -58,6 +58,11 @@ impl Secrets {
 
 /// Starts a node on a folder.
 pub async fn node(name: &str, folder: &Path, secrets: &Secrets) -> Started {
+    let listen = ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"];
+    listening(name, folder, secrets, &listen).await
+}
+
+async fn listening(name: &str, folder: &Path, secrets: &Secrets, listen: &[&str]) -> Started {
     let config = StartConfig {
         data_dir: folder.to_owned(),
         keys: secrets.keys(),
@@ -65,8 +70,9 @@ pub async fn node(name: &str, folder: &Path, secrets: &Secrets) -> Started {
         device_name: name.to_owned(),
         sync_interval: Duration::from_secs(1_800),
         network: Network::Listen {
-            addresses: vec!["/ip4/127.0.0.1/tcp/0".into(), "/ip4/127.0.0.1/udp/0/quic-v1".into()],
+            addresses: listen.iter().map(ToString::to_string).collect(),
             mdns: false,
+            circuits: true,
         },
         indexing: Indexing::AsItGoes,
     };
@@ -78,6 +84,13 @@ impl BenchNode {
     pub async fn new(name: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let started = node(name, folder.path(), &Secrets::random()).await;
+        Self { started, folder }
+    }
+
+    /// A new node that nobody can dial.
+    pub async fn unreachable(name: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let started = listening(name, folder.path(), &Secrets::random(), &[]).await;
         Self { started, folder }
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::net::circuit_address;
 
 const ADA: DeviceId = DeviceId([1; 32]);
 const BOB: DeviceId = DeviceId([2; 32]);
@@ -230,4 +231,35 @@ fn what_no_space_refers_to_is_neither_fetched_nor_given() {
     assert_eq!(plane.wanted_count(), 1);
     plane.command(Duration::ZERO, Command::Release { space: SPACE, blobs: missing });
     assert_eq!(plane.wanted_count(), 0);
+}
+
+#[test]
+fn who_is_connected_by_a_circuit_is_tried_directly_now_and_then() {
+    let mut plane = DataPlane::default();
+    let addresses = vec!["/ip4/127.0.0.1/tcp/1".to_owned()];
+    plane.command(Duration::ZERO, Command::Know { device: ADA, addresses });
+    plane.command(Duration::ZERO, Command::Seek { devices: BTreeSet::from([ADA]) });
+    assert_eq!(effects(&mut plane).len(), 1);
+    let address = circuit_address(BOB);
+    plane.on_net(Duration::ZERO, NetEvent::Connected { device: ADA, address, outbound: false });
+    let facts = plane.peer(ADA).expect("it is known");
+    assert_eq!((facts.is_connected, facts.circuit), (true, Some(BOB)));
+    let due = plane.poll_timeout().expect("a direct way is looked for");
+    assert_eq!(due, STRAIGHTEN_EVERY);
+    plane.on_timeout(due);
+    assert_eq!(effects(&mut plane).len(), 1);
+    let reason = "refused".to_owned();
+    plane.on_net(due, NetEvent::DialFailed { device: ADA, reason });
+    assert_eq!(plane.peer(ADA).and_then(|facts| facts.last_failure.clone()), None);
+    // It comes near.
+    let addresses = vec!["/ip4/10.0.0.1/tcp/1".to_owned()];
+    plane.command(due, Command::Know { device: ADA, addresses });
+    assert_eq!(effects(&mut plane).len(), 1);
+    // Both begin anew.
+    plane.on_net(due, NetEvent::Disconnected { device: ADA });
+    let soon = plane.poll_timeout().expect("it is dialled again");
+    assert_eq!(soon, due + REDIAL_MIN);
+    let address = "/ip4/10.0.0.1/tcp/1".to_owned();
+    plane.on_net(soon, NetEvent::Connected { device: ADA, address, outbound: true });
+    assert_eq!((plane.poll_timeout(), plane.peer(ADA).and_then(|it| it.circuit)), (None, None));
 }

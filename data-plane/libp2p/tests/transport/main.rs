@@ -1,6 +1,7 @@
 //! Transports on loopback, with real sockets and stores.
 
 mod blobs;
+mod circuits;
 mod frames;
 mod node;
 mod starting;

@@ -50,7 +50,8 @@ impl Node {
         let folder = tempfile::tempdir().expect("a folder");
         let blobs = Blobs::open(folder.path()).await.expect("a store");
         let listen = listen.iter().map(ToString::to_string).collect();
-        let config = NetConfig { secret: [seed; 32].into(), listen, mdns: false };
+        let secret = [seed; 32].into();
+        let config = NetConfig { secret, listen, mdns: false, circuits: true };
         let network = start(config, blobs.clone()).await?;
         Ok(Self { device: Self::device_of(seed), network, blobs, _folder: folder })
     }

@@ -116,8 +116,10 @@ pub(crate) struct Peer {
     /// The layer of the relationship, if there is one.
     relation: Option<&'static str>,
     connected: bool,
-    /// How it is reached.
+    /// How it is reached: `direct` or `circuit`.
     path: &'static str,
+    /// The peer that passes the connection on, with a path of `circuit`.
+    through: Option<String>,
     /// Version of the protocol that both speak; `null` as long as it has said none since it
     /// connected, or speaks none that this node does.
     protocol: Option<u16>,
@@ -145,7 +147,8 @@ impl From<PeerInfo> for Peer {
             region,
             relation: peer.layer.map(|layer| layer.word()),
             connected: peer.is_connected,
-            path: "direct",
+            path: if peer.circuit.is_some() { "circuit" } else { "direct" },
+            through: peer.circuit.map(|device| device.to_string()),
             protocol: peer.agreement.map(|it| it.version),
             capabilities: peer.agreement.map(|it| it.capabilities.words()).unwrap_or_default(),
             state: peer.state.word(),

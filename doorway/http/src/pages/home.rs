@@ -44,7 +44,7 @@ pub(crate) async fn show(State(app): State<App>) -> Page {
             @if status.peers.is_empty() {
                 p { "Nobody yet. To invite somebody, run " code { "kith ticket" } " and give them what it prints." }
             }
-            ul.cards { @for peer in &status.peers { li { (peer_card(peer)) } } }
+            ul.cards { @for peer in &status.peers { li { (peer_card(peer, &status.peers)) } } }
         }
         (keeping::section(&relations))
         section aria-labelledby="node" {
@@ -143,12 +143,24 @@ pub(crate) fn name(name: &str) -> &str {
     if name.is_empty() { "A locked space" } else { name }
 }
 
-fn peer_card(peer: &PeerInfo) -> Markup {
-    let name = if peer.name.is_empty() { "Somebody" } else { &peer.name };
+fn peer_card(peer: &PeerInfo, peers: &[PeerInfo]) -> Markup {
+    let called = |peer: &PeerInfo| {
+        if peer.name.is_empty() { "Somebody".to_owned() } else { peer.name.clone() }
+    };
+    let name = called(peer);
+    let through = peer.circuit.map(|device| {
+        peers
+            .iter()
+            .find(|other| other.device == device)
+            .map_or_else(|| "another".to_owned(), called)
+    });
     html! {
         article.card {
             h3 { (name) }
             p.state { (words::peer_state(peer.state)) }
+            @if let Some(through) = through {
+                p.quiet { "Only through " (through) ", who passes on what cannot be read there" }
+            }
             @if let Some(at) = peer.last_sync { p { "Last synced " (words::moment(at)) } }
             p.quiet { (words::layer(peer.layer)) }
             (words::id(&peer.device.to_string()))

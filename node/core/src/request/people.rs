@@ -17,7 +17,7 @@ pub struct Identity {
     pub name: String,
     /// What the device is called.
     pub device_name: String,
-    /// Multiaddrs that it listens on.
+    /// Multiaddrs at which others reach it: where it listens, and who passes them on.
     pub listen: Vec<String>,
 }
 
@@ -157,6 +157,8 @@ pub struct PeerInfo {
     pub layer: Option<Layer>,
     /// Whether a connection exists.
     pub is_connected: bool,
+    /// Who passes that on, unless it is a direct one.
+    pub circuit: Option<DeviceId>,
     /// What it and we speak with each other, once it has said anything of it since it
     /// connected.
     pub agreement: Option<Agreement>,

@@ -121,8 +121,8 @@ async fn wake(
     let seal = KeySeal::Passphrase(passphrase.to_owned().into());
     let (keys, _) = load_or_create(home, seal)?;
     let network = if is_online {
-        let addresses = ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"];
-        Network::Listen { addresses: addresses.map(ToOwned::to_owned).to_vec(), mdns: false }
+        let listen = ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"].map(String::from);
+        Network::Listen { addresses: listen.into(), mdns: false, circuits: true }
     } else {
         Network::None
     };

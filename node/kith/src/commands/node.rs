@@ -87,12 +87,27 @@ fn peers_table(peers: &[Value]) -> String {
                 text(peer, "peer").to_owned(),
                 places::class(peer),
                 places::place(peer),
-                standing(peer),
+                way(peer, peers)
+                    .map_or_else(|| standing(peer), |way| format!("{}, {way}", standing(peer))),
                 if last_sync.is_empty() { "never".to_owned() } else { last_sync.to_owned() },
             ]
         })
         .collect();
-    table(&["PEER", "NODE", "CLASS", "PLACE", "STATE", "LAST IN SYNC"], &rows)
+    let mut shown = table(&["PEER", "NODE", "CLASS", "PLACE", "STATE", "LAST IN SYNC"], &rows);
+    if peers.iter().any(|peer| way(peer, peers).is_some()) {
+        shown.push_str(
+            "\nthrough another node: no direct way was found; that node passes on what it cannot read",
+        );
+    }
+    shown
+}
+
+/// Through whom a peer is connected, unless it is directly.
+fn way(peer: &Value, peers: &[Value]) -> Option<String> {
+    let through = peer.get("through")?.as_str()?;
+    let name = peers.iter().find(|other| text(other, "peer") == through);
+    let name = name.map(|other| text(other, "name")).filter(|name| !name.is_empty());
+    Some(format!("through {}", name.unwrap_or(through)))
 }
 
 pub(super) async fn id(asking: &Asking<'_>) -> Result<(), CliError> {

@@ -48,13 +48,14 @@ pub(super) async fn run(args: Up, global: &Global) -> Result<(), CliError> {
     let (keys, is_new) = load_or_create(&home, key_seal(global))?;
     let (user, device_name) = default_names();
     let addresses = if args.listen.is_empty() { default_addresses() } else { args.listen };
+    let addresses = if addresses == [NOWHERE] { vec![] } else { addresses };
     let started = start(StartConfig {
         data_dir: home.root().to_owned(),
         keys,
         agent_name: args.name.unwrap_or(user),
         device_name,
         sync_interval: args.sync_interval,
-        network: Network::Listen { addresses, mdns: !args.no_mdns },
+        network: Network::Listen { addresses, mdns: !args.no_mdns, circuits: !args.no_circuits },
         indexing: Indexing::AsItGoes,
     })
     .await
@@ -126,6 +127,9 @@ async fn bind_default() -> Result<tokio::net::TcpListener, CliError> {
         Err(_) => bind(at(0)).await,
     }
 }
+
+/// What stands for no address to listen on.
+const NOWHERE: &str = "none";
 
 fn default_addresses() -> Vec<String> {
     let all = (Ipv4Addr::UNSPECIFIED, NODE_PORT);

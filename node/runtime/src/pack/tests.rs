@@ -87,7 +87,8 @@ pub(crate) struct Apart {
 }
 
 pub(crate) async fn apart(role: Role) -> Apart {
-    let here = || Network::Listen { addresses: vec!["/ip4/127.0.0.1/tcp/0".into()], mdns: false };
+    let addresses = vec!["/ip4/127.0.0.1/tcp/0".into()];
+    let here = || Network::Listen { addresses: addresses.clone(), mdns: false, circuits: false };
     let new = async |name: &str| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         begun(name, folder, here()).await

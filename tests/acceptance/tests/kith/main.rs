@@ -2,6 +2,7 @@
 
 mod alone;
 mod circles;
+mod circuits;
 mod conflicts;
 mod crash;
 mod custody;

@@ -63,7 +63,8 @@ impl Puppet {
         let blobs = Blobs::open(store.path()).await.expect("an empty store opens");
         let secret = Zeroizing::new(*secrets.keys().device.secret());
         let listen = vec!["/ip4/127.0.0.1/tcp/0".to_owned()];
-        let network = start(NetConfig { secret, listen, mdns: false }, blobs).await;
+        let config = NetConfig { secret, listen, mdns: false, circuits: false };
+        let network = start(config, blobs).await;
         let Network { commands, events, .. } = network.expect("it listens");
         let addresses = list(&ada.running().ready, "listen").iter();
         let addresses = addresses.filter_map(|it| it.as_str().map(str::to_owned)).collect();
