@@ -18,7 +18,7 @@ use node_model::{BlobId, DeviceId, SpaceId};
 
 use self::blobs::Job;
 pub use self::command::{Command, Event, Nearness, Room};
-use crate::net::{NetCommand, NetEvent, circuit_of};
+use crate::net::{NetCommand, NetEvent, circuit_address, circuit_of};
 
 /// First wait before a failed dial is tried again; doubles up to [`REDIAL_MAX`].
 const REDIAL_MIN: Duration = Duration::from_secs(1);
@@ -154,6 +154,7 @@ impl DataPlane {
                 }
                 self.events.push_back(Event::Connected { device });
                 self.fetch(device);
+                self.dial_through(now, device);
             }
             NetEvent::Disconnected { device } => {
                 let peer = self.peers.entry(device).or_default();
@@ -264,6 +265,18 @@ impl DataPlane {
         }
         for device in devices {
             self.peers.entry(*device).or_default().is_sought = true;
+        }
+        self.dial_due(now);
+    }
+
+    /// Dials those whom a peer may pass on that is connected now.
+    fn dial_through(&mut self, now: Duration, through: DeviceId) {
+        let circuit = circuit_address(through);
+        for peer in self.peers.values_mut().filter(|peer| !peer.facts.is_connected) {
+            if peer.facts.addresses.contains(&circuit) {
+                peer.dial_at = peer.dial_at.min(now);
+                peer.dials_again = peer.is_dialling;
+            }
         }
         self.dial_due(now);
     }

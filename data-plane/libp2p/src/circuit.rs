@@ -22,11 +22,12 @@ use node_model::DeviceId;
 
 use crate::{
     address::{chain, device_of, peer_of, without_peer},
+    peer::Peer,
     swarm_task::SwarmTask,
 };
 
 /// Devices that pass connections on to this node at a time: when one goes, it is still found.
-const RESERVATIONS_MAX: usize = 2;
+const RESERVATIONS_MAX: usize = 4;
 
 /// Ticks between two questions of one device whether it passes connections on.
 const ASK_TICKS: u64 = 30;
@@ -146,20 +147,22 @@ impl SwarmTask {
         Some(peer.address.clone().with(Protocol::P2p(peer.id)).with(Protocol::P2pCircuit))
     }
 
-    /// Asks devices that others reach as well, since this one dialled them, to pass
-    /// connections on.
+    /// Asks devices that are connected directly to pass connections on: first those that this
+    /// node dialled, since others are likely to reach them, too.
     pub(crate) fn ask_for_circuits(&mut self) {
         let now = self.now;
         let asked: BTreeSet<DeviceId> = self.reservations.iter().map(|it| it.through).collect();
         let room = RESERVATIONS_MAX.saturating_sub(asked.len());
-        let is_due = |device: &&DeviceId| {
-            let peer = &self.peers[*device];
-            peer.is_dialled && peer.asked_at.is_none_or(|at| now >= at + ASK_TICKS)
-        };
-        let due = self.peers.keys().filter(|device| !asked.contains(*device));
-        let due = due.filter(|device| self.admitted.contains(device)).filter(is_due);
-        let through: Vec<DeviceId> = due.take(room).copied().collect();
-        for through in through {
+        let is_due = |peer: &Peer| peer.asked_at.is_none_or(|at| now >= at + ASK_TICKS);
+        let due = self
+            .peers
+            .iter()
+            .filter(|(device, peer)| is_due(peer) && !peer.is_circuit && !asked.contains(device));
+        let due = due.filter(|(device, _)| self.admitted.contains(device));
+        let mut due: Vec<(bool, DeviceId)> =
+            due.map(|(device, peer)| (!peer.is_dialled, *device)).collect();
+        due.sort_unstable();
+        for (_, through) in due.into_iter().take(room) {
             self.ask_for_circuit(through);
         }
     }

@@ -101,6 +101,7 @@ impl SwarmTask {
         let addresses = dial_order(addresses);
         if let Some(dial) = self.dials.get_mut(&device) {
             dial.extend(addresses, circuits);
+            self.dial_next(device);
             return;
         }
         if addresses.is_empty() && circuits.is_empty() {
@@ -126,15 +127,16 @@ impl SwarmTask {
         let Some(dial) = self.dials.get(&device) else {
             return;
         };
-        let is_direct_over = dial.attempt.is_none();
-        if is_direct_over {
+        if dial.attempt.is_none() {
             self.direct.remove(&device);
         }
-        if is_direct_over || self.now >= dial.since + CIRCUIT_TICKS {
-            self.dial_circuit(device);
-        }
+        self.dial_circuit(device);
         let is_over = |dial: &&mut Dial| dial.attempt.is_none() && dial.circuit.is_none();
         if let Some(dial) = self.dials.get_mut(&device).filter(is_over) {
+            let missing = dial.circuits.iter();
+            let missing =
+                missing.map(|through| format!("{through}, who may pass it on, is not connected"));
+            dial.failures.extend(missing);
             let reason = dial.reason();
             self.dials.remove(&device);
             self.tell(NetEvent::DialFailed { device, reason });
@@ -151,15 +153,21 @@ impl SwarmTask {
         }
     }
 
+    /// Tries who passes connections on and is connected, if it is time for that.
     fn dial_circuit(&mut self, device: DeviceId) {
-        while let Some(dial) = self.dials.get_mut(&device)
+        let patience =
+            if self.direct.contains(&device) { CIRCUIT_TICKS_IF_DIRECT } else { CIRCUIT_TICKS };
+        while let Some(dial) = self.dials.get(&device)
             && dial.circuit.is_none()
-            && let Some(through) = dial.circuits.pop_front()
+            && (dial.attempt.is_none() || self.now >= dial.since + patience)
         {
-            let attempt = match self.circuit(through, device) {
-                Some(address) => self.attempt(device, address),
-                None => Err(Some(format!("{through}, who may pass it on, is not connected"))),
-            };
+            let mut open = dial.circuits.iter().enumerate();
+            let open = open.find_map(|(at, through)| Some((at, self.circuit(*through, device)?)));
+            let Some((at, address)) = open else { return };
+            if let Some(dial) = self.dials.get_mut(&device) {
+                dial.circuits.remove(at);
+            }
+            let attempt = self.attempt(device, address);
             self.note_attempt(device, attempt, |dial| &mut dial.circuit);
         }
     }
@@ -199,13 +207,8 @@ impl SwarmTask {
 
     /// Tries circuits for dials that take long.
     pub(crate) fn dial_circuits(&mut self) {
-        let now = self.now;
-        let patience = |device| {
-            if self.direct.contains(device) { CIRCUIT_TICKS_IF_DIRECT } else { CIRCUIT_TICKS }
-        };
-        let due = self.dials.iter().filter(|(device, dial)| now >= dial.since + patience(device));
-        let due: Vec<DeviceId> = due.map(|(device, _)| *device).collect();
-        for device in due {
+        let devices: Vec<DeviceId> = self.dials.keys().copied().collect();
+        for device in devices {
             self.dial_circuit(device);
         }
     }

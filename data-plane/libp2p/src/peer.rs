@@ -79,7 +79,7 @@ pub(crate) struct Peer {
     pub(crate) address: Multiaddr,
     /// Whether another device passes its connection on.
     pub(crate) is_circuit: bool,
-    /// Whether it was reached directly, so that others reach it too.
+    /// Whether this node reached it directly, so that others may do so, too.
     pub(crate) is_dialled: bool,
     /// The tick at which it was last asked to pass connections on.
     pub(crate) asked_at: Option<u64>,

@@ -234,6 +234,21 @@ fn what_no_space_refers_to_is_neither_fetched_nor_given() {
 }
 
 #[test]
+fn once_somebody_is_connected_those_are_dialled_whom_it_may_pass_on() {
+    let mut plane = DataPlane::default();
+    plane.command(Duration::ZERO, Command::Seek { devices: BTreeSet::from([ADA]) });
+    let addresses = vec![circuit_address(BOB)];
+    plane.command(Duration::ZERO, Command::Know { device: ADA, addresses: addresses.clone() });
+    let dial = || NetCommand::Dial { device: ADA, addresses: addresses.clone() };
+    assert_eq!(effects(&mut plane), [dial()]);
+    let reason = "nobody passes it on".to_owned();
+    plane.on_net(Duration::ZERO, NetEvent::DialFailed { device: ADA, reason });
+    assert_eq!(effects(&mut plane), []);
+    connected(&mut plane, BOB);
+    assert_eq!(effects(&mut plane), [dial()]);
+}
+
+#[test]
 fn who_is_connected_by_a_circuit_is_tried_directly_now_and_then() {
     let mut plane = DataPlane::default();
     let addresses = vec!["/ip4/127.0.0.1/tcp/1".to_owned()];

@@ -120,3 +120,16 @@ async fn a_direct_way_ends_a_circuit() {
     ada.send(bo.device, Lane::Pair, Bytes::from_static(b"directly")).await;
     assert_eq!(bo.frame(Lane::Pair).await, b"directly"[..]);
 }
+
+#[tokio::test]
+async fn who_was_dialled_is_passed_on_as_well() {
+    let mut rack = Node::start(1, Transport::Tcp).await;
+    let mut ada = Node::start(2, Transport::Tcp).await;
+    for (node, other) in [(&rack, ada.device), (&ada, rack.device)] {
+        node.command(NetCommand::Admit { device: other }).await;
+    }
+    rack.dial(ada.device, &ada.network.listening).await;
+    for (node, through) in [(&mut ada, Node::device_of(1)), (&mut rack, Node::device_of(2))] {
+        node.event(|event| *event == NetEvent::Circuit { through, is_open: true }).await;
+    }
+}

@@ -115,7 +115,10 @@ impl Home {
                 )),
             },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                write_private(&path, format!("{FORMAT}\n").as_bytes())
+                // Nobody has the lock yet, and another process may be doing the same.
+                let own = self.root.join(format!("format.{}", std::process::id()));
+                write_private(&own, format!("{FORMAT}\n").as_bytes())
+                    .and_then(|()| std::fs::rename(&own, &path))
                     .map_err(|error| self.unusable(&error))
             }
             Err(error) => Err(self.unusable(&error)),

@@ -219,3 +219,13 @@ async fn a_read_only_directory_is_named() {
     home.kith(&["doc", "new", "album"]).fails().await.is(1, "storage").says(shown);
     assert_eq!(kept(&home), before);
 }
+
+#[tokio::test]
+async fn several_processes_make_it_together() {
+    let home = Home::new();
+    let id = || home.kith(&["id"]).json();
+    let (first, second, third, fourth) = tokio::join!(id(), id(), id(), id());
+    for other in [second, third, fourth] {
+        assert_eq!(text(&other, "node"), text(&first, "node"));
+    }
+}
