@@ -45,23 +45,31 @@ pub(crate) enum StreamEvent {
     OpenFailed { request: u64, reason: String },
 }
 
+/// How a connection goes, the better one last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    Circuit,
+    Direct,
+}
+
 /// Opens and accepts streams. Every request is answered exactly once.
 #[derive(Default)]
 pub(crate) struct Streams {
-    connections: BTreeMap<PeerId, Vec<ConnectionId>>,
+    /// Circuits first, then the others, each as they came.
+    connections: BTreeMap<PeerId, Vec<(Way, ConnectionId)>>,
     opening: BTreeMap<u64, ConnectionId>,
     next_request: u64,
     waiting: VecDeque<ToSwarm<StreamEvent, Open>>,
 }
 
 impl Streams {
-    /// Opens a stream on the newest connection: an older one may be dead without
-    /// our knowing.
+    /// Opens a stream on the newest connection, a direct one if there is one: an older
+    /// one may be dead without our knowing.
     pub(crate) fn open(&mut self, peer_id: PeerId, protocol: Protocol) -> u64 {
         let request = self.next_request;
         self.next_request += 1;
         match self.connections.get(&peer_id).and_then(|connections| connections.last()) {
-            Some(connection) => {
+            Some((_, connection)) => {
                 self.opening.insert(request, *connection);
                 self.waiting.push_back(ToSwarm::NotifyHandler {
                     peer_id,
@@ -81,7 +89,7 @@ impl Streams {
 
     fn closed(&mut self, peer_id: PeerId, connection: ConnectionId) {
         if let Some(connections) = self.connections.get_mut(&peer_id) {
-            connections.retain(|other| *other != connection);
+            connections.retain(|(_, other)| *other != connection);
             if connections.is_empty() {
                 self.connections.remove(&peer_id);
             }
@@ -135,10 +143,14 @@ impl NetworkBehaviour for Streams {
         if let FromSwarm::ConnectionEstablished(ConnectionEstablished {
             peer_id,
             connection_id,
+            endpoint,
             ..
         }) = event
         {
-            self.connections.entry(peer_id).or_default().push(connection_id);
+            let connections = self.connections.entry(peer_id).or_default();
+            let way = if endpoint.is_relayed() { Way::Circuit } else { Way::Direct };
+            connections.push((way, connection_id));
+            connections.sort_by_key(|(way, _)| *way);
         } else if let FromSwarm::ConnectionClosed(ConnectionClosed {
             peer_id, connection_id, ..
         }) = event

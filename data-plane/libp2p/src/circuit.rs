@@ -102,15 +102,6 @@ pub(crate) struct Reservation {
     is_open: bool,
 }
 
-/// Who passes a connection on, if it is not a direct one.
-pub(crate) fn through(endpoint: &ConnectedPoint) -> Option<DeviceId> {
-    let address = match endpoint {
-        ConnectedPoint::Dialer { address, .. } => address,
-        ConnectedPoint::Listener { local_addr, .. } => local_addr,
-    };
-    through_of(address)
-}
-
 /// Through whom an address leads.
 pub(crate) fn through_of(address: &Multiaddr) -> Option<DeviceId> {
     let mut last = None;
@@ -123,19 +114,37 @@ pub(crate) fn through_of(address: &Multiaddr) -> Option<DeviceId> {
     None
 }
 
-/// Where the other end is: where it was dialled or comes from, or who passes it on.
-pub(crate) fn address_of(endpoint: &ConnectedPoint) -> String {
-    through(endpoint).map_or_else(
-        || without_peer(endpoint.get_remote_address().clone()).to_string(),
-        circuit_address,
-    )
-}
-
 pub(crate) fn is_circuit(address: &Multiaddr) -> bool {
     address.iter().any(|part| part == Protocol::P2pCircuit)
 }
 
 impl SwarmTask {
+    /// Where the other end is: where it was dialled or comes from, or who passes it on.
+    pub(crate) fn address_of(&self, endpoint: &ConnectedPoint) -> String {
+        let address = match endpoint {
+            ConnectedPoint::Dialer { address, .. } => address,
+            ConnectedPoint::Listener { local_addr, .. } => local_addr,
+        };
+        let through = through_of(address).or_else(|| self.passing_on(address));
+        through.filter(|_| endpoint.is_relayed()).map_or_else(
+            || without_peer(endpoint.get_remote_address().clone()).to_string(),
+            circuit_address,
+        )
+    }
+
+    /// Who passes on what comes in at an address without a peer id: that of a device which
+    /// dialled this node.
+    fn passing_on(&self, address: &Multiaddr) -> Option<DeviceId> {
+        let way: Multiaddr =
+            address.iter().take_while(|part| *part != Protocol::P2pCircuit).collect();
+        let mut open = self.reservations.iter().filter(|it| it.is_open).map(|it| it.through);
+        let is_there = |device: &DeviceId| {
+            self.peers.get(device).is_some_and(|peer| !peer.is_circuit && peer.address == way)
+        };
+        // It may have another connection by now.
+        open.clone().find(is_there).or_else(|| open.next())
+    }
+
     /// Where a device is dialled by a circuit through another one, which has to be connected
     /// directly.
     pub(crate) fn circuit(&self, through: DeviceId, device: DeviceId) -> Option<Multiaddr> {

@@ -1,12 +1,11 @@
 //! Meeting peers and parting from them.
 
 use data_plane_core::net::NetEvent;
-use libp2p::{PeerId, core::ConnectedPoint};
+use libp2p::{PeerId, core::ConnectedPoint, swarm::ConnectionId};
 use node_model::DeviceId;
 
 use crate::{
     address::device_of,
-    circuit::{address_of, through},
     peer::{Peer, Phase},
     swarm_task::SwarmTask,
 };
@@ -32,17 +31,22 @@ const STRANGER_TICKS: u64 = 300;
 const STALL_TICKS: u64 = 30;
 
 impl SwarmTask {
-    pub(crate) fn on_connected(&mut self, peer_id: PeerId, endpoint: &ConnectedPoint) {
+    pub(crate) fn on_connected(
+        &mut self,
+        peer_id: PeerId,
+        connection: ConnectionId,
+        endpoint: &ConnectedPoint,
+    ) {
         let Some(device) = device_of(&peer_id) else {
             return;
         };
         self.dials.remove(&device);
-        if through(endpoint).is_none() {
+        if !endpoint.is_relayed() {
             self.direct.insert(device);
         }
         match self.peers.get(&device).map(|peer| peer.phase) {
             Some(Phase::Here) => {
-                self.on_connected_again(device, endpoint);
+                self.on_connected_again(device, connection, endpoint);
                 return;
             }
             Some(Phase::Leaving { .. }) => return,
@@ -52,7 +56,7 @@ impl SwarmTask {
         self.next_session += 1;
         let peer = Peer::new(peer_id, self.next_session, endpoint, self.now);
         self.peers.insert(device, peer);
-        let address = address_of(endpoint);
+        let address = self.address_of(endpoint);
         let outbound = endpoint.is_dialer();
         self.tell(NetEvent::Connected { device, address, outbound });
     }
@@ -61,15 +65,24 @@ impl SwarmTask {
     /// But who dials later believes to be disconnected: its machine lost power,
     /// say, and the old connection is dead without our knowing. What was said
     /// there is forgotten on its side, so both begin anew. They do so as well once there
-    /// is a direct way beside a circuit.
-    fn on_connected_again(&mut self, device: DeviceId, endpoint: &ConnectedPoint) {
+    /// is a direct way beside a circuit; a circuit beside a direct way is closed, or it
+    /// would go on unseen when that one ends.
+    fn on_connected_again(
+        &mut self,
+        device: DeviceId,
+        connection: ConnectionId,
+        endpoint: &ConnectedPoint,
+    ) {
         let Some(peer) = self.peers.get(&device) else {
             return;
         };
         let is_new = endpoint.is_listener() && self.now - peer.since > MEETING_TICKS;
-        if peer.is_circuit && through(endpoint).is_none() {
+        let is_circuit = endpoint.is_relayed();
+        if peer.is_circuit && !is_circuit {
             tracing::info!(%device, "disconnected: there is a direct way");
             self.cut(device);
+        } else if is_circuit && !peer.is_circuit && !is_new {
+            self.swarm.close_connection(connection);
         } else if is_new {
             tracing::info!(%device, "disconnected: it has begun anew");
             self.cut(device);

@@ -12,7 +12,6 @@ use tokio::task::{self, AbortHandle};
 
 use crate::{
     address::without_peer,
-    circuit,
     gate::Gate,
     handler::Protocol,
     lane::{Backlog, Queue},
@@ -99,7 +98,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn new(id: PeerId, session: u64, endpoint: &ConnectedPoint, now: u64) -> Self {
-        let is_circuit = circuit::through(endpoint).is_some();
+        let is_circuit = endpoint.is_relayed();
         Self {
             id,
             session,

@@ -125,11 +125,23 @@ async fn a_direct_way_ends_a_circuit() {
 async fn who_was_dialled_is_passed_on_as_well() {
     let mut rack = Node::start(1, Transport::Tcp).await;
     let mut ada = Node::start(2, Transport::Tcp).await;
-    for (node, other) in [(&rack, ada.device), (&ada, rack.device)] {
+    let mut bo = Node::try_start(3, &[]).await.expect("it starts");
+    for (node, other) in
+        [(&rack, ada.device), (&rack, bo.device), (&ada, rack.device), (&bo, rack.device)]
+    {
         node.command(NetCommand::Admit { device: other }).await;
     }
     rack.dial(ada.device, &ada.network.listening).await;
     for (node, through) in [(&mut ada, Node::device_of(1)), (&mut rack, Node::device_of(2))] {
         node.event(|event| *event == NetEvent::Circuit { through, is_open: true }).await;
+    }
+    bo.dial(rack.device, &rack.network.listening).await;
+    bo.event(|event| matches!(event, NetEvent::Connected { .. })).await;
+    let address = circuit_address(rack.device);
+    bo.dial(ada.device, std::slice::from_ref(&address)).await;
+    let (of_ada, of_bo) = (ada.device, bo.device);
+    for (node, device, outbound) in [(&mut bo, of_ada, true), (&mut ada, of_bo, false)] {
+        let connected = NetEvent::Connected { device, address: address.clone(), outbound };
+        node.event(|event| *event == connected).await;
     }
 }
