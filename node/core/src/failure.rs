@@ -160,6 +160,9 @@ impl From<EngineError> for Failure {
             EngineError::TooLarge | EngineError::Document(DocumentError::Refused(_)) => {
                 Self::new(FailureKind::TooLarge, message, "kith blob put SPACE FILE")
             }
+            EngineError::Document(DocumentError::ReadsTooMuch) => {
+                Self::new(FailureKind::TooLarge, message, "test and copy less at once")
+            }
             EngineError::Document(DocumentError::NoSuchPlace) => {
                 Self::new(FailureKind::NotFound, message, "kith doc get SPACE DOC")
             }

@@ -75,6 +75,9 @@ pub enum DocumentError {
     /// A `test` operation found something else.
     #[error("a test of the patch failed: the document changed meanwhile; read it again")]
     TestFailed,
+    /// A patch asks for what takes too long.
+    #[error("the patch looks at too much of the document; send it in parts")]
+    ReadsTooMuch,
     /// There is no counter, and nothing to make one of.
     #[error("only a whole number, or nothing yet, becomes a counter")]
     NotACounter,

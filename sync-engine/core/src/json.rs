@@ -11,7 +11,10 @@ use automerge::{
 };
 use serde_json::{Map, Number, Value};
 
+pub(crate) use self::allowance::Allowance;
 use crate::document::{DocumentError, RESERVED_KEY, guarded};
+
+mod allowance;
 
 /// Deepest nesting of a document that we read or write; recursion stays well
 /// within a thread's stack.
@@ -203,6 +206,7 @@ pub(crate) fn update_map(
     object: &ObjId,
     wanted: &Map<String, Value>,
     depth: usize,
+    allowance: &mut Allowance,
 ) -> Result<(), DocumentError> {
     let current = read_map(auto, object, depth);
     for key in current.keys().filter(|key| !wanted.contains_key(*key)) {
@@ -215,10 +219,13 @@ pub(crate) fn update_map(
                 if let Some((AutomergeValue::Object(ObjType::Map), id)) =
                     auto.get(object, key.as_str())?
                 {
-                    update_map(auto, &id, new, depth + 1)?;
+                    update_map(auto, &id, new, depth + 1, allowance)?;
                 }
             }
-            (Some(_) | None, new) => put(auto, object, key.as_str().into(), new, depth)?,
+            (Some(_) | None, new) => {
+                allowance.write(new)?;
+                put(auto, object, key.as_str().into(), new, depth)?;
+            }
         }
     }
     Ok(())

@@ -4,13 +4,14 @@
 //! loads it again.
 
 use automerge::{
-    ObjType, ROOT, ReadDoc, ScalarValue, Value as AutomergeValue, transaction::Transactable,
+    ObjId, ObjType, Prop, ROOT, ReadDoc, ScalarValue, Value as AutomergeValue,
+    transaction::Transactable,
 };
 use serde_json::{Map, Value};
 
 use super::{Document, DocumentError, Meta, RESERVED_KEY, guarded};
 use crate::{
-    json::{self, Place, Pointer},
+    json::{self, Allowance, Place, Pointer},
     patch::PatchOp,
 };
 
@@ -25,6 +26,7 @@ impl Document {
 
     fn fill_unguarded(&mut self, meta: &Meta, value: &Value) -> Result<(), DocumentError> {
         let root = value.as_object().ok_or(DocumentError::NotAnObject)?;
+        Allowance::default().write(value)?;
         let own = self.auto.put_object(ROOT, RESERVED_KEY, ObjType::Map)?;
         self.auto.put(&own, "type", meta.kind.as_str())?;
         if let Some(app) = &meta.app {
@@ -54,7 +56,7 @@ impl Document {
         let root = value.as_object().ok_or(DocumentError::NotAnObject)?;
         let wanted: Map<String, Value> =
             user_keys(root).map(|(key, value)| (key.clone(), value.clone())).collect();
-        json::update_map(&mut self.auto, &ROOT, &wanted, 0)?;
+        json::update_map(&mut self.auto, &ROOT, &wanted, 0, &mut Allowance::default())?;
         if let Some(source) = &meta.source
             && self.read_meta().source.as_ref() != Some(source)
             && let Some((AutomergeValue::Object(_), own)) = self.auto.get(ROOT, RESERVED_KEY)?
@@ -73,6 +75,11 @@ impl Document {
     }
 
     fn set_unguarded(&mut self, pointer: &Pointer, value: &Value) -> Result<(), DocumentError> {
+        Allowance::default().write(value)?;
+        self.put(pointer, value)
+    }
+
+    fn put(&mut self, pointer: &Pointer, value: &Value) -> Result<(), DocumentError> {
         let (object, place) = pointer.resolve(&self.auto)?;
         match place {
             Place::Key(key) => json::put(&mut self.auto, &object, key.into(), value, 1),
@@ -87,40 +94,57 @@ impl Document {
     /// # Errors
     /// [`DocumentError`]; the caller drops this document and loads it again.
     pub fn patch(&mut self, operations: &[PatchOp]) -> Result<(), DocumentError> {
-        attempt(|| operations.iter().try_for_each(|operation| self.patch_one(operation)))
+        attempt(|| {
+            let mut allowance = Allowance::default();
+            operations.iter().try_for_each(|operation| self.patch_one(operation, &mut allowance))
+        })
     }
 
-    fn patch_one(&mut self, operation: &PatchOp) -> Result<(), DocumentError> {
+    fn patch_one(
+        &mut self,
+        operation: &PatchOp,
+        allowance: &mut Allowance,
+    ) -> Result<(), DocumentError> {
         match operation {
-            PatchOp::Add { path, value } => self.add(&Pointer::parse(path)?, value),
+            PatchOp::Add { path, value } => self.add(&Pointer::parse(path)?, value, allowance),
             PatchOp::Replace { path, value } => {
                 let pointer = Pointer::parse(path)?;
-                self.existing(&pointer)?;
-                self.set_unguarded(&pointer, value)
+                self.standing(&pointer)?;
+                allowance.write(value)?;
+                self.put(&pointer, value)
             }
             PatchOp::Remove { path } => self.remove(&Pointer::parse(path)?),
             PatchOp::Increment { path, by } => self.increment(&Pointer::parse(path)?, *by),
             PatchOp::Test { path, value } => {
-                let found = self.existing(&Pointer::parse(path)?)?;
+                let found = self.read(&Pointer::parse(path)?, allowance)?;
                 if found == *value { Ok(()) } else { Err(DocumentError::TestFailed) }
             }
             PatchOp::Copy { from, path } => {
-                let value = self.existing(&Pointer::parse(from)?)?;
-                self.add(&Pointer::parse(path)?, &value)
+                let value = self.read(&Pointer::parse(from)?, allowance)?;
+                self.add(&Pointer::parse(path)?, &value, allowance)
             }
             PatchOp::Move { from, path } => {
                 let from = Pointer::parse(from)?;
-                let value = self.existing(&from)?;
+                let value = self.read(&from, allowance)?;
                 self.remove(&from)?;
-                self.add(&Pointer::parse(path)?, &value)
+                self.add(&Pointer::parse(path)?, &value, allowance)
             }
         }
     }
 
-    fn existing(&self, pointer: &Pointer) -> Result<Value, DocumentError> {
-        if pointer.is_root() {
-            return Ok(self.value());
-        }
+    fn read(&self, pointer: &Pointer, allowance: &mut Allowance) -> Result<Value, DocumentError> {
+        let value = if pointer.is_root() {
+            self.value()
+        } else {
+            let (object, prop) = self.standing(pointer)?;
+            json::read_at(&self.auto, &object, prop, pointer.depth() - 1)
+        };
+        allowance.read(&value)?;
+        Ok(value)
+    }
+
+    /// Where to find what stands at a path.
+    fn standing(&self, pointer: &Pointer) -> Result<(ObjId, Prop), DocumentError> {
         let (object, place) = pointer.resolve(&self.auto)?;
         let prop = place.prop().ok_or(DocumentError::NoSuchPlace)?;
         // A text is shown as one value.
@@ -128,10 +152,16 @@ impl Document {
         if is_text || self.auto.get(&object, prop.clone())?.is_none() {
             return Err(DocumentError::NoSuchPlace);
         }
-        Ok(json::read_at(&self.auto, &object, prop, pointer.depth() - 1))
+        Ok((object, prop))
     }
 
-    fn add(&mut self, pointer: &Pointer, value: &Value) -> Result<(), DocumentError> {
+    fn add(
+        &mut self,
+        pointer: &Pointer,
+        value: &Value,
+        allowance: &mut Allowance,
+    ) -> Result<(), DocumentError> {
+        allowance.write(value)?;
         let (object, place) = pointer.resolve(&self.auto)?;
         match place {
             Place::Key(key) => json::put(&mut self.auto, &object, key.into(), value, 1),
@@ -142,9 +172,7 @@ impl Document {
     }
 
     fn remove(&mut self, pointer: &Pointer) -> Result<(), DocumentError> {
-        self.existing(pointer)?;
-        let (object, place) = pointer.resolve(&self.auto)?;
-        let prop = place.prop().ok_or(DocumentError::NoSuchPlace)?;
+        let (object, prop) = self.standing(pointer)?;
         Ok(self.auto.delete(&object, prop)?)
     }
 }

@@ -211,3 +211,32 @@ fn an_update_touches_only_what_changed() {
         "nothing changed, nothing is written"
     );
 }
+
+#[test]
+fn a_patch_that_would_fill_the_memory_ends_before_it_does() {
+    let patch = |document: &mut Document, operations: Value| {
+        let operations: Vec<PatchOp> = serde_json::from_value(operations).expect("a patch");
+        document.patch(&operations)
+    };
+    // Each doubles the document: 2^40 values.
+    let doubled: Value =
+        (0..40).map(|n| json!({"op": "copy", "from": "", "path": format!("/{n}")})).collect();
+    let copied: Value = (0..20)
+        .map(|n| json!({"op": "copy", "from": "/text", "path": format!("/{n}")}))
+        .collect();
+    let text = "x".repeat(1 << 20);
+    for operations in [doubled, copied] {
+        let mut document = filled(&json!({"n": 1, "text": text})).document;
+        let refused = patch(&mut document, operations).expect_err("it is too much");
+        assert!(matches!(refused, DocumentError::Refused(Refusal::TooHeavy(_))), "{refused}");
+    }
+    let looked_at: Value = vec![json!({"op": "test", "path": "/text", "value": text}); 60].into();
+    let mut document = filled(&json!({"n": 1, "text": text})).document;
+    let refused = patch(&mut document, looked_at).expect_err("it takes too long");
+    assert!(matches!(refused, DocumentError::ReadsTooMuch), "{refused}");
+    // What was there is not counted with what is written.
+    let replaced: Value =
+        (0..20).map(|n| json!({"op": "replace", "path": "/n", "value": n})).collect();
+    let mut document = filled(&json!({"n": 1, "text": text})).document;
+    patch(&mut document, replaced).expect("it is little");
+}
