@@ -152,6 +152,14 @@ pub enum NetEvent {
         /// Whether we dialled.
         outbound: bool,
     },
+    /// What is sent to a device waits for it, or no longer does. It does not when it is
+    /// disconnected.
+    Congested {
+        /// The device.
+        device: DeviceId,
+        /// Whether a frame has waited for longer than about a second.
+        is_congested: bool,
+    },
     /// The last connection to a device is gone.
     Disconnected {
         /// The device.

@@ -41,6 +41,8 @@ pub struct PeerFacts {
     pub is_connected: bool,
     /// Who passes it on, if it is not a direct one.
     pub circuit: Option<DeviceId>,
+    /// Whether what is sent to it waits, for longer than about a second.
+    pub is_congested: bool,
     /// Why the last dial failed.
     pub last_failure: Option<String>,
 }
@@ -144,6 +146,7 @@ impl DataPlane {
                 let peer = self.peers.entry(device).or_default();
                 peer.facts.is_connected = true;
                 peer.facts.circuit = circuit_of(&address);
+                peer.facts.is_congested = false;
                 peer.facts.last_failure = None;
                 peer.is_dialling = false;
                 peer.dials_again = false;
@@ -159,12 +162,18 @@ impl DataPlane {
             NetEvent::Disconnected { device } => {
                 let peer = self.peers.entry(device).or_default();
                 peer.facts.is_connected = false;
+                peer.facts.is_congested = false;
                 // A direct way that was found ends the circuit.
                 peer.is_dialling &= peer.facts.circuit.take().is_none();
                 peer.job = None;
                 peer.lacks.clear();
                 peer.dial_at = now + REDIAL_MIN;
                 self.events.push_back(Event::Disconnected { device });
+            }
+            NetEvent::Congested { device, is_congested } => {
+                if let Some(peer) = self.peers.get_mut(&device) {
+                    peer.facts.is_congested = is_congested;
+                }
             }
             NetEvent::DialFailed { device, reason } => self.dial_failed(now, device, reason),
             NetEvent::Discovered { device, addresses } => {

@@ -205,7 +205,9 @@ impl Visits {
                 self.direct.remove(device);
                 self.visits.contains_key(device)
             }
-            NetEvent::Frame { device, .. } => self.visits.contains_key(device),
+            NetEvent::Frame { device, .. } | NetEvent::Congested { device, .. } => {
+                self.visits.contains_key(device)
+            }
             NetEvent::FetchEnded { job, .. } => {
                 for visit in self.visits.values_mut() {
                     visit.errands.retain(|errand| errand.job != *job);

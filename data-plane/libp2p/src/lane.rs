@@ -123,6 +123,10 @@ struct Counts {
     waiting: AtomicUsize,
     /// Pieces that a stream took, ever.
     taken: AtomicUsize,
+    /// Frames that were put in, ever.
+    queued: AtomicUsize,
+    /// Frames that a stream took to their end, ever.
+    written: AtomicUsize,
 }
 
 impl Queue {
@@ -149,6 +153,7 @@ impl Queue {
             Err(TrySendError::Closed(())) => return Err(TrySendError::Closed(frame)),
         };
         self.counts.waiting.fetch_add(frame.len(), Ordering::Relaxed);
+        self.counts.queued.fetch_add(1, Ordering::Relaxed);
         permit.send(frame);
         Ok(())
     }
@@ -156,6 +161,16 @@ impl Queue {
     /// Changes whenever the stream takes something.
     pub(crate) fn progress(&self) -> usize {
         self.counts.taken.load(Ordering::Relaxed)
+    }
+
+    /// How many frames were put in, ever.
+    pub(crate) fn queued(&self) -> usize {
+        self.counts.queued.load(Ordering::Relaxed)
+    }
+
+    /// How many frames the stream took to their end, ever.
+    pub(crate) fn written(&self) -> usize {
+        self.counts.written.load(Ordering::Relaxed)
     }
 }
 
@@ -221,6 +236,7 @@ async fn write_next<S: AsyncRead + AsyncWrite + Unpin>(
         stream.write_all(piece).await?;
         backlog.counts.taken.fetch_add(1, Ordering::Relaxed);
     }
+    backlog.counts.written.fetch_add(1, Ordering::Relaxed);
     backlog.unsent = None;
     Ok(true)
 }

@@ -191,6 +191,7 @@ impl SwarmTask {
         self.now += 1;
         self.unblock();
         self.cut_stalled();
+        self.note_congestion();
         self.part_with_strangers();
         self.dial_circuits();
         self.ask_for_circuits();
@@ -208,6 +209,15 @@ impl SwarmTask {
             tracing::warn!(%device, "disconnected: it has not read anything for 30 seconds");
             self.blocked = None;
             self.cut(device);
+        }
+    }
+
+    fn note_congestion(&mut self) {
+        let here = self.peers.iter_mut().filter(|(_, peer)| peer.is_here());
+        let news = here.filter_map(|(device, peer)| Some((*device, peer.congestion()?)));
+        let news: Vec<(DeviceId, bool)> = news.collect();
+        for (device, is_congested) in news {
+            self.tell(NetEvent::Congested { device, is_congested });
         }
     }
 

@@ -99,7 +99,7 @@ impl SwarmTask {
         let Some(peer) = self.peers.get_mut(&device) else {
             return;
         };
-        let Some(Outbound { queue, stream: Outgoing::Opening(backlog) }) =
+        let Some(Outbound { queue, stream: Outgoing::Opening(backlog), queued_before }) =
             peer.outbound.remove(&lane)
         else {
             return;
@@ -109,7 +109,8 @@ impl SwarmTask {
             async move { Ended::Writer(lane::write(stream.compat(), backlog, room).await) };
         let writer = self.spawn(device, Kind::Writer(lane), writer);
         if let Some(peer) = self.peers.get_mut(&device) {
-            peer.outbound.insert(lane, Outbound { queue, stream: Outgoing::Writing(writer) });
+            let stream = Outgoing::Writing(writer);
+            peer.outbound.insert(lane, Outbound { queue, stream, queued_before });
         }
     }
 

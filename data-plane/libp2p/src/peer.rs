@@ -37,6 +37,8 @@ pub(crate) struct Outbound {
     /// `None` when nothing more shall be sent.
     pub(crate) queue: Option<Queue>,
     pub(crate) stream: Outgoing,
+    /// Frames that had been put in, ever, at the last tick.
+    pub(crate) queued_before: usize,
 }
 
 /// The stream of an [`Outbound`].
@@ -49,7 +51,14 @@ impl Outbound {
     /// An outbound lane whose stream is being opened.
     pub(crate) fn opening() -> Self {
         let (queue, backlog) = Queue::new();
-        Self { queue: Some(queue), stream: Outgoing::Opening(backlog) }
+        Self { queue: Some(queue), stream: Outgoing::Opening(backlog), queued_before: 0 }
+    }
+
+    /// Whether a frame waits that was there at the last tick; to be asked at each.
+    fn is_congested(&mut self) -> bool {
+        let Some(queue) = &self.queue else { return false };
+        let queued_before = std::mem::replace(&mut self.queued_before, queue.queued());
+        queue.written() < queued_before
     }
 
     /// Ends it; what waits is lost.
@@ -82,6 +91,7 @@ pub(crate) struct Peer {
     pub(crate) is_dialled: bool,
     /// The tick at which it was last asked to pass connections on.
     pub(crate) asked_at: Option<u64>,
+    is_congested: bool,
     gate: Arc<Gate>,
     private_gate: Arc<Gate>,
     /// The tick since which it is connected without being admitted.
@@ -108,6 +118,7 @@ impl Peer {
             is_circuit,
             is_dialled: endpoint.is_dialer() && !is_circuit,
             asked_at: None,
+            is_congested: false,
             gate: Arc::new(Gate::open()),
             private_gate: Arc::new(Gate::open()),
             stranger_since: now,
@@ -138,6 +149,14 @@ impl Peer {
 
     pub(crate) fn is_here(&self) -> bool {
         self.phase == Phase::Here
+    }
+
+    /// Whether frames for it wait, if that is news; to be asked at each tick.
+    pub(crate) fn congestion(&mut self) -> Option<bool> {
+        let lanes = self.outbound.values_mut();
+        let is_congested = lanes.fold(false, |is_any, lane| lane.is_congested() | is_any);
+        let was_congested = std::mem::replace(&mut self.is_congested, is_congested);
+        (is_congested != was_congested).then_some(is_congested)
     }
 
     /// Whether everything that it sent has been read.

@@ -30,7 +30,9 @@ pub struct Member {
     pub node: String,
     /// Its person.
     pub agent: String,
-    ports: [u16; 2],
+    /// Where others can dial it, if they can.
+    listen: Option<u16>,
+    doorway: u16,
     running: Option<Running>,
     token: String,
 }
@@ -49,9 +51,22 @@ impl Member {
     /// # Panics
     /// When it does not start.
     pub async fn in_home(name: &'static str, home: Home) -> Self {
+        let [listen, doorway] = free_ports();
+        Self::at(name, home, Some(listen), doorway).await
+    }
+
+    /// Starts a new node that nobody can dial.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn unreachable(name: &'static str) -> Self {
+        let [_, doorway] = free_ports();
+        Self::at(name, Home::new(), None, doorway).await
+    }
+
+    async fn at(name: &'static str, home: Home, listen: Option<u16>, doorway: u16) -> Self {
         let [node, agent, token] = [const { String::new() }; 3];
-        let ports = free_ports();
-        let mut member = Self { home, name, node, agent, ports, running: None, token };
+        let mut member = Self { home, name, node, agent, listen, doorway, running: None, token };
         member.start().await;
         let running = member.running();
         (member.node, member.agent) = (running.node().to_owned(), running.agent().to_owned());
@@ -61,9 +76,9 @@ impl Member {
     }
 
     fn up(&self) -> acceptance::Up {
-        let [listen, doorway] = self.ports;
-        let up = self.home.up().name(self.name).listen(&format!("/ip4/127.0.0.1/tcp/{listen}"));
-        up.doorway(&format!("127.0.0.1:{doorway}"))
+        let listen = self.listen.map(|port| format!("/ip4/127.0.0.1/tcp/{port}"));
+        let up = self.home.up().name(self.name).listen(listen.as_deref().unwrap_or("none"));
+        up.doorway(&format!("127.0.0.1:{}", self.doorway))
     }
 
     /// Starts it again, until it is ready.

@@ -76,6 +76,31 @@ async fn commands_wait_for_a_peer_that_does_not_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn it_is_told_that_frames_wait_for_a_peer_and_that_they_went() {
+    let (mut a, mut b) = Node::connected_pair(Transport::Tcp).await;
+    let commands = a.network.commands.clone();
+    let device = b.device;
+    let waits = |is_congested| NetEvent::Congested { device, is_congested };
+    let frame = Bytes::from(vec![0; 1 << 20]);
+    let send = async || {
+        let command = NetCommand::Send { device, lane: Lane::Sync, frame: frame.clone() };
+        commands.send(command).await.expect("it runs");
+    };
+    tokio::select! {
+        () = async { loop { send().await } } => {}
+        event = a.event(|event| matches!(event, NetEvent::Congested { .. })) => {
+            assert_eq!(event, waits(true));
+        }
+    }
+    tokio::select! {
+        () = async { loop { b.any_frame().await; } } => {}
+        event = a.event(|event| matches!(event, NetEvent::Congested { .. })) => {
+            assert_eq!(event, waits(false));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn garbage_on_the_port_does_no_harm() {
     let (mut a, mut b) = Node::connected_pair(Transport::Tcp).await;
     let (ip, port) = host_and_port(&b.network.listening[0]);

@@ -27,8 +27,8 @@ pub(crate) struct CauseFound {
     /// `null` when it is about this node alone.
     peer: Option<String>,
     /// `revoked`, `no-path`, `version-mismatch`, `clock-skew`, `denied`, `quota`, `disk-full`,
-    /// `storage-failed`, `transferring`, `peer-behind`, `rejected-entry`,
-    /// `missing-dependency`, `missing-files` or `waiting-for-consent`.
+    /// `storage-failed`, `relay-only`, `back-pressure`, `transferring`, `peer-behind`,
+    /// `rejected-entry`, `missing-dependency`, `missing-files` or `waiting-for-consent`.
     cause: &'static str,
     /// When this node first saw it, since it was started.
     since: String,
@@ -36,7 +36,7 @@ pub(crate) struct CauseFound {
     next: String,
     /// The cause in a sentence.
     words: String,
-    /// With `transferring`: how far the exchange of entries is, once anything is known of it.
+    /// With `transferring`, also through a relay: how far the exchange of entries is, once anything is known of it.
     progress: Option<EntriesProgress>,
     space_name: Option<String>,
     peer_name: Option<String>,
@@ -45,11 +45,7 @@ pub(crate) struct CauseFound {
 impl From<Finding> for CauseFound {
     fn from(found: Finding) -> Self {
         let Finding { subject, space_name, peer_name, cause, since, sentence, next } = found;
-        let progress = if let Cause::Transferring { progress, .. } = cause {
-            progress.map(EntriesProgress::from)
-        } else {
-            None
-        };
+        let progress = cause.progress().map(EntriesProgress::from);
         Self {
             space: subject.space.map(|space| space.to_string()),
             doc: subject.document.map(|document| document.to_string()),

@@ -87,6 +87,20 @@ pub enum Cause {
         /// Why.
         why: Hindrance,
     },
+    /// What would be said otherwise, [`Cause::Transferring`] or [`Cause::PeerBehind`], with a
+    /// peer that is reached only by a circuit.
+    RelayOnly {
+        /// Who passes the connection on.
+        through: DeviceId,
+        /// What is under way.
+        what: Box<Cause>,
+    },
+    /// The peer has not confirmed to hold what we hold, and takes what is sent to it more
+    /// slowly than there is of it.
+    BackPressure {
+        /// Entries of ours that it has not said to have read.
+        entries: u64,
+    },
     /// Entries or files are under way.
     Transferring {
         /// Entries of the peer that are not here yet.
@@ -141,12 +155,38 @@ impl Cause {
             Self::StorageFailed { .. } | Self::PeerHindered { why: Hindrance::StorageFailed } => {
                 "storage-failed"
             }
+            Self::RelayOnly { .. } => "relay-only",
+            Self::BackPressure { .. } => "back-pressure",
             Self::Transferring { .. } => "transferring",
             Self::PeerBehind { .. } => "peer-behind",
             Self::RejectedEntry { .. } => "rejected-entry",
             Self::MissingDependency { .. } => "missing-dependency",
             Self::MissingFiles { .. } => "missing-files",
             Self::WaitingForConsent(_) => "waiting-for-consent",
+        }
+    }
+
+    /// How far the exchange of entries is, once anything is known of it.
+    #[must_use]
+    pub fn progress(&self) -> Option<EntryProgress> {
+        match self {
+            Self::Transferring { progress, .. } => *progress,
+            Self::RelayOnly { what, .. } => what.progress(),
+            Self::Revoked { .. }
+            | Self::NoPath { .. }
+            | Self::VersionMismatch { .. }
+            | Self::ClockSkew { .. }
+            | Self::Denied
+            | Self::Quota
+            | Self::DiskFull
+            | Self::StorageFailed { .. }
+            | Self::PeerHindered { .. }
+            | Self::BackPressure { .. }
+            | Self::PeerBehind { .. }
+            | Self::RejectedEntry { .. }
+            | Self::MissingDependency { .. }
+            | Self::MissingFiles { .. }
+            | Self::WaitingForConsent(_) => None,
         }
     }
 }

@@ -53,6 +53,10 @@ pub(super) struct PeerFacts {
     pub(super) is_connected: bool,
     pub(super) has_address: bool,
     pub(super) failure: Option<String>,
+    /// Who passes the connection on, if it is not a direct one.
+    pub(super) circuit: Option<DeviceId>,
+    /// Whether what is sent to it waits.
+    pub(super) is_congested: bool,
     pub(super) foreign: Option<Foreign>,
     pub(super) clock_ahead: Option<Duration>,
     /// How the copies compare; `None` without a session.
@@ -105,6 +109,18 @@ fn of_space(facts: &SpaceFacts) -> Vec<(Subject, Cause)> {
 /// Why a peer's copy is not confirmed to be equal to ours; `None` when it is, and no file
 /// is coming from there.
 fn of_peer(space: &SpaceFacts, peer: &PeerFacts) -> Option<Cause> {
+    let cause = of_copies(space, peer)?;
+    let is_under_way = matches!(cause, Cause::Transferring { .. } | Cause::PeerBehind { .. });
+    Some(match (peer.circuit, cause) {
+        (Some(through), what) if is_under_way => Cause::RelayOnly { through, what: Box::new(what) },
+        (None, Cause::PeerBehind { entries, .. }) if peer.is_congested => {
+            Cause::BackPressure { entries }
+        }
+        (_, cause) => cause,
+    })
+}
+
+fn of_copies(space: &SpaceFacts, peer: &PeerFacts) -> Option<Cause> {
     if !peer.is_connected {
         let (has_address, failure) = (peer.has_address, peer.failure.clone());
         return Some(Cause::NoPath { has_address, failure });

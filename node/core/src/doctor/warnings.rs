@@ -77,6 +77,8 @@ impl Node {
 fn warns(cause: &Cause) -> bool {
     match cause {
         Cause::NoPath { .. }
+        | Cause::RelayOnly { .. }
+        | Cause::BackPressure { .. }
         | Cause::Transferring { .. }
         | Cause::PeerBehind { .. }
         | Cause::WaitingForConsent(_) => false,

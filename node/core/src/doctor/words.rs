@@ -14,6 +14,8 @@ pub(super) struct Names {
     pub(super) peer: String,
     space_id: Option<SpaceId>,
     peer_id: Option<DeviceId>,
+    /// Who passes the connection with the peer on.
+    through: String,
     /// The name or id of the document.
     document: String,
     /// Our own agent's id.
@@ -29,21 +31,16 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn of(node: &Node, subject: &Subject) -> Self {
-        let peer = subject.peer.map(|peer| match node.trust.agent_of(peer) {
-            Some(agent) if agent == node.trust.agent() => {
-                let own = node.trust.graph().link(peer, agent);
-                own.map(|facts| facts.name.clone()).unwrap_or_default()
-            }
-            Some(agent) => node.trust.name_of(agent),
-            None => peer.to_string(),
-        });
+        let name = |device| name_of(node, device);
         let founder = subject.space.and_then(|space| node.trust.graph().spaces.get(&space));
+        let through = subject.peer.and_then(|peer| node.data.peer(peer)?.circuit);
         let last_sync = subject.peer.and_then(|peer| node.last_sync.get(&peer));
         Self {
             space: subject.space.map(|space| node.space_name(space)).unwrap_or_default(),
-            peer: peer.unwrap_or_default(),
+            peer: subject.peer.map(name).unwrap_or_default(),
             space_id: subject.space,
             peer_id: subject.peer,
+            through: through.map(name).unwrap_or_default(),
             document: subject.document.map(|it| it.to_string()).unwrap_or_default(),
             own: node.trust.agent().to_string(),
             founder: subject.space.map(|space| node.founder_name(space)).unwrap_or_default(),
@@ -59,6 +56,18 @@ impl Names {
 
     fn peer_id(&self) -> String {
         self.peer_id.map(|peer| peer.to_string()).unwrap_or_default()
+    }
+}
+
+/// What whoever has a device is called; of our own devices, what the device is.
+fn name_of(node: &Node, device: DeviceId) -> String {
+    match node.trust.agent_of(device) {
+        Some(agent) if agent == node.trust.agent() => {
+            let own = node.trust.graph().link(device, agent);
+            own.map(|facts| facts.name.clone()).unwrap_or_default()
+        }
+        Some(agent) => node.trust.name_of(agent),
+        None => device.to_string(),
     }
 }
 
@@ -108,6 +117,18 @@ pub(super) fn sentence(cause: &Cause, names: &Names) -> String {
             )
         }
         Cause::Denied => format!("{peer} says that {space} is not for you"),
+        Cause::RelayOnly { what, .. } => format!(
+            "{}; it goes through {}, since {peer} cannot be reached directly",
+            sentence(what, names),
+            names.through
+        ),
+        Cause::BackPressure { entries } => {
+            let entries = count(*entries, "change", "changes");
+            format!(
+                "{peer} takes what is sent to it slowly, and has not confirmed {entries} that \
+                 you have"
+            )
+        }
         Cause::Transferring { entries, files, progress } => {
             transferring(peer, *entries, *files, *progress)
         }
@@ -244,6 +265,12 @@ pub(super) fn next(cause: &Cause, names: &Names) -> String {
         }
         Cause::Denied => {
             format!("ask them to look who may have it: kith space members {space}")
+        }
+        Cause::RelayOnly { .. } => {
+            format!("{GOES_ON}, faster where both are in one network or one of them can be dialled")
+        }
+        Cause::BackPressure { .. } => {
+            format!("{GOES_ON}; if it stays so, look at its network, and whether it is busy")
         }
         Cause::Transferring { .. } => GOES_ON.to_owned(),
         Cause::PeerBehind { .. } => format!("if it stays so: kith sync {peer} --full"),

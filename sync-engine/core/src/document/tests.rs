@@ -221,9 +221,8 @@ fn a_patch_that_would_fill_the_memory_ends_before_it_does() {
     // Each doubles the document: 2^40 values.
     let doubled: Value =
         (0..40).map(|n| json!({"op": "copy", "from": "", "path": format!("/{n}")})).collect();
-    let copied: Value = (0..20)
-        .map(|n| json!({"op": "copy", "from": "/text", "path": format!("/{n}")}))
-        .collect();
+    let copied: Value =
+        (0..20).map(|n| json!({"op": "copy", "from": "/text", "path": format!("/{n}")})).collect();
     let text = "x".repeat(1 << 20);
     for operations in [doubled, copied] {
         let mut document = filled(&json!({"n": 1, "text": text})).document;

@@ -22,6 +22,8 @@ pub(super) struct Couple {
     pub(super) ada: Member,
     pub(super) other: Other,
     pub(super) space: String,
+    /// Who connects the two, where they cannot dial each other.
+    third: Option<Member>,
     /// Where Ada's own disk is mounted.
     disk: Option<PathBuf>,
 }
@@ -36,6 +38,9 @@ impl Couple {
             let is_mounted = acceptance::mount(&["-t", "tmpfs", "-o", DISK, "tmpfs"], disk);
             assert!(is_mounted, "no tmpfs here: run it as unshare -rm, where that is permitted");
         }
+        if misfortune.needs_circuit() {
+            return Self::through_a_third().await;
+        }
         let ada = Member::in_home("ada", home).await;
         let space = ada.found("album").await;
         let other = if misfortune.needs_puppet() {
@@ -45,10 +50,27 @@ impl Couple {
             ben.join(&ada, &space, "writer").await;
             Other::Process(Box::new(ben))
         };
-        let couple = Self { ada, other, space, disk };
-        couple.ada.write(&couple.space, json!({"title": "before"})).await;
-        couple.until_well().await;
-        couple
+        let couple = Self { ada, other, space, third: None, disk };
+        couple.begun().await
+    }
+
+    /// Two that nobody can dial, and whom somebody else connects who has the space, too.
+    async fn through_a_third() -> Self {
+        let third = Member::new("carol").await;
+        let space = third.found("album").await;
+        let [ada, ben] = [Member::unreachable("ada").await, Member::unreachable("ben").await];
+        for member in [&ada, &ben] {
+            member.join(&third, &space, "writer").await;
+        }
+        let other = Other::Process(Box::new(ben));
+        let couple = Self { ada, other, space, third: Some(third), disk: None };
+        couple.begun().await
+    }
+
+    async fn begun(self) -> Self {
+        self.ada.write(&self.space, json!({"title": "before"})).await;
+        self.until_well().await;
+        self
     }
 
     async fn until_well(&self) {
@@ -80,9 +102,9 @@ impl Couple {
 
     /// Ends both.
     pub(super) async fn end(self) {
-        let Self { mut ada, other, disk, .. } = self;
+        let Self { mut ada, other, third, disk, .. } = self;
         ada.kill().await;
-        drop(other);
+        drop((other, third));
         if let Some(disk) = disk {
             let unmount = tokio::process::Command::new("umount").arg(disk).status().await;
             assert!(unmount.is_ok_and(|status| status.success()), "it was mounted by us");

@@ -8,6 +8,8 @@ use std::{
 
 use acceptance::Signal;
 use node_model::sign::Signer;
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
 use super::couple::{Couple, Other};
@@ -19,6 +21,10 @@ const ANNOUNCED_AFTER: Duration = Duration::from_millis(500);
 /// Writes of which the last ones do not go to a peer that says nothing, until it asks: it is
 /// sent eight pages unasked.
 const WRITES_TO_BE_ASKED_FOR: usize = 12;
+
+/// Writes that are more, together, than what sockets and windows hold of them.
+const WRITES_THAT_WAIT: u8 = 12;
+const NOISE_BYTES: usize = 4 << 20;
 
 /// One cause, brought about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +45,11 @@ pub enum Misfortune {
     DiskFull,
     /// A file is where the folder of a new space would be, so that it cannot be opened.
     StorageFailed,
+    /// The other one, which only a third connects with Ada, stands still while something is
+    /// written.
+    RelayOnly,
+    /// The other one stands still while more is written than is on its way to it.
+    BackPressure,
     /// The other one stands still in the middle of an exchange.
     Transferring,
     /// The other one stands still while something is written.
@@ -55,7 +66,7 @@ pub enum Misfortune {
 
 impl Misfortune {
     /// All of them, in the order of `docs/doctor.md`.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Revoked,
         Self::NoPath,
         Self::VersionMismatch,
@@ -64,6 +75,8 @@ impl Misfortune {
         Self::Quota,
         Self::DiskFull,
         Self::StorageFailed,
+        Self::RelayOnly,
+        Self::BackPressure,
         Self::Transferring,
         Self::PeerBehind,
         Self::RejectedEntry,
@@ -84,6 +97,8 @@ impl Misfortune {
             Self::Quota => "quota",
             Self::DiskFull => "disk-full",
             Self::StorageFailed => "storage-failed",
+            Self::RelayOnly => "relay-only",
+            Self::BackPressure => "back-pressure",
             Self::Transferring => "transferring",
             Self::PeerBehind => "peer-behind",
             Self::RejectedEntry => "rejected-entry",
@@ -103,6 +118,12 @@ impl Misfortune {
     #[must_use]
     pub fn needs_puppet(self) -> bool {
         matches!(self, Self::VersionMismatch | Self::ClockSkew | Self::Denied)
+    }
+
+    /// Whether the two cannot dial each other.
+    #[must_use]
+    pub fn needs_circuit(self) -> bool {
+        self == Self::RelayOnly
     }
 
     /// Whether it needs a disk of its own.
@@ -133,7 +154,13 @@ impl Misfortune {
                 expected.peer = None;
             }
             Self::Transferring => stop_in_the_middle(couple).await,
-            Self::PeerBehind => {
+            Self::BackPressure => {
+                couple.ben().running().signal(Signal::STOP);
+                for number in 0..WRITES_THAT_WAIT {
+                    couple.ada.write(&couple.space, json!({"text": noise(number)})).await;
+                }
+            }
+            Self::RelayOnly | Self::PeerBehind => {
                 couple.ben().running().signal(Signal::STOP);
                 couple.ada.write(&couple.space, json!({"title": "unheard"})).await;
             }
@@ -175,6 +202,8 @@ impl Misfortune {
             | Self::Quota
             | Self::DiskFull
             | Self::StorageFailed
+            | Self::RelayOnly
+            | Self::BackPressure
             | Self::Transferring
             | Self::PeerBehind
             | Self::RejectedEntry
@@ -183,6 +212,13 @@ impl Misfortune {
             | Self::WaitingForConsent => puppet.deny().await,
         }
     }
+}
+
+/// Text that is not made smaller by much.
+fn noise(number: u8) -> String {
+    let mut bytes = vec![0; NOISE_BYTES / 2];
+    ChaCha8Rng::seed_from_u64(u64::from(number)).fill_bytes(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns the space, which Ada is not in.

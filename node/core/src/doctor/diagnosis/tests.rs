@@ -27,6 +27,8 @@ fn well() -> SpaceFacts {
         is_connected: true,
         has_address: true,
         failure: None,
+        circuit: None,
+        is_congested: false,
         foreign: None,
         clock_ahead: None,
         copies: Some(copies(PeerState::Equal)),
@@ -69,6 +71,8 @@ fn causes_count_in_their_order() {
     space.peers[0] = PeerFacts {
         is_connected: false,
         failure: Some("nobody is there".to_owned()),
+        circuit: Some(DeviceId([5; 32])),
+        is_congested: true,
         foreign: Some(Foreign::Version(9)),
         clock_ahead: Some(Duration::from_secs(600)),
         copies: Some(copies),
@@ -78,7 +82,7 @@ fn causes_count_in_their_order() {
         mend(space.peers[0].copies.as_mut().expect("there is a session"));
     };
     type Mend<'a> = &'a dyn Fn(&mut SpaceFacts);
-    let steps: [(&str, Mend<'_>); 13] = [
+    let steps: [(&str, Mend<'_>); 15] = [
         ("revoked", &|it| it.out = None),
         ("no-path", &|it| it.peers[0].is_connected = true),
         ("version-mismatch", &|it| it.peers[0].foreign = None),
@@ -87,12 +91,14 @@ fn causes_count_in_their_order() {
         ("denied", &|it| copies_of(it, &|copies| copies.state = PeerState::Different)),
         ("disk-full", &|it| it.store_error = Some(StoreError::Storage("broken".to_owned()))),
         ("storage-failed", &|it| it.store_error = None),
+        ("relay-only", &|it| it.peers[0].circuit = None),
         ("transferring", &|it| {
             copies_of(it, &|copies| {
                 (copies.unread_here, copies.hindrance) = (0, Some(Hindrance::DiskFull));
             });
         }),
         ("disk-full", &|it| copies_of(it, &|copies| copies.hindrance = None)),
+        ("back-pressure", &|it| it.peers[0].is_congested = false),
         ("peer-behind", &|it| copies_of(it, &|copies| copies.unread_there = 0)),
         ("rejected-entry", &|it| copies_of(it, &|copies| copies.has_refused = false)),
         ("rejected-entry", &|it| copies_of(it, &|copies| copies.state = PeerState::Equal)),
@@ -126,7 +132,7 @@ fn whatever_the_facts_each_pair_has_one_cause_unless_it_is_equal() {
         PeerState::Different,
         PeerState::Denied,
     ];
-    for bits in 0_u32..1 << 10 {
+    for bits in 0_u32..1 << 12 {
         let is_set = |at: u32| bits & (1 << at) != 0;
         for state in states {
             let mut space = well();
@@ -134,6 +140,8 @@ fn whatever_the_facts_each_pair_has_one_cause_unless_it_is_equal() {
             let peer = &mut space.peers[0];
             peer.is_connected = is_set(1);
             peer.has_address = is_set(2);
+            peer.circuit = is_set(10).then_some(DeviceId([5; 32]));
+            peer.is_congested = is_set(11);
             peer.foreign = is_set(3).then_some(Foreign::Unreadable);
             peer.clock_ahead = is_set(4).then_some(Duration::from_secs(600));
             peer.copies = is_set(5).then(|| CopyFacts {
@@ -154,6 +162,9 @@ fn files_are_coming_or_missing() {
     let mut space = well();
     (space.files_wanted, space.peers[0].files_coming) = (3, 3);
     assert_eq!(words(&space), ["transferring"]);
+    space.peers[0].circuit = Some(DeviceId([5; 32]));
+    assert_eq!(words(&space), ["relay-only"]);
+    space.peers[0].circuit = None;
     space.peers[0].files_coming = 1;
     assert_eq!(words(&space), ["missing-files", "transferring"]);
     space.peers[0].files_coming = 0;
