@@ -29,8 +29,10 @@ use crate::{
 /// Devices that pass connections on to this node at a time: when one goes, it is still found.
 const RESERVATIONS_MAX: usize = 4;
 
-/// Ticks between two questions of one device whether it passes connections on.
+/// Ticks between two questions of one device whether it passes connections on, and those
+/// before the first: what there is to say to each other goes first.
 const ASK_TICKS: u64 = 30;
+const ASK_AFTER_TICKS: u64 = 2;
 
 /// Devices that may have connections passed on to them by this node.
 const RESERVED_MAX: usize = 128;
@@ -162,7 +164,9 @@ impl SwarmTask {
         let now = self.now;
         let asked: BTreeSet<DeviceId> = self.reservations.iter().map(|it| it.through).collect();
         let room = RESERVATIONS_MAX.saturating_sub(asked.len());
-        let is_due = |peer: &Peer| peer.asked_at.is_none_or(|at| now >= at + ASK_TICKS);
+        let is_due = |peer: &Peer| {
+            now >= peer.asked_at.map_or(peer.since + ASK_AFTER_TICKS, |at| at + ASK_TICKS)
+        };
         let due = self
             .peers
             .iter()
