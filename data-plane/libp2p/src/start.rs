@@ -12,7 +12,7 @@ use futures::StreamExt;
 use libp2p::{
     Multiaddr, Swarm, SwarmBuilder,
     connection_limits::{self, ConnectionLimits},
-    core::transport::ListenerId,
+    core::{transport::ListenerId, upgrade},
     identity::Keypair,
     mdns, ping,
     swarm::{SwarmEvent, behaviour::toggle::Toggle},
@@ -175,7 +175,12 @@ fn build(config: &NetConfig, admitted: &Admitted) -> Result<Swarm<Behaviour>, St
         .map_err(|error| setup(&error))?
         .with_behaviour(|_, circuits| behaviour(circuits))
         .map_err(|error| setup(&error))?
-        .with_swarm_config(|config| config.with_max_negotiating_inbound_streams(NEGOTIATING_MAX))
+        .with_swarm_config(|config| {
+            let config = config.with_max_negotiating_inbound_streams(NEGOTIATING_MAX);
+            // What a stream is for and what it has to say go together, instead of a round trip
+            // apart: nodes know what their peers speak.
+            config.with_substream_upgrade_protocol_override(upgrade::Version::V1Lazy)
+        })
         .with_connection_timeout(CONNECT_MAX)
         .build();
     Ok(swarm)

@@ -1,5 +1,5 @@
 use axum::{Json, extract::State};
-use node_core::doctor::{Cause, DoctorOf, Finding, Findings};
+use node_core::doctor::{DoctorOf, Finding, Findings};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
