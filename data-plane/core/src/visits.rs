@@ -192,22 +192,20 @@ impl Visits {
 
     /// Takes what the other transport tells.
     pub fn on_net(&mut self, event: NetEvent) {
+        let visits = |device| self.visits.contains_key(device);
         let is_hidden = match &event {
             NetEvent::Connected { device, .. } => {
                 self.direct.insert(*device);
-                let is_visiting = self.visits.contains_key(device);
-                if is_visiting {
+                if visits(device) {
                     self.commands.push_back(NetCommand::Disconnect { device: *device });
                 }
-                is_visiting
+                visits(device)
             }
             NetEvent::Disconnected { device } => {
                 self.direct.remove(device);
-                self.visits.contains_key(device)
+                visits(device)
             }
-            NetEvent::Frame { device, .. } | NetEvent::Congested { device, .. } => {
-                self.visits.contains_key(device)
-            }
+            NetEvent::Frame { device, .. } | NetEvent::Congested { device, .. } => visits(device),
             NetEvent::FetchEnded { job, .. } => {
                 for visit in self.visits.values_mut() {
                     visit.errands.retain(|errand| errand.job != *job);

@@ -118,8 +118,6 @@ pub struct Node {
     pub(crate) carrying: Carrying,
     pub(crate) sync_waits: Vec<SyncWait>,
     pub(crate) compare_at: Duration,
-    /// When those are greeted again whose statements could not be kept.
-    pub(crate) greet_at: Option<Duration>,
     pub(crate) compaction: Compaction,
     pub(crate) collection: Collection,
     pub(crate) settling: Settling,
@@ -166,7 +164,6 @@ impl Node {
         sync.call_large_from(config.large_from_bytes);
         let mut node = Self {
             compare_at: now.monotonic + config.sync_interval,
-            greet_at: None,
             compaction: Compaction::new(config.bundle_from_changes),
             collection: Collection::default(),
             settling: Settling::default(),
@@ -295,7 +292,7 @@ impl Node {
             .chain(self.doctor.examine_at)
             .chain(self.parked.due)
             .chain(self.doctor.open_at)
-            .chain(self.greet_at)
+            .chain(self.greet_again_at())
             .min()
     }
 

@@ -198,7 +198,7 @@ impl Node {
         self.trust.part(now.wall, agent)?;
         for device in self.data.connected().collect::<Vec<_>>() {
             if self.trust.graph().is_device_of(device, agent) {
-                self.pass_on(device, agent);
+                self.pass_on(now, device, agent);
             }
         }
         self.trust_changed(now);
@@ -249,7 +249,7 @@ impl Node {
         }
         self.trust.revoke_device(self.entropy.as_mut(), now.wall, device, &last)?;
         // It hears of it before the door closes.
-        self.pass_on(device, self.trust.agent());
+        self.pass_on(now, device, self.trust.agent());
         self.trust_changed(now);
         Ok(Response::Done)
     }

@@ -83,18 +83,9 @@ fn files(number: usize) -> String {
 pub(super) fn sentence(cause: &Cause, names: &Names) -> String {
     let Names { peer, space, .. } = names;
     match cause {
-        Cause::Revoked { is_device: true } => {
-            "this device was taken back by its owner: nobody sends it anything new".to_owned()
-        }
-        Cause::Revoked { is_device: false } => {
-            format!("you were removed from {space}: nobody sends you what is new in it")
-        }
+        Cause::Revoked { is_device } => revoked(space, *is_device),
         Cause::NoPath { has_address, failure } => no_path(names, *has_address, failure.as_deref()),
-        Cause::VersionMismatch { is_newer } => match is_newer {
-            Some(true) => format!("{peer} runs a newer kith, which speaks another protocol"),
-            Some(false) => format!("{peer} runs an older kith, which speaks another protocol"),
-            None => format!("{peer} says what this kith cannot read"),
-        },
+        Cause::VersionMismatch { is_newer } => mismatch(peer, *is_newer),
         Cause::Quota => format!(
             "you keep as much for {} as you said you would: what is new of {space} stays out",
             names.founder
@@ -117,16 +108,14 @@ pub(super) fn sentence(cause: &Cause, names: &Names) -> String {
             )
         }
         Cause::Denied => format!("{peer} says that {space} is not for you"),
-        Cause::RelayOnly { what, .. } => format!(
-            "{}; it goes through {}, since {peer} cannot be reached directly",
-            sentence(what, names),
-            names.through
-        ),
+        Cause::RelayOnly { what, .. } => {
+            let (what, through) = (sentence(what, names), &names.through);
+            format!("{what}; it goes through {through}, since {peer} cannot be reached directly")
+        }
         Cause::BackPressure { entries } => {
-            let entries = count(*entries, "change", "changes");
             format!(
-                "{peer} takes what is sent to it slowly, and has not confirmed {entries} that \
-                 you have"
+                "{peer} takes what is sent to it slowly, and has not confirmed {}",
+                unconfirmed(*entries)
             )
         }
         Cause::Transferring { entries, files, progress } => {
@@ -136,8 +125,7 @@ pub(super) fn sentence(cause: &Cause, names: &Names) -> String {
             format!("{peer} is connected, and has not said yet what it has of {space}")
         }
         Cause::PeerBehind { entries, has_spoken: true } => {
-            let entries = count(*entries, "change", "changes");
-            format!("{peer} has not confirmed {entries} that you have")
+            format!("{peer} has not confirmed {}", unconfirmed(*entries))
         }
         Cause::RejectedEntry { by, count, why } => rejected(names, *by, *count, why.as_deref()),
         Cause::MissingDependency { changes } => {
@@ -159,6 +147,26 @@ pub(super) fn sentence(cause: &Cause, names: &Names) -> String {
             "you took a ticket, and the codes were not compared yet".to_owned()
         }
     }
+}
+
+fn revoked(space: &str, is_device: bool) -> String {
+    if is_device {
+        "this device was taken back by its owner: nobody sends it anything new".to_owned()
+    } else {
+        format!("you were removed from {space}: nobody sends you what is new in it")
+    }
+}
+
+fn mismatch(peer: &str, is_newer: Option<bool>) -> String {
+    match is_newer {
+        Some(true) => format!("{peer} runs a newer kith, which speaks another protocol"),
+        Some(false) => format!("{peer} runs an older kith, which speaks another protocol"),
+        None => format!("{peer} says what this kith cannot read"),
+    }
+}
+
+fn unconfirmed(entries: u64) -> String {
+    format!("{} that you have", count(entries, "change", "changes"))
 }
 
 fn hindered(names: &Names, why: Hindrance) -> String {

@@ -196,7 +196,17 @@ fn whoever_was_a_stranger_is_asked_what_it_has_once_it_is_known() {
     let dan = company.devices[2];
     let introduction = pairing::Message::Introduction { attestations: company.introduction() };
     let again = exchange::Message::Again.encode();
-    let said = company.says_to(1, dan, std::slice::from_ref(&introduction));
+    let mut said = company.says_to(1, dan, std::slice::from_ref(&introduction));
+    assert!(!said.contains(&again), "it may say so by itself");
+    company.wall += 1_000;
+    let frames_in = |effects: Vec<Effect>| -> Vec<Vec<u8>> {
+        let frames = effects.into_iter().filter_map(|effect| {
+            let Effect::Net(NetCommand::Send { frame, .. }) = effect else { return None };
+            Some(frame.to_vec())
+        });
+        frames.collect()
+    };
+    said.extend(frames_in(company.alone(1, Input::Timeout)));
     assert!(said.contains(&again));
     assert!(!company.nodes[1].is_acquainted(dan));
 
@@ -211,11 +221,7 @@ fn whoever_was_a_stranger_is_asked_what_it_has_once_it_is_known() {
     for count in [1, 0] {
         let frame = again.clone().into();
         let frame = NetEvent::Frame { device: dan, lane: Lane::Trust, frame };
-        let effects = company.alone(1, Input::Net(frame)).into_iter();
-        let said = effects.filter_map(|effect| {
-            let Effect::Net(NetCommand::Send { frame, .. }) = effect else { return None };
-            Some(frame.to_vec())
-        });
-        assert_eq!(have(&said.collect::<Vec<_>>()), count, "what Ben has, once more");
+        let said = frames_in(company.alone(1, Input::Net(frame)));
+        assert_eq!(have(&said), count, "what Ben has, once more");
     }
 }

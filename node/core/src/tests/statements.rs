@@ -5,7 +5,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use trust_core::ledger::{Ledger, LedgerError, MemoryLedger, Record};
+use trust_core::{
+    exchange::Message,
+    ledger::{Ledger, LedgerError, MemoryLedger, Record},
+};
 
 use super::*;
 use crate::request::DescriptionChange;
@@ -68,4 +71,33 @@ fn what_could_not_be_kept_comes_again_soon() {
     company.wait(Duration::from_secs(10));
     assert!(known(&company));
     assert!(company.nodes[1].is_acquainted(device));
+}
+
+/// Each says what it has when they meet, and again when it was asked to: what is on its way then
+/// is not sent twice.
+#[test]
+fn what_is_on_its_way_is_not_sent_again() {
+    let mut company = Company::new(2);
+    let ticket = company.ticket(0, None);
+    company.accept(1, ticket).expect("pairs");
+    let device = company.devices[1];
+    let sent = |company: &mut Company| {
+        let frame = Message::Have { ids: vec![].into() }.encode().into();
+        let frame = NetEvent::Frame { device, lane: Lane::Trust, frame };
+        let effects = company.alone(0, Input::Net(frame)).into_iter();
+        let counts = effects.filter_map(|effect| {
+            let Effect::Net(NetCommand::Send { frame, .. }) = effect else { return None };
+            let Ok(Message::Attestations { attestations }) = Message::decode(&frame) else {
+                return None;
+            };
+            Some(attestations.len())
+        });
+        counts.sum::<usize>()
+    };
+    company.wall += 10_000;
+    let all = sent(&mut company);
+    assert!(all > 0);
+    assert_eq!(sent(&mut company), 0);
+    company.wall += 5_000;
+    assert_eq!(sent(&mut company), all, "they were lost, or could not be kept");
 }
