@@ -40,6 +40,11 @@ impl Introductions {
         self.strangers.remove(&device);
     }
 
+    /// Who takes part in a pairing says there what an introduction would say.
+    pub(crate) fn note_pairing(&mut self, device: DeviceId) {
+        self.asked.insert(device, true);
+    }
+
     /// Whether it is the first answer of a stranger in this connection.
     fn is_first_of(&mut self, device: DeviceId) -> bool {
         self.strangers.get_mut(&device).is_some_and(|spoke| !std::mem::replace(spoke, true))

@@ -297,6 +297,7 @@ impl Node {
             self.reply(request, Err(refused));
             return;
         }
+        self.pairings.introductions.note_pairing(device);
         accepting.is_confirmed = true;
         accepting.request = Some(request);
         accepting.ends_at = now.monotonic + ANSWER_MAX;
@@ -328,16 +329,17 @@ impl Node {
             .collect()
     }
 
-    /// What fits into one frame: who we are; the rest follows on the trust lane.
+    /// What fits into one frame: who we are, and that we are related; the rest follows on the trust lane.
     fn essentials(&self, agent: node_model::AgentId) -> Vec<AttestationId> {
         let own = self.trust.agent();
         let mut ids = self.trust.visible_to(agent);
         ids.retain(|id| {
             self.trust.attestation(*id).is_some_and(|attestation| {
-                let is_who =
-                    matches!(attestation.claim, Claim::DeviceLink { .. } | Claim::Profile { .. });
-                (is_who && attestation.issuer == own)
-                    || matches!(attestation.claim, Claim::Relationship { .. })
+                let is_essential = matches!(
+                    attestation.claim,
+                    Claim::DeviceLink { .. } | Claim::Profile { .. } | Claim::Relationship { .. }
+                );
+                is_essential && attestation.issuer == own
             })
         });
         ids

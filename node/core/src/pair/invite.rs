@@ -197,6 +197,7 @@ impl Node {
             let admission = Admission { space, party: Party::Agent(agent), role, pins: vec![] };
             self.trust.grant(self.entropy.as_mut(), now.wall, admission)?;
         }
+        self.pairings.introductions.note_pairing(device);
         // The doors open before the other side hears that it may come in.
         self.trust_changed(now);
         let attestations = self.introduction(self.essentials(agent));
@@ -233,6 +234,7 @@ impl Node {
         let asked = (device, hpke, name.clone(), consent);
         match self.trust.link_device(self.entropy.as_mut(), now.wall, asked, &notes) {
             Ok(()) => {
+                self.pairings.introductions.note_pairing(device);
                 self.trust_changed(now);
                 let attestations = self.introduction(self.own_links());
                 self.send(device, Lane::Pair, Message::Complete { attestations }.encode());
