@@ -13,6 +13,10 @@ use crate::problem::Problem;
 /// Largest JSON body; an imported page is a hundredth of it.
 pub(crate) const JSON_BYTES_MAX: usize = 10 * 1024 * 1024;
 
+/// Most values in a JSON body, four times as many as a document takes at once: each may have two
+/// bytes there, and has thirty or more in memory.
+const JSON_VALUES_MAX: usize = 1 << 20;
+
 /// Largest form; a ticket is 2 KiB.
 pub(crate) const FORM_BYTES_MAX: usize = 64 * 1024;
 
@@ -67,8 +71,29 @@ impl<S: Send + Sync, T: DeserializeOwned, const BYTES_MAX: usize> FromRequest<S>
 fn read_json<T: DeserializeOwned, const BYTES_MAX: usize>(
     bytes: &[u8],
 ) -> Result<JsonBody<T, BYTES_MAX>, Problem> {
+    if values_at_most(bytes) > JSON_VALUES_MAX {
+        let detail = format!("the body has more than {JSON_VALUES_MAX} values");
+        let status = StatusCode::PAYLOAD_TOO_LARGE;
+        return Err(Problem::new(status, "too-large", detail, "send it in parts"));
+    }
     let read = serde_json::from_slice(bytes);
     read.map(JsonBody).map_err(|error| Problem::invalid(format!("the body: {error}")))
+}
+
+/// How many values there are in a JSON text, at most: what begins a list or a map, and what
+/// follows a comma, outside of strings.
+fn values_at_most(json: &[u8]) -> usize {
+    let (mut count, mut is_string, mut is_escaped) = (1, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_string,
+            b'"' => is_string = !is_string,
+            b',' | b'[' | b'{' if !is_string => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -112,4 +137,23 @@ pub(crate) async fn bounded(
         return Err(Problem::too_large(bytes_max));
     }
     to_bytes(body, bytes_max).await.map_err(|_| Problem::too_large(bytes_max))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_counted_outside_of_strings_and_never_too_few() {
+        let counts = [
+            ("1", 1),
+            (r#"["a", 2, {"b": null}]"#, 5),
+            (r#"{"a,b,[": ",,,,"}"#, 2),
+            (r#"["\",[", "\\", 1]"#, 4),
+            ("", 1),
+        ];
+        for (json, count) in counts {
+            assert_eq!(values_at_most(json.as_bytes()), count, "{json}");
+        }
+    }
 }

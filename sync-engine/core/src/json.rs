@@ -7,7 +7,7 @@
 
 use automerge::{
     AutoCommit, ObjId, ObjType, Prop, ROOT, ReadDoc, ScalarValue, Value as AutomergeValue,
-    ValueRef, transaction::Transactable,
+    ValueRef, hydrate, transaction::Transactable,
 };
 use serde_json::{Map, Number, Value};
 
@@ -130,13 +130,12 @@ pub(crate) fn put(
     value: &Value,
     depth: usize,
 ) -> Result<(), DocumentError> {
-    match object_type(value, depth)? {
-        Some(kind) => {
-            let id = auto.put_object(object, prop, kind)?;
-            fill(auto, &id, value, depth)
-        }
-        None => Ok(auto.put(object, prop, scalar(value))?),
+    let value = hydrated(value, depth)?;
+    if let hydrate::Value::Scalar(scalar) = value {
+        return Ok(auto.put(object, prop, scalar)?);
     }
+    auto.batch_create_object(object, prop, &value, false)?;
+    Ok(())
 }
 
 /// Inserts `value` into a list.
@@ -147,43 +146,35 @@ pub(crate) fn insert(
     value: &Value,
     depth: usize,
 ) -> Result<(), DocumentError> {
-    match object_type(value, depth)? {
-        Some(kind) => {
-            let id = auto.insert_object(list, at, kind)?;
-            fill(auto, &id, value, depth)
+    let value = hydrated(value, depth)?;
+    if let hydrate::Value::Scalar(scalar) = value {
+        return Ok(auto.insert(list, at, scalar)?);
+    }
+    auto.batch_create_object(list, at, &value, true)?;
+    Ok(())
+}
+
+/// A value as Automerge writes it at once: one operation after the other takes five times as
+/// long (measured). Maps are written in the order of their keys.
+fn hydrated(value: &Value, depth: usize) -> Result<hydrate::Value, DocumentError> {
+    let within = || if depth < DEPTH_MAX { Ok(depth + 1) } else { Err(DocumentError::TooDeep) };
+    Ok(match value {
+        Value::Object(items) => {
+            let depth = within()?;
+            let mut map = hydrate::Map::default();
+            for (key, item) in items {
+                let value = hydrated(item, depth)?;
+                map.insert(key.clone(), hydrate::MapValue { value, conflict: false });
+            }
+            map.into()
         }
-        None => Ok(auto.insert(list, at, scalar(value))?),
-    }
-}
-
-fn object_type(value: &Value, depth: usize) -> Result<Option<ObjType>, DocumentError> {
-    let kind = match value {
-        Value::Object(_) => Some(ObjType::Map),
-        Value::Array(_) => Some(ObjType::List),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-    };
-    if kind.is_some() && depth >= DEPTH_MAX {
-        return Err(DocumentError::TooDeep);
-    }
-    Ok(kind)
-}
-
-fn fill(
-    auto: &mut AutoCommit,
-    object: &ObjId,
-    value: &Value,
-    depth: usize,
-) -> Result<(), DocumentError> {
-    match value {
-        Value::Object(map) => map
-            .iter()
-            .try_for_each(|(key, item)| put(auto, object, key.as_str().into(), item, depth + 1)),
-        Value::Array(list) => list
-            .iter()
-            .enumerate()
-            .try_for_each(|(at, item)| insert(auto, object, at, item, depth + 1)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
-    }
+        Value::Array(items) => {
+            let depth = within()?;
+            let list: Result<Vec<_>, _> = items.iter().map(|item| hydrated(item, depth)).collect();
+            list?.into()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => scalar(value).into(),
+    })
 }
 
 fn scalar(value: &Value) -> ScalarValue {

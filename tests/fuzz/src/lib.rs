@@ -23,6 +23,7 @@
 //! Non-goals: state machines (see `tests/sim`), decoders that are private to a crate (blob
 //! requests, pages, imported files: their crates test them).
 
+mod bounds;
 pub mod frames;
 pub mod heap;
 pub mod learnt;

@@ -31,6 +31,10 @@ use trust_core::{
 };
 
 use crate::{
+    bounds::{
+        CHANGE_MAX, DECODED_MAX, DECODER, DOCUMENT_INPUTS, DOCUMENT_MAX, PATCHED_MAX, SIGNED,
+        SKETCHED_MAX, UNPACKED_MAX,
+    },
     mutate::INPUT_BYTES_MAX,
     seeds,
     wire::{self, DOCUMENT},
@@ -49,32 +53,6 @@ pub struct Target {
     /// Inputs of every commit, so that all targets together take half a minute.
     pub inputs: usize,
 }
-
-/// A decoder alone: some ten microseconds each.
-const DECODER: usize = 20_000;
-
-/// With a signature to make and to check, or a seal.
-const SIGNED: usize = 5_000;
-
-/// With a document to load and to change.
-const DOCUMENT_INPUTS: usize = 2_000;
-
-/// Decoded values are some times as large as their bytes: an empty string of one byte takes 24,
-/// and a list that grows is there twice for a moment.
-const DECODED_MAX: usize = 64 * 1024 + 72 * INPUT_BYTES_MAX;
-
-/// Two thousand symbols of our own beside those that came.
-const SKETCHED_MAX: usize = DECODED_MAX + 512 * 1024;
-
-/// An entry says how long it unpacks; that much may be set aside.
-const UNPACKED_MAX: usize = node_model::limit::ENTRY_PLAIN_BYTES_MAX + 4 * INPUT_BYTES_MAX + 4_096;
-
-/// A document keeps every operation, with indexes.
-const DOCUMENT_MAX: usize = 16 * 1024 * 1024;
-
-/// Automerge sets aside what a string claims to be long, up to this (its `MAX_ALLOCATION`), in
-/// pages that nobody touches, and gives it back when the string turns out to be shorter.
-const CHANGE_MAX: usize = 1_000_000_000 + DOCUMENT_MAX;
 
 macro_rules! targets {
     ($($name:ident: $heap:expr, $inputs:expr;)+) => {
@@ -111,7 +89,7 @@ targets! {
     digests: DECODED_MAX, DECODER;
     sketch_parts: SKETCHED_MAX, DECODER;
     pointers: DOCUMENT_MAX, DOCUMENT_INPUTS;
-    patches: DOCUMENT_MAX, DECODER;
+    patches: PATCHED_MAX, DECODER;
     changes: CHANGE_MAX, DOCUMENT_INPUTS;
     change_contents: CHANGE_MAX, DOCUMENT_INPUTS;
     bundles: CHANGE_MAX, DOCUMENT_INPUTS;

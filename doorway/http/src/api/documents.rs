@@ -270,7 +270,7 @@ fn at(value: &Value, path: &str) -> Option<Value> {
 
 /// Change a document by a JSON Patch.
 #[utoipa::path(patch, path = "/api/v1/spaces/{space}/docs/{doc}",
-    request_body(content = Vec<Value>, content_type = "application/json-patch+json", description = "RFC 6902"),
+    request_body(content = Vec<Value>, content_type = "application/json-patch+json", description = "RFC 6902: at most 10,000 operations that write at most 262,144 values and 10 MiB, and look at four times as much"),
     responses((status = 200, body = Changed, description = "One change, with all operations or none")))]
 pub(crate) async fn patch(
     State(app): State<App>,

@@ -176,6 +176,9 @@ async fn what_makes_no_sense_is_a_problem() {
     assert_eq!(send("application/json", Body::from("[]")).await.status, StatusCode::BAD_REQUEST);
     let large = send("application/json", Body::from(vec![b' '; 10 * 1024 * 1024 + 1])).await;
     assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let many = format!(r#"{{"value": {{"a": [{}0]}}}}"#, "0,".repeat(1 << 20));
+    let many = send("application/json", Body::from(many)).await;
+    assert_eq!(many.status, StatusCode::PAYLOAD_TOO_LARGE);
 
     let announced = by_token(Method::POST, docs)
         .header(header::CONTENT_TYPE, "application/json")
