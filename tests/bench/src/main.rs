@@ -1,7 +1,7 @@
 //! `kith-bench`: measures what the product promises and prints one JSON line for
 //! each measurement. `docs/performance.md` quotes it.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is its output")]
+#![expect(clippy::print_stderr, reason = "this is its output")]
 
 use std::{fs, process::ExitCode};
 
@@ -10,7 +10,7 @@ use kith_bench::{
     cost::{Meter, memory_mb, quantiles, rounded},
     edits, examine,
     pair::{self, BenchNode, Secrets},
-    sets,
+    say, sets,
     trust::{Villager, village},
 };
 use node_core::{
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
         && generate == "generate"
     {
         let made = community::write(folder.as_ref(), SEED).expect("the folder can be written");
-        println!("{}", json!({"files": made.files, "bytes": made.bytes}));
+        say(&json!({"files": made.files, "bytes": made.bytes}));
         return ExitCode::SUCCESS;
     }
     if let Some((trial, rest)) = names.split_first()
@@ -131,7 +131,7 @@ fn report(name: &str, mut cost: Value, more: Value) {
     if let (Value::Object(cost), Value::Object(more)) = (&mut cost, more) {
         cost.extend(more);
     }
-    println!("{cost}");
+    say(&cost);
 }
 
 async fn import(node: &BenchNode, space: node_model::SpaceId, folder: &std::path::Path) -> u64 {

@@ -6,6 +6,7 @@ use kith_bench::{
     doctor::{Misfortune, doctor},
     kill,
     options::Options,
+    say,
 };
 use serde_json::json;
 
@@ -87,14 +88,14 @@ impl Trial {
         if !misfortune.needs_mounts() || std::env::var_os(INSIDE).is_some() {
             let repeat = usize::try_from(repeat).unwrap_or(usize::MAX);
             let (said, is_good) = on_runtime(doctor(misfortune, repeat));
-            println!("{said}");
+            say(&said);
             return is_good;
         }
         let trial = Command::new("unshare").args(["-rm", "true"]).stderr(Stdio::null()).status();
         if !trial.is_ok_and(|status| status.success()) {
             let why = "this machine allows no namespaces to `unshare -rm`";
             let cause = misfortune.cause();
-            println!("{}", json!({"name": "doctor", "cause": cause, "skipped": why}));
+            say(&json!({"name": "doctor", "cause": cause, "skipped": why}));
             return true;
         }
         let mut again = self.again(&["unshare", "-rm"]);
@@ -105,7 +106,7 @@ impl Trial {
 
 fn kills(loops: u64, seed: u64) -> bool {
     let (said, is_good) = on_runtime(kill::kill(loops, seed));
-    println!("{said}");
+    say(&said);
     is_good
 }
 

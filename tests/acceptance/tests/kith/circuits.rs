@@ -1,6 +1,6 @@
 //! Two whom nobody can dial, and somebody whom both know.
 
-use acceptance::{Home, Running, list, text, until};
+use acceptance::{Home, Running, Signal, list, text, until};
 use serde_json::{Value, json};
 
 /// Waits until a peer is connected and confirms that everything is equal.
@@ -43,6 +43,18 @@ async fn two_whom_nobody_reaches_meet_through_a_third() {
     assert_eq!(value, json!({"title": "Only for Bo"}));
     let spaces = rack.kith(&["space", "list"]).json().await;
     assert!(list(&spaces, "spaces").iter().all(|space| text(space, "name") != "two"), "{spaces}");
+
+    of_bo.signal(Signal::STOP);
+    ada.new_document("two", &json!({"title": "Under way"})).await;
+    let words = until("the doctor to say how it goes", async || {
+        let answer = ada.kith(&["doctor"]).json().await;
+        let cause = list(&answer, "causes").iter().find(|it| text(it, "cause") == "relay-only");
+        cause.map(|cause| text(cause, "words").to_owned())
+    })
+    .await;
+    assert!(words.contains("it goes through Rack"), "{words}");
+    of_bo.signal(Signal::CONT);
+    synced(&ada, &of_bo).await;
 
     of_rack.stop().await;
     until("the circuit to end with it", async || {
