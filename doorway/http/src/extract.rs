@@ -13,9 +13,9 @@ use crate::problem::Problem;
 /// Largest JSON body; an imported page is a hundredth of it.
 pub(crate) const JSON_BYTES_MAX: usize = 10 * 1024 * 1024;
 
-/// Most values in a JSON body, four times as many as a document takes at once: each may have two
-/// bytes there, and has thirty or more in memory.
-const JSON_VALUES_MAX: usize = 1 << 20;
+/// Most values in a JSON body, twice as many as a document takes at once: a map of one key has
+/// eight bytes there, and 600 in memory.
+const JSON_VALUES_MAX: usize = 1 << 19;
 
 /// Largest form; a ticket is 2 KiB.
 pub(crate) const FORM_BYTES_MAX: usize = 64 * 1024;
