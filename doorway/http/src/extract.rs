@@ -13,8 +13,8 @@ use crate::problem::Problem;
 /// Largest JSON body; an imported page is a hundredth of it.
 pub(crate) const JSON_BYTES_MAX: usize = 10 * 1024 * 1024;
 
-/// Most values in a JSON body, twice as many as a document takes at once: a map of one key has
-/// eight bytes there, and 600 in memory.
+/// Most values in a JSON body, twice as many as a document takes at once: the smallest have two
+/// bytes there, and many times as much in memory.
 const JSON_VALUES_MAX: usize = 1 << 19;
 
 /// Largest form; a ticket is 2 KiB.

@@ -46,11 +46,11 @@ pub(crate) struct Acquaintance {
     /// Whether we said what we have.
     pub(crate) was_told: bool,
     /// When it is said again, since something could not be kept.
-    pub(crate) tell_again_at: Option<Duration>,
+    tell_again_at: Option<Duration>,
     /// Whether it was not admitted when it connected: what it said before it was is lost.
     pub(crate) came_as_stranger: bool,
     /// When it is asked what it has, if it has not said so.
-    pub(crate) ask_at: Option<Duration>,
+    ask_at: Option<Duration>,
     /// Whether it asked to be told again, which it does once.
     pub(crate) was_asked: bool,
     /// Where we said that others may be found.

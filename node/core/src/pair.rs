@@ -329,7 +329,8 @@ impl Node {
             .collect()
     }
 
-    /// What fits into one frame: who we are, and that we are related; the rest follows on the trust lane.
+    /// What fits into one frame: who we are, and that we are related; the rest follows on the
+    /// trust lane.
     fn essentials(&self, agent: node_model::AgentId) -> Vec<AttestationId> {
         let own = self.trust.agent();
         let mut ids = self.trust.visible_to(agent);

@@ -154,8 +154,8 @@ pub(crate) fn insert(
     Ok(())
 }
 
-/// A value as Automerge writes it at once: one operation after the other takes five times as
-/// long (measured). Maps are written in the order of their keys.
+/// A value as Automerge writes it at once: one operation after the other takes several times as
+/// long. Maps are written in the order of their keys.
 fn hydrated(value: &Value, depth: usize) -> Result<hydrate::Value, DocumentError> {
     let within = || if depth < DEPTH_MAX { Ok(depth + 1) } else { Err(DocumentError::TooDeep) };
     Ok(match value {

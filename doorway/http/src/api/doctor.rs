@@ -36,7 +36,8 @@ pub(crate) struct CauseFound {
     next: String,
     /// The cause in a sentence.
     words: String,
-    /// With `transferring`, also through a relay: how far the exchange of entries is, once anything is known of it.
+    /// With `transferring`, also through a relay: how far the exchange of entries is, once
+    /// anything is known of it.
     progress: Option<EntriesProgress>,
     space_name: Option<String>,
     peer_name: Option<String>,

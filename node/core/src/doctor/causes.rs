@@ -90,8 +90,6 @@ pub enum Cause {
     /// What would be said otherwise, [`Cause::Transferring`] or [`Cause::PeerBehind`], with a
     /// peer that is reached only by a circuit.
     RelayOnly {
-        /// Who passes the connection on.
-        through: DeviceId,
         /// What is under way.
         what: Box<Cause>,
     },
@@ -169,24 +167,7 @@ impl Cause {
     /// How far the exchange of entries is, once anything is known of it.
     #[must_use]
     pub fn progress(&self) -> Option<EntryProgress> {
-        match self {
-            Self::Transferring { progress, .. } => *progress,
-            Self::RelayOnly { what, .. } => what.progress(),
-            Self::Revoked { .. }
-            | Self::NoPath { .. }
-            | Self::VersionMismatch { .. }
-            | Self::ClockSkew { .. }
-            | Self::Denied
-            | Self::Quota
-            | Self::DiskFull
-            | Self::StorageFailed { .. }
-            | Self::PeerHindered { .. }
-            | Self::BackPressure { .. }
-            | Self::PeerBehind { .. }
-            | Self::RejectedEntry { .. }
-            | Self::MissingDependency { .. }
-            | Self::MissingFiles { .. }
-            | Self::WaitingForConsent(_) => None,
-        }
+        let under_way = if let Self::RelayOnly { what } = self { what } else { self };
+        if let Self::Transferring { progress, .. } = under_way { *progress } else { None }
     }
 }

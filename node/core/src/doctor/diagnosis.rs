@@ -53,8 +53,8 @@ pub(super) struct PeerFacts {
     pub(super) is_connected: bool,
     pub(super) has_address: bool,
     pub(super) failure: Option<String>,
-    /// Who passes the connection on, if it is not a direct one.
-    pub(super) circuit: Option<DeviceId>,
+    /// Whether somebody passes the connection on.
+    pub(super) is_circuit: bool,
     /// Whether what is sent to it waits.
     pub(super) is_congested: bool,
     pub(super) foreign: Option<Foreign>,
@@ -111,9 +111,9 @@ fn of_space(facts: &SpaceFacts) -> Vec<(Subject, Cause)> {
 fn of_peer(space: &SpaceFacts, peer: &PeerFacts) -> Option<Cause> {
     let cause = of_copies(space, peer)?;
     let is_under_way = matches!(cause, Cause::Transferring { .. } | Cause::PeerBehind { .. });
-    Some(match (peer.circuit, cause) {
-        (Some(through), what) if is_under_way => Cause::RelayOnly { through, what: Box::new(what) },
-        (None, Cause::PeerBehind { entries, .. }) if peer.is_congested => {
+    Some(match (peer.is_circuit, cause) {
+        (true, what) if is_under_way => Cause::RelayOnly { what: Box::new(what) },
+        (false, Cause::PeerBehind { entries, .. }) if peer.is_congested => {
             Cause::BackPressure { entries }
         }
         (_, cause) => cause,

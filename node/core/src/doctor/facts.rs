@@ -91,7 +91,7 @@ impl Node {
                     has_address: known.is_some_and(|it| !it.addresses.is_empty()),
                     failure: known.and_then(|it| it.last_failure.clone()),
                     foreign,
-                    circuit: known.and_then(|it| it.circuit),
+                    is_circuit: known.is_some_and(|it| it.circuit.is_some()),
                     is_congested: known.is_some_and(|it| it.is_congested),
                     clock_ahead: None,
                     copies: None,

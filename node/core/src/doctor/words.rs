@@ -108,7 +108,7 @@ pub(super) fn sentence(cause: &Cause, names: &Names) -> String {
             )
         }
         Cause::Denied => format!("{peer} says that {space} is not for you"),
-        Cause::RelayOnly { what, .. } => {
+        Cause::RelayOnly { what } => {
             let (what, through) = (sentence(what, names), &names.through);
             format!("{what}; it goes through {through}, since {peer} cannot be reached directly")
         }

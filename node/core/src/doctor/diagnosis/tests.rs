@@ -27,7 +27,7 @@ fn well() -> SpaceFacts {
         is_connected: true,
         has_address: true,
         failure: None,
-        circuit: None,
+        is_circuit: false,
         is_congested: false,
         foreign: None,
         clock_ahead: None,
@@ -71,7 +71,7 @@ fn causes_count_in_their_order() {
     space.peers[0] = PeerFacts {
         is_connected: false,
         failure: Some("nobody is there".to_owned()),
-        circuit: Some(DeviceId([5; 32])),
+        is_circuit: true,
         is_congested: true,
         foreign: Some(Foreign::Version(9)),
         clock_ahead: Some(Duration::from_secs(600)),
@@ -91,7 +91,7 @@ fn causes_count_in_their_order() {
         ("denied", &|it| copies_of(it, &|copies| copies.state = PeerState::Different)),
         ("disk-full", &|it| it.store_error = Some(StoreError::Storage("broken".to_owned()))),
         ("storage-failed", &|it| it.store_error = None),
-        ("relay-only", &|it| it.peers[0].circuit = None),
+        ("relay-only", &|it| it.peers[0].is_circuit = false),
         ("transferring", &|it| {
             copies_of(it, &|copies| {
                 (copies.unread_here, copies.hindrance) = (0, Some(Hindrance::DiskFull));
@@ -140,7 +140,7 @@ fn whatever_the_facts_each_pair_has_one_cause_unless_it_is_equal() {
             let peer = &mut space.peers[0];
             peer.is_connected = is_set(1);
             peer.has_address = is_set(2);
-            peer.circuit = is_set(10).then_some(DeviceId([5; 32]));
+            peer.is_circuit = is_set(10);
             peer.is_congested = is_set(11);
             peer.foreign = is_set(3).then_some(Foreign::Unreadable);
             peer.clock_ahead = is_set(4).then_some(Duration::from_secs(600));
@@ -162,9 +162,9 @@ fn files_are_coming_or_missing() {
     let mut space = well();
     (space.files_wanted, space.peers[0].files_coming) = (3, 3);
     assert_eq!(words(&space), ["transferring"]);
-    space.peers[0].circuit = Some(DeviceId([5; 32]));
+    space.peers[0].is_circuit = true;
     assert_eq!(words(&space), ["relay-only"]);
-    space.peers[0].circuit = None;
+    space.peers[0].is_circuit = false;
     space.peers[0].files_coming = 1;
     assert_eq!(words(&space), ["missing-files", "transferring"]);
     space.peers[0].files_coming = 0;
