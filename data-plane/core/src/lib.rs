@@ -5,4 +5,5 @@ pub mod batch;
 pub mod net;
 pub mod pipe;
 pub mod plane;
+pub mod visitor;
 pub mod visits;

@@ -13,6 +13,8 @@
 //! frames wait outside while much waits for the visitor to fetch; errands end with the visit.
 //! Non-goals: who may come (the doorway asks the trust plane, at each batch) and how blobs go.
 
+mod visit;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
@@ -20,24 +22,24 @@ use std::{
 
 use node_model::{BlobId, DeviceId};
 
+use self::visit::{Turn, Visit};
 use crate::{
-    batch::{Batch, Frame, Returned, VisitId, take_fitting},
+    batch::{Batch, Frame, Returned, VisitId},
     net::{Lane, NetCommand, NetEvent},
 };
 
 /// Most visits at a time: what waits for them is memory.
 pub const VISITS_MAX: usize = 32;
 
+/// Most visits of devices that are not admitted: they come to pair, and must not keep others out.
+pub const GUESTS_MAX: usize = 4;
+
 /// How long a visit lasts without a batch, and an errand until the visitor begins it. It has no
 /// reason to be silent for longer than it takes to bring something over a slow line.
 pub const IDLE_MAX: Duration = Duration::from_secs(60);
 
-/// While as much waits for a visitor, its frames are not looked at: some thirty pages of
-/// entries, as on a lane.
-const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// With as much a visit is over: what a few frames can be answered with beyond
-/// [`WAITING_BYTES_MAX`], each a page and a largest entry.
+/// With as much a visit is over: what a few frames can be answered with beyond what is looked
+/// at while something waits, each a page and a largest entry.
 const OUTGOING_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// The address of a visitor, for whoever shows one.
@@ -78,39 +80,11 @@ pub struct Visits {
     visits: BTreeMap<DeviceId, Visit>,
     /// Whom the other transport reaches.
     direct: BTreeSet<DeviceId>,
+    /// To whom more is open than pairing.
+    admitted: BTreeSet<DeviceId>,
     commands: VecDeque<NetCommand>,
     events: VecDeque<NetEvent>,
     answers: VecDeque<(TurnId, Result<Returned, Refused>)>,
-}
-
-#[derive(Debug)]
-struct Visit {
-    id: VisitId,
-    /// The batch that comes next.
-    number: u64,
-    heard_at: Duration,
-    incoming: VecDeque<Frame>,
-    outgoing: VecDeque<Frame>,
-    outgoing_bytes: usize,
-    turn: Option<Turn>,
-    errands: VecDeque<Errand>,
-    /// Whether the visitor was told that there is one.
-    knows_errands: bool,
-    /// Whether it asked what they are.
-    has_begun: bool,
-    /// Since when there are some that it did not begin.
-    waiting_since: Option<Duration>,
-    is_ending: bool,
-    /// Whether the node was told that the device is connected. What it said before that was
-    /// meant for an earlier connection.
-    is_told: bool,
-}
-
-#[derive(Debug)]
-struct Turn {
-    id: TurnId,
-    number: u64,
-    until: Duration,
 }
 
 impl Visits {
@@ -162,32 +136,22 @@ impl Visits {
         }
         if self.visits.contains_key(&device) {
             self.end(device);
-        } else if self.visits.len() >= VISITS_MAX {
+        } else if self.visits.len() >= VISITS_MAX || !self.has_room_for(device) {
             return Err(Refused::Full);
         }
         if self.direct.contains(&device) {
             self.commands.push_back(NetCommand::Disconnect { device });
             self.events.push_back(NetEvent::Disconnected { device });
         }
-        let visit = Visit {
-            id,
-            number: 0,
-            heard_at: now,
-            incoming: VecDeque::new(),
-            outgoing: VecDeque::new(),
-            outgoing_bytes: 0,
-            turn: None,
-            errands: VecDeque::new(),
-            knows_errands: false,
-            has_begun: false,
-            waiting_since: None,
-            is_ending: false,
-            is_told: false,
-        };
-        self.visits.insert(device, visit);
+        self.visits.insert(device, Visit::new(id, now));
         let address = ADDRESS.to_owned();
         self.events.push_back(NetEvent::Connected { device, address, outbound: false });
         Ok(())
+    }
+
+    fn has_room_for(&self, device: DeviceId) -> bool {
+        let guests = self.visits.keys().filter(|visitor| !self.admitted.contains(visitor));
+        self.admitted.contains(&device) || guests.count() < GUESTS_MAX
     }
 
     /// Takes what the other transport tells.
@@ -245,14 +209,22 @@ impl Visits {
                 }
                 None
             }
-            NetCommand::Forbid { device } | NetCommand::Disconnect { device } => {
+            NetCommand::Admit { device } => {
+                self.admitted.insert(device);
+                Some(command)
+            }
+            NetCommand::Forbid { device } => {
+                self.admitted.remove(&device);
                 self.end(device);
                 Some(command)
             }
-            NetCommand::Dial { .. }
-            | NetCommand::Admit { .. }
-            | NetCommand::Send { .. }
-            | NetCommand::Answer { .. } => Some(command),
+            NetCommand::Disconnect { device } => {
+                self.end(device);
+                Some(command)
+            }
+            NetCommand::Dial { .. } | NetCommand::Send { .. } | NetCommand::Answer { .. } => {
+                Some(command)
+            }
         }
     }
 
@@ -266,6 +238,12 @@ impl Visits {
             tracing::warn!(%device, "a visitor asks for more than it fetches");
             self.end(device);
         }
+    }
+
+    /// Has the batch of a device answered now, whatever there is. Says whether one waited.
+    pub fn hurry(&mut self, now: Duration, device: DeviceId) -> bool {
+        let turn = self.visits.get_mut(&device).and_then(|visit| visit.turn.as_mut());
+        turn.map(|turn| turn.until = turn.until.min(now)).is_some()
     }
 
     /// Whether a device visits.
@@ -368,32 +346,6 @@ impl Visits {
 
 fn unbrought(errand: Errand, why: &str) -> NetEvent {
     NetEvent::FetchEnded { job: errand.job, error: Some(why.to_owned()) }
-}
-
-impl Visit {
-    fn has_waiting_errand(&self) -> bool {
-        !self.errands.is_empty() && !self.has_begun
-    }
-
-    fn has_work(&self) -> bool {
-        !self.incoming.is_empty() && self.outgoing_bytes < WAITING_BYTES_MAX
-    }
-
-    fn is_due(&self, now: Duration) -> bool {
-        let is_late = |turn: &Turn| self.is_ending || now >= turn.until;
-        let is_answered =
-            !self.outgoing.is_empty() || (!self.errands.is_empty() && !self.knows_errands);
-        !self.has_work() && self.turn.as_ref().is_some_and(|turn| is_answered || is_late(turn))
-    }
-
-    fn answer(&mut self) -> Option<(TurnId, Result<Returned, Refused>)> {
-        let Turn { id, number, until: _ } = self.turn.take()?;
-        let frames = take_fitting(&mut self.outgoing);
-        self.outgoing_bytes -= frames.iter().map(|frame| frame.bytes.len()).sum::<usize>();
-        let (is_full, wants_blobs) = (!self.incoming.is_empty(), !self.errands.is_empty());
-        self.knows_errands = wants_blobs;
-        Some((id, Ok(Returned { number, is_full, wants_blobs, frames })))
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! is asked about each time, too; who shows one is held to it (`access/key.rs`), and to how
 //! often it may be used (`access/rate.rs`), as is whoever shows nothing.
 
+mod audience;
 mod key;
 pub(crate) mod rate;
 
@@ -20,6 +21,7 @@ use axum::{
 use node_model::{DeviceId, challenge::Token, program::KeyName};
 use node_runtime::audit::By;
 
+pub(crate) use self::audience::Audience;
 use self::rate::Left;
 use crate::{
     ask, audit,
@@ -28,41 +30,6 @@ use crate::{
     problem::Problem,
 };
 
-/// Whom a route is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Audience {
-    /// Anyone on this device.
-    Anyone,
-    /// A person who may not have a session yet.
-    Visitors,
-    /// Programs with the token or one of a device, browsers with a session.
-    Programs,
-    /// People with a session.
-    People,
-    /// Devices of peers, and of the same person, with a token of theirs: to synchronise.
-    Peers,
-    /// Who can open the node's own socket.
-    Socket,
-}
-
-impl Audience {
-    /// Whether it takes a right to come in.
-    fn is_closed(self) -> bool {
-        match self {
-            Self::Anyone | Self::Visitors => false,
-            Self::Programs | Self::People | Self::Peers | Self::Socket => true,
-        }
-    }
-
-    /// Whether a link on another website may lead here.
-    fn may_be_linked_to(self) -> bool {
-        match self {
-            Self::Visitors | Self::People => true,
-            Self::Anyone | Self::Programs | Self::Peers | Self::Socket => false,
-        }
-    }
-}
-
 /// What one route's guard knows.
 #[derive(Clone)]
 pub(crate) struct Guard {
@@ -70,6 +37,24 @@ pub(crate) struct Guard {
     pub(crate) audience: Audience,
     /// How a person does the same where the route is not for them.
     pub(crate) command: &'static str,
+}
+
+impl Guard {
+    /// The device whose token it is, if the route is for it. A node that does not answer lets
+    /// nobody in.
+    async fn whose(&self, token: Token) -> Option<DeviceId> {
+        let node = &self.app.handle;
+        let device = match self.audience {
+            Audience::Guests => ask::token_visitor(node, token).await,
+            Audience::Peers
+            | Audience::Anyone
+            | Audience::Visitors
+            | Audience::Programs
+            | Audience::People
+            | Audience::Socket => ask::token_peer(node, token).await,
+        };
+        device.ok().flatten()
+    }
 }
 
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
@@ -112,7 +97,7 @@ pub(crate) async fn guard(
             by.ok_or(problem)
         }
         Ok(Entry::Peer(token)) => {
-            let peer = ask::token_peer(&guard.app.handle, token).await.ok().flatten();
+            let peer = guard.whose(token).await;
             if let Some(device) = peer {
                 request.extensions_mut().insert(Peer(device));
             }
@@ -167,13 +152,13 @@ enum Entry {
     By(By),
     /// If the node says that this token of a device is good; else this is the problem.
     If(Token, Problem),
-    /// If the node says that this is a token of a device that may synchronise.
+    /// If the node says that this is a token of a device that the route is for.
     Peer(Token),
     /// If the key that it shows has a rule for this.
     IfKey,
 }
 
-/// The device whose token came with the request, which may synchronise.
+/// The device whose token came with the request.
 #[derive(Clone, Copy)]
 pub(crate) struct Peer(pub(crate) DeviceId);
 
@@ -215,7 +200,7 @@ impl Pass {
 fn check(guard: &Guard, request: &Request) -> Result<Entry, Problem> {
     match guard.app.access {
         // Who opens the socket may do all, but is not for that one of the peers.
-        Access::LocalSocket if guard.audience != Audience::Peers => {
+        Access::LocalSocket if !matches!(guard.audience, Audience::Peers | Audience::Guests) => {
             return Ok(Entry::By(By::LocalSocket));
         }
         Access::LocalSocket => {}
@@ -228,11 +213,12 @@ fn check(guard: &Guard, request: &Request) -> Result<Entry, Problem> {
             | Audience::Visitors
             | Audience::People
             | Audience::Peers
+            | Audience::Guests
             | Audience::Socket => Err(key::not_for_programs()),
         };
     }
     match guard.audience {
-        Audience::Peers => {
+        Audience::Peers | Audience::Guests => {
             let offered = bearer(request.headers()).and_then(|offered| offered.parse().ok());
             offered.map(Entry::Peer).ok_or_else(no_peer)
         }
@@ -259,7 +245,11 @@ fn check(guard: &Guard, request: &Request) -> Result<Entry, Problem> {
 fn refuse(audience: Audience, problem: Problem) -> Response {
     let is_for_people = match audience {
         Audience::People | Audience::Visitors => true,
-        Audience::Anyone | Audience::Programs | Audience::Peers | Audience::Socket => false,
+        Audience::Anyone
+        | Audience::Programs
+        | Audience::Peers
+        | Audience::Guests
+        | Audience::Socket => false,
     };
     if is_for_people && problem.status == StatusCode::UNAUTHORIZED {
         return pages::enter::sign_in(None).into_response();

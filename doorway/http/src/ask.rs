@@ -164,19 +164,22 @@ pub(crate) async fn doorway(
 
 /// Whom a token that a device got for a proof lets in now.
 pub(crate) async fn token_holder(node: &Handle, token: Token) -> Result<Option<DeviceId>, Failure> {
-    let DoorwayResponse::Holder(holder) = doorway(node, DoorwayRequest::Check { token }).await?
-    else {
-        return Err(unexpected());
-    };
-    Ok(holder)
+    holder(doorway(node, DoorwayRequest::Check { token }).await?)
 }
 
 pub(crate) async fn token_peer(node: &Handle, token: Token) -> Result<Option<DeviceId>, Failure> {
-    let DoorwayResponse::Holder(holder) =
-        doorway(node, DoorwayRequest::CheckPeer { token }).await?
-    else {
-        return Err(unexpected());
-    };
+    holder(doorway(node, DoorwayRequest::CheckPeer { token }).await?)
+}
+
+pub(crate) async fn token_visitor(
+    node: &Handle,
+    token: Token,
+) -> Result<Option<DeviceId>, Failure> {
+    holder(doorway(node, DoorwayRequest::CheckVisitor { token }).await?)
+}
+
+fn holder(answer: DoorwayResponse) -> Result<Option<DeviceId>, Failure> {
+    let DoorwayResponse::Holder(holder) = answer else { return Err(unexpected()) };
     Ok(holder)
 }
 

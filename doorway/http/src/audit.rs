@@ -193,8 +193,8 @@ impl Interest {
             || template.ends_with("/conflicts");
         let is_entrance = template.starts_with("/enter");
         // A visit is many of them; that it may begin was noted when its token was given.
-        let is_visit =
-            template == "/api/v1/sync/frames" || template.starts_with("/api/v1/sync/blobs");
+        let is_visit = matches!(template, "/api/v1/sync/frames" | "/api/v1/sync/nudge")
+            || template.starts_with("/api/v1/sync/blobs");
         let is_change = !method.is_safe() && !template.is_empty() && !is_visit;
         if is_search {
             Self::Search

@@ -51,6 +51,7 @@ use crate::{
         pairing::confirm,
         pairing::sync,
         visit::exchange,
+        visit::nudge,
         visit::provide,
         visit::bring,
         visit::wanted,
@@ -230,7 +231,7 @@ fn complete(operation: &mut Operation, route: &Route) {
         Audience::Programs => Some(vec![needs("token"), needs("key"), needs("session")]),
         Audience::People => Some(vec![needs("token"), needs("session")]),
         Audience::Socket => Some(vec![needs("token")]),
-        Audience::Peers => Some(vec![needs("peer")]),
+        Audience::Peers | Audience::Guests => Some(vec![needs("peer")]),
     };
     if route.audience == Audience::Socket {
         let note = "Only over the node's own socket.".to_owned();

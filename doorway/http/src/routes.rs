@@ -16,7 +16,7 @@ use node_runtime::Handle;
 use crate::{
     access::{
         self,
-        Audience::{self, Anyone, Peers, People, Programs, Socket, Visitors},
+        Audience::{self, Anyone, Guests, Peers, People, Programs, Socket, Visitors},
         Guard,
     },
     api::{
@@ -79,11 +79,12 @@ fn of_node() -> Vec<Route> {
         route(POST,   "/api/v1/pair",                           Programs, pairing::accept),
         route(POST,   "/api/v1/pair/{peer}",                    Programs, pairing::confirm),
         route(POST,   "/api/v1/sync",                           Programs, pairing::sync),
-        route(POST,   "/api/v1/sync/frames",                    Peers,    visit::exchange),
+        route(POST,   "/api/v1/sync/frames",                    Guests,   visit::exchange),
+        route(POST,   "/api/v1/sync/nudge",                     Guests,   visit::nudge),
         route(POST,   "/api/v1/sync/blobs",                     Peers,    visit::provide),
         route(PUT,    "/api/v1/sync/blobs",                     Peers,    visit::bring),
         route(POST,   "/api/v1/sync/blobs/wanted",              Peers,    visit::wanted),
-        route(POST,   "/api/v1/sync/proof",                     Peers,    visit::prove),
+        route(POST,   "/api/v1/sync/proof",                     Guests,   visit::prove),
         route(GET,    "/api/v1/events",                         Programs, events::follow),
 
         route(POST,   "/api/v1/challenges",                     Anyone,   doorway::challenge),

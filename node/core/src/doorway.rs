@@ -33,6 +33,11 @@ pub enum DoorwayRequest {
         /// The token.
         token: Token,
     },
+    /// Who may bring frames with a token now: also who may only pair. → [`DoorwayResponse::Holder`]
+    CheckVisitor {
+        /// The token.
+        token: Token,
+    },
     /// Answers a challenge of another doorway, of ours or of a peer, with this device's key.
     /// → [`DoorwayResponse::Answer`]
     Answer {
@@ -60,7 +65,8 @@ pub enum DoorwayResponse {
         /// Until when it is good.
         expires_at: Timestamp,
     },
-    /// To [`DoorwayRequest::Check`] and [`DoorwayRequest::CheckPeer`].
+    /// To [`DoorwayRequest::Check`], [`DoorwayRequest::CheckPeer`] and
+    /// [`DoorwayRequest::CheckVisitor`].
     Holder(Option<DeviceId>),
     /// To [`DoorwayRequest::Answer`].
     Answer {
@@ -88,14 +94,17 @@ impl Node {
         now: Now,
         request: DoorwayRequest,
     ) -> Result<Response, Failure> {
-        let entropy = self.entropy.as_mut();
         let answer = match request {
             DoorwayRequest::Challenge { device } => {
-                let (nonce, expires_at) = self.trust.challenge(entropy, now, device);
+                let is_guest = self.is_guest(now, device);
+                let entropy = self.entropy.as_mut();
+                let (nonce, expires_at) = self.trust.challenge(entropy, now, device, is_guest);
                 DoorwayResponse::Challenge { nonce, node: self.trust.device(), expires_at }
             }
             DoorwayRequest::Redeem { answered } => {
-                let given = self.trust.redeem(entropy, now, &answered);
+                let is_guest = self.is_guest(now, answered.device());
+                let entropy = self.entropy.as_mut();
+                let given = self.trust.redeem(entropy, now, &answered, is_guest);
                 let (token, expires_at) = given.ok_or_else(|| not_proven(answered.host()))?;
                 tracing::info!(device = %answered.device(), "gave a token for the doorway");
                 DoorwayResponse::Token { token, expires_at }
@@ -106,8 +115,14 @@ impl Node {
             DoorwayRequest::CheckPeer { token } => {
                 DoorwayResponse::Holder(self.trust.token_peer(now, &token))
             }
+            DoorwayRequest::CheckVisitor { token } => {
+                let owner = self.trust.token_owner(now, &token);
+                let guest = owner.filter(|device| self.is_guest(now, *device));
+                DoorwayResponse::Holder(guest.or_else(|| self.trust.token_peer(now, &token)))
+            }
             DoorwayRequest::Answer { challenge } => {
-                let signature = self.trust.answer_challenge(&challenge);
+                let is_guest = self.is_guest(now, challenge.node());
+                let signature = self.trust.answer_challenge(&challenge, is_guest);
                 let signature = signature.ok_or_else(|| not_ours(challenge.node()))?;
                 DoorwayResponse::Answer { device: self.trust.device(), signature }
             }

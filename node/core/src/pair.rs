@@ -46,9 +46,11 @@ const SHOWN_MAX: usize = 32;
 /// Most attestations in an introduction: with 1 KiB each it fits into a frame.
 pub(crate) const INTRODUCTION_MAX: usize = 14;
 
-/// The part of a ticket's key in the name of its note.
+/// How notes of tickets begin.
+const TICKET_NOTES: &str = "ticket/";
+
 fn ticket_note(key: TicketKey) -> String {
-    format!("ticket/{}", AttestationId(key.0))
+    format!("{TICKET_NOTES}{}", AttestationId(key.0))
 }
 
 /// Pairings under way.

@@ -63,6 +63,11 @@ pub(crate) enum Call {
         device: DeviceId,
         answer: oneshot::Sender<Option<Stay>>,
     },
+    /// Has a visitor's batch answered now; the answer says whether one waited.
+    Hurry {
+        device: DeviceId,
+        answer: oneshot::Sender<bool>,
+    },
     Stop {
         stopped: oneshot::Sender<()>,
     },
@@ -248,6 +253,10 @@ impl Driver {
             Arrival::Call(Call::Stay { device, answer }) => {
                 let is_visiting = self.visits.is_visiting(device);
                 let _ = answer.send(is_visiting.then(|| self.stays.of(device)));
+                return None;
+            }
+            Arrival::Call(Call::Hurry { device, answer }) => {
+                let _ = answer.send(self.visits.hurry(self.clock.now().monotonic, device));
                 return None;
             }
             Arrival::Call(Call::Stop { stopped }) => return Some(stopped),

@@ -17,7 +17,8 @@ use data_plane_core::visits::Refused;
 pub use data_plane_core::{
     batch::{BATCH_BYTES_MAX, Batch, Frame, Returned, VisitId},
     net::Lane,
-    pipe::{Broken, Pipe, Side},
+    pipe::{Pipe, Side},
+    visitor::Broken,
 };
 use node_core::{Failure, FailureKind};
 use node_model::{DeviceId, random_bytes};
@@ -80,6 +81,17 @@ impl Handle {
     pub fn visit(&self, device: DeviceId) -> Result<Turn, Failure> {
         let passed = self.turnstile().pass(device).ok_or_else(|| refused(Refused::Busy))?;
         Ok(Turn { node: self.clone(), passed })
+    }
+
+    /// Has the batch of a device answered now, which waits for the node to have something to
+    /// say: the device has. Says whether one waited.
+    ///
+    /// # Errors
+    /// When the node is stopping.
+    pub async fn hurry_visit(&self, device: DeviceId) -> Result<bool, Failure> {
+        let (answer, answered) = oneshot::channel();
+        self.call(Call::Hurry { device, answer }).await?;
+        answered.await.map_err(|_| stopping())
     }
 }
 

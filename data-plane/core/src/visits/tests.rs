@@ -1,4 +1,4 @@
-use super::*;
+use super::{visit::WAITING_BYTES_MAX, *};
 
 const ADA: DeviceId = DeviceId([1; 32]);
 const BEN: DeviceId = DeviceId([2; 32]);
@@ -22,6 +22,11 @@ fn bring(visits: &mut Visits, device: DeviceId, batch: Batch) -> Option<Result<R
 fn send(visits: &mut Visits, device: DeviceId, length: usize) -> Option<NetCommand> {
     let frame = vec![1; length].into();
     visits.command(NetCommand::Send { device, lane: Lane::Sync, frame })
+}
+
+fn admit(visits: &mut Visits, device: DeviceId) {
+    let admit = NetCommand::Admit { device };
+    assert_eq!(visits.command(admit.clone()), Some(admit), "the other transport hears it, too");
 }
 
 /// What the node is told now.
@@ -185,13 +190,33 @@ fn who_asks_for_more_than_it_fetches_is_sent_away() {
 }
 
 #[test]
+fn guests_leave_room_for_those_who_are_admitted() {
+    let mut visits = Visits::default();
+    for number in 0..GUESTS_MAX {
+        let guest = DeviceId([100 + number as u8; 32]);
+        assert_eq!(bring(&mut visits, guest, batch(1, 0, &[])), None);
+    }
+    assert_eq!(bring(&mut visits, BEN, batch(1, 0, &[])), Some(Err(Refused::Full)));
+    admit(&mut visits, ADA);
+    assert_eq!(bring(&mut visits, ADA, batch(1, 0, &[])), None);
+    admit(&mut visits, DeviceId([100; 32]));
+    assert_eq!(bring(&mut visits, BEN, batch(2, 0, &[])), None, "a guest is none any more");
+    let forbid = NetCommand::Forbid { device: ADA };
+    assert_eq!(visits.command(forbid.clone()), Some(forbid));
+    assert!(visits.poll_answer(START).is_some(), "its visit is over");
+    assert_eq!(bring(&mut visits, ADA, batch(3, 0, &[])), Some(Err(Refused::Full)));
+}
+
+#[test]
 fn visits_are_few_and_end_when_nothing_is_heard() {
     let mut visits = Visits::default();
     for number in 0..VISITS_MAX {
         let device = DeviceId([number as u8; 32]);
+        admit(&mut visits, device);
         assert_eq!(bring(&mut visits, device, batch(1, 0, &[])), None);
     }
     let late = DeviceId([99; 32]);
+    admit(&mut visits, late);
     assert_eq!(bring(&mut visits, late, batch(1, 0, &[])), Some(Err(Refused::Full)));
     assert_eq!(told(&mut visits).len(), VISITS_MAX);
     let answered = START + Duration::from_secs(1);
@@ -227,4 +252,15 @@ fn a_visit_takes_the_place_of_a_connection() {
     assert_eq!(told(&mut visits), [NetEvent::Disconnected { device: ADA }]);
     visits.on_net(directly(ADA));
     assert_eq!(told(&mut visits), [directly(ADA)]);
+}
+
+#[test]
+fn a_batch_is_answered_early_for_whoever_has_something_to_say() {
+    let mut visits = visited();
+    assert!(visits.poll_answer(START).is_none(), "it waits");
+    assert!(!visits.hurry(START, BEN));
+    assert!(visits.hurry(START, ADA));
+    let (_, answer) = visits.poll_answer(START).expect("it waits no more");
+    assert_eq!(answer.expect("taken").frames, []);
+    assert!(!visits.hurry(START, ADA), "no batch waits");
 }

@@ -18,7 +18,7 @@ use futures::TryStreamExt;
 use node_core::doorway::{DoorwayRequest, DoorwayResponse};
 use node_model::challenge::Nonce;
 use node_runtime::visit::{BATCH_BYTES_MAX, BLOBS_REQUEST_BYTES_MAX};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
@@ -58,6 +58,23 @@ pub(crate) async fn exchange(
     let body = bounded(&headers, body, BATCH_BYTES_MAX).await?;
     let returned = turn.exchange(&body).await?;
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], returned).into_response())
+}
+
+/// Whether a batch waited.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Nudged {
+    waited: bool,
+}
+
+/// Have the batch of this device answered now, which waits for the node to have something to
+/// say: for a visitor who has something to say itself.
+#[utoipa::path(post, path = "/api/v1/sync/nudge", responses((status = 200, body = Nudged, description = "Whether a batch waited")))]
+pub(crate) async fn nudge(
+    State(app): State<App>,
+    Extension(Peer(device)): Extension<Peer>,
+) -> Answer<Nudged> {
+    let waited = app.handle.hurry_visit(device).await?;
+    Ok(Json(Nudged { waited }))
 }
 
 /// Which blobs does this node want of the device that visits it?

@@ -144,7 +144,7 @@ async fn a_key_opens_its_routes_and_no_other() {
             }
             Audience::Programs if path == STATUS => assert_eq!(status, 200),
             Audience::Programs => assert_eq!((status, &*code), (403, "no-rule"), "{path}"),
-            Audience::People | Audience::Peers | Audience::Socket => {
+            Audience::People | Audience::Peers | Audience::Guests | Audience::Socket => {
                 assert_eq!((status, &*code), (403, "not-for-keys"), "{path}");
             }
         }

@@ -11,6 +11,7 @@ mod devices;
 mod doctor;
 mod doorway;
 mod files;
+mod guests;
 mod keys;
 mod pages;
 mod part;

@@ -10,12 +10,13 @@ use node_model::{
 };
 use serde_bytes::ByteBuf;
 use trust_core::{
-    Admission, Party, Role,
+    Action, Admission, Party, Role,
     pairing::{IssuedTicket, Message, Refusal, TicketKey, Transcript, commitment, ticket_key},
 };
 
 use super::{
-    Accepting, INVITED_MAX, Invited, PAIRING_MAX, Pairings, said::introduced, ticket_note,
+    Accepting, INVITED_MAX, Invited, PAIRING_MAX, Pairings, TICKET_NOTES, said::introduced,
+    ticket_note,
 };
 use crate::{
     effect::Effect,
@@ -76,6 +77,17 @@ impl Node {
         };
         self.trust.put_note(&ticket_note(ticket_key(ticket.secret)), &issued)?;
         Ok(Response::Ticket(ticket))
+    }
+
+    /// Whether a device that may not connect may pair with us now: a ticket is open that it may
+    /// hold, or a pairing is under way. So a doorway lets it in, as far as pairing goes.
+    pub(crate) fn is_guest(&self, now: Now, device: DeviceId) -> bool {
+        if self.may(device, Action::Connect) {
+            return false;
+        }
+        let keys = self.trust.note_keys(TICKET_NOTES);
+        let mut tickets = keys.filter_map(|key| self.trust.note::<IssuedTicket>(key));
+        self.is_pairing_with(device) || tickets.any(|ticket| ticket.check(device, now.wall).is_ok())
     }
 
     pub(super) fn on_open(

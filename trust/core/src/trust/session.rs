@@ -1,5 +1,7 @@
-//! Who may use this node's doorway: our own devices all of it, peers to synchronise. Asked
-//! anew at every step, so that a device that is taken back is out at once.
+//! Who may use this node's doorway: our own devices all of it, peers to synchronise, guests to
+//! pair. Asked anew at every step, so that a device that is taken back is out at once.
+//!
+//! A guest is a device that may pair with us now, as whoever knows of tickets says.
 
 use node_model::{
     DeviceId, Entropy, Now, Timestamp,
@@ -26,15 +28,16 @@ impl Trust {
     }
 
     /// A challenge for whoever says to be `device`, and until when it waits. One for a
-    /// device that may not connect looks the same, but is not kept: strangers push out
-    /// nothing.
+    /// device that may not connect and is no guest looks the same, but is not kept: strangers
+    /// push out nothing.
     pub fn challenge(
         &mut self,
         entropy: &mut Entropy,
         now: Now,
         device: DeviceId,
+        is_guest: bool,
     ) -> (Nonce, Timestamp) {
-        if self.is_peer(device) {
+        if is_guest || self.is_peer(device) {
             self.sessions.challenge(entropy, now, device)
         } else {
             unkept_challenge(entropy, now)
@@ -43,16 +46,17 @@ impl Trust {
 
     /// A token for an answered challenge of this node's doorway, and until when it is good.
     /// `None` when the challenge was not this node's, not for this device, used, or over,
-    /// and when the device may not connect: the two are not told apart. What the token is
-    /// good for is asked when somebody comes with it.
+    /// and when the device may not connect and is no guest: the two are not told apart. What
+    /// the token is good for is asked when somebody comes with it.
     pub fn redeem(
         &mut self,
         entropy: &mut Entropy,
         now: Now,
         answered: &Answered,
+        is_guest: bool,
     ) -> Option<(Token, Timestamp)> {
         let device = answered.device();
-        let may_have = answered.node() == self.device() && self.is_peer(device);
+        let may_have = answered.node() == self.device() && (is_guest || self.is_peer(device));
         let is_waiting = self.sessions.redeem(now, answered);
         (may_have && is_waiting).then(|| self.sessions.grant(entropy, now, device))
     }
@@ -73,11 +77,19 @@ impl Trust {
         None
     }
 
-    /// Answers a challenge with this device's key; `None` when the doorway that asks is
-    /// not that of one of our devices or of a peer: it might pass the answer on.
+    /// Whom a token was given to, if it is good. What it lets them do is for whoever asks to
+    /// find out.
     #[must_use]
-    pub fn answer_challenge(&self, challenge: &Challenge) -> Option<Signature> {
-        self.is_peer(challenge.node()).then(|| challenge.sign(self.signer()))
+    pub fn token_owner(&self, now: Now, token: &Token) -> Option<DeviceId> {
+        self.sessions.holder(now, token)
+    }
+
+    /// Answers a challenge with this device's key; `None` when the doorway that asks is
+    /// not that of one of our devices, of a peer or of a guest: it might pass the answer on.
+    #[must_use]
+    pub fn answer_challenge(&self, challenge: &Challenge, is_guest: bool) -> Option<Signature> {
+        let is_known = is_guest || self.is_peer(challenge.node());
+        is_known.then(|| challenge.sign(self.signer()))
     }
 }
 

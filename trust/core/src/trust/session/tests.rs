@@ -32,9 +32,9 @@ fn household() -> [Trust; 3] {
 /// What the doorway of `rack` would make of an answer to a challenge of its.
 fn prove(rack: &mut Trust, device: &Trust, now: Now) -> Option<Token> {
     let mut entropy = entropy(rack);
-    let (nonce, _) = rack.challenge(&mut entropy, now, device.device());
+    let (nonce, _) = rack.challenge(&mut entropy, now, device.device(), false);
     let answered = answer(device, nonce, rack.device());
-    rack.redeem(&mut entropy, now, &answered).map(|(token, _)| token)
+    rack.redeem(&mut entropy, now, &answered, false).map(|(token, _)| token)
 }
 
 fn answer(device: &Trust, nonce: Nonce, node: DeviceId) -> Answered {
@@ -69,26 +69,29 @@ fn own_devices_and_peers_get_a_token_and_only_own_ones_come_in_with_it() {
 fn a_challenge_looks_the_same_for_everybody_and_is_kept_for_peers_only() {
     let [mut rack, laptop, bo] = household();
     let (now, mut entropy) = (after(Duration::ZERO), entropy(&rack));
-    let (nonce, end) = rack.challenge(&mut entropy, now, laptop.device());
+    let (nonce, end) = rack.challenge(&mut entropy, now, laptop.device(), false);
     assert_eq!(end, now.wall.plus(CHALLENGE_LIFETIME));
     for number in 0..=CHALLENGES_MAX {
         let mut id = bo.device();
         id.0[..8].copy_from_slice(&(number as u64).to_be_bytes());
-        let (other, end_of_other) = rack.challenge(&mut entropy, now, id);
+        let (other, end_of_other) = rack.challenge(&mut entropy, now, id, false);
         assert!(other != nonce && end_of_other == end);
     }
     let answered = answer(&laptop, nonce, rack.device());
-    assert!(rack.redeem(&mut entropy, now, &answered).is_some(), "strangers pushed nothing out");
-    assert!(rack.redeem(&mut entropy, now, &answered).is_none(), "it was used");
+    assert!(
+        rack.redeem(&mut entropy, now, &answered, false).is_some(),
+        "strangers pushed nothing out"
+    );
+    assert!(rack.redeem(&mut entropy, now, &answered, false).is_none(), "it was used");
 }
 
 #[test]
 fn an_answer_for_another_doorway_is_none_for_this_one() {
     let [mut rack, laptop, _] = household();
     let (now, mut entropy) = (after(Duration::ZERO), entropy(&rack));
-    let (nonce, _) = rack.challenge(&mut entropy, now, laptop.device());
+    let (nonce, _) = rack.challenge(&mut entropy, now, laptop.device(), false);
     let elsewhere = answer(&laptop, nonce, laptop.device());
-    assert!(rack.redeem(&mut entropy, now, &elsewhere).is_none());
+    assert!(rack.redeem(&mut entropy, now, &elsewhere, false).is_none());
 }
 
 #[test]
@@ -96,12 +99,12 @@ fn a_device_that_is_taken_back_is_out_at_every_step() {
     let [mut rack, laptop, _] = household();
     let (now, mut entropy) = (after(Duration::ZERO), entropy(&rack));
     let token = prove(&mut rack, &laptop, now).expect("it is Ada's");
-    let (nonce, _) = rack.challenge(&mut entropy, now, laptop.device());
+    let (nonce, _) = rack.challenge(&mut entropy, now, laptop.device(), false);
     take_back(&mut rack, &laptop);
     assert_eq!(rack.token_peer(now, &token), None);
     assert_eq!(rack.token_holder(now, &token), None);
     let answered = answer(&laptop, nonce, rack.device());
-    assert!(rack.redeem(&mut entropy, now, &answered).is_none());
+    assert!(rack.redeem(&mut entropy, now, &answered, false).is_none());
     assert!(prove(&mut rack, &laptop, now).is_none());
 }
 
@@ -123,7 +126,7 @@ fn a_node_that_was_taken_back_lets_nobody_in_and_answers_nobody() {
     let now = after(Duration::ZERO);
     assert!(prove(&mut laptop, &rack, now).is_none());
     let challenge = Challenge::new(Nonce([1; 32]), rack.device(), HOST).expect("a good host");
-    assert!(laptop.answer_challenge(&challenge).is_none());
+    assert!(laptop.answer_challenge(&challenge, false).is_none());
 }
 
 #[test]
@@ -131,8 +134,8 @@ fn only_doorways_of_own_devices_and_peers_get_an_answer() {
     let [rack, laptop, bo] = household();
     let asked_by = |node| Challenge::new(Nonce([1; 32]), node, HOST).expect("a good host");
     for node in [rack.device(), laptop.device(), bo.device()] {
-        let signature = laptop.answer_challenge(&asked_by(node)).expect("it is Ada's");
+        let signature = laptop.answer_challenge(&asked_by(node), false).expect("it is Ada's");
         assert!(asked_by(node).verify(laptop.device(), &signature).is_ok());
     }
-    assert!(laptop.answer_challenge(&asked_by(device(3, 0).device())).is_none());
+    assert!(laptop.answer_challenge(&asked_by(device(3, 0).device()), false).is_none());
 }
