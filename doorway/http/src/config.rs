@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use node_runtime::Handle;
 use subtle::ConstantTimeEq;
@@ -41,6 +41,8 @@ pub struct DoorwayConfig {
     pub hosts: Vec<String>,
     /// What the programs may do that carry a key of their own.
     pub keys: ProgramKeys,
+    /// Where the files of the web app are.
+    pub web: Option<PathBuf>,
 }
 
 impl fmt::Debug for DoorwayConfig {

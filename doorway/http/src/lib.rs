@@ -33,5 +33,6 @@ mod weight;
 pub use config::{Access, DoorwayConfig, LocalToken};
 pub use keys::ProgramKeys;
 pub use openapi::openapi;
+pub use pages::web::WEB_APP_INDEX;
 pub use routes::router;
 pub use serve::{serve_tcp, serve_unix};

@@ -171,6 +171,9 @@ fn for_people() -> Vec<Route> {
     vec![
         route(GET,    "/assets/kith.css",                       Anyone,   pages::layout::stylesheet),
         route(GET,    "/assets/kith.svg",                       Anyone,   pages::layout::icon),
+        route(GET,    "/app",                                   Visitors, pages::web::redirect),
+        route(GET,    "/app/",                                  Visitors, pages::web::index),
+        route(GET,    "/app/{*file}",                           Anyone,   pages::web::part),
         route(GET,    "/enter/{code}",                          Visitors, pages::enter::by_code),
         route(POST,   "/enter",                                 Visitors, pages::enter::by_token),
         route(GET,    "/",                                      People,   pages::home::show),

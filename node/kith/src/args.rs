@@ -176,7 +176,7 @@ pub enum Command {
 /// `kith up`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  kith up\n  kith up --listen /ip4/0.0.0.0/tcp/4717 --doorway 127.0.0.1:4718\n  KITH_PASSPHRASE_FILE=/run/keys/kith kith up --json"
+    after_help = "Examples:\n  kith up\n  kith up --listen /ip4/0.0.0.0/tcp/4717 --doorway 127.0.0.1:4718\n  kith up --web doorway/web/dist\n  KITH_PASSPHRASE_FILE=/run/keys/kith kith up --json"
 )]
 pub struct Up {
     /// Where other nodes reach this one, as a multiaddr; may be repeated; `none` for only
@@ -186,6 +186,9 @@ pub struct Up {
     /// Where browsers on this machine reach it [default: 127.0.0.1:4718]
     #[arg(long, value_name = "ADDR")]
     pub doorway: Option<std::net::SocketAddr>,
+    /// Also serve the web app that is in this folder, at /app/
+    #[arg(long, value_name = "FOLDER")]
+    pub web: Option<std::path::PathBuf>,
     /// Do not look for nodes on the local network
     #[arg(long)]
     pub no_mdns: bool,

@@ -363,5 +363,6 @@ pub(crate) fn no_secrets(keys: ProgramKeys) -> DoorwayConfig {
         session: String::new(),
         hosts: vec![],
         keys,
+        web: None,
     }
 }

@@ -1,9 +1,15 @@
 //! The doorway of a running node: a loopback port and a socket.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use data_encoding::HEXLOWER;
-use doorway_http::{Access, DoorwayConfig, LocalToken, ProgramKeys, router, serve_tcp, serve_unix};
+use doorway_http::{
+    Access, DoorwayConfig, LocalToken, ProgramKeys, WEB_APP_INDEX, router, serve_tcp, serve_unix,
+};
 use node_model::random_bytes;
 use node_runtime::{Handle, OsEntropy};
 use tokio::{
@@ -39,6 +45,7 @@ impl Doorway {
         token: String,
         home: &Home,
         socket: Option<UnixListener>,
+        web: Option<PathBuf>,
     ) -> Result<Self, CliError> {
         let address = listener.local_addr().map_err(|error| {
             CliError::machine(format!("the doorway has no address: {error}"), "kith up")
@@ -51,10 +58,11 @@ impl Doorway {
             session: secret(),
             hosts: vec![host.clone(), format!("localhost:{}", address.port())],
             keys: keys.clone(),
+            web,
         };
         let (stop, stopped) = watch::channel(false);
-        let web = router(handle.clone(), Access::Loopback, Arc::new(config));
-        let mut serving = vec![tokio::spawn(serve_tcp(listener, web, wait(stopped.clone())))];
+        let open = router(handle.clone(), Access::Loopback, Arc::new(config));
+        let mut serving = vec![tokio::spawn(serve_tcp(listener, open, wait(stopped.clone())))];
         if let Some(socket) = socket {
             let local = router(handle.clone(), Access::LocalSocket, Arc::new(no_secrets(keys)));
             serving.push(tokio::spawn(serve_unix(socket, local, wait(stopped))));
@@ -72,6 +80,15 @@ impl Doorway {
             }
         }
     }
+}
+
+/// The folder of a web app, if there is one in it.
+pub(crate) fn web_app(folder: PathBuf) -> Result<PathBuf, CliError> {
+    if folder.join(WEB_APP_INDEX).is_file() {
+        return Ok(folder);
+    }
+    let message = format!("there is no web app in {}", folder.display());
+    Err(CliError::usage(message, "doorway/web/build, then kith up --web doorway/web/dist"))
 }
 
 async fn wait(mut stopped: watch::Receiver<bool>) {

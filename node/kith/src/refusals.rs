@@ -126,6 +126,7 @@ async fn every_refusal_of_the_doorway_says_a_command() {
         session: "session".to_owned(),
         hosts: vec![HOST.to_owned()],
         keys: ProgramKeys::at(node.folder.path().join("program-keys.json")),
+        web: None,
     });
     let doorway = router(node.handle.clone(), Access::Loopback, Arc::clone(&config));
     let owner = router(node.handle.clone(), Access::LocalSocket, config);

@@ -37,6 +37,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "data-plane-libp2p",
         ],
     ),
+    // The same node in a browser, where there is neither a disk nor a socket.
+    ("node-web", &["node-model", "node-core", "trust-core", "sync-engine-core", "data-plane-core"]),
     // The doorway talks to the node, never to a plane.
     ("doorway-http", &["node-model", "node-core", "node-runtime"]),
     // The binary may see everything.
@@ -77,7 +79,7 @@ const IMPURE: &[&str] = &["tokio", "axum", "libp2p", "rusqlite", "iroh-blobs", "
 const NAMED_OTHERWISE: &[(&str, &str)] = &[("node/kith", "kith"), ("tests/bench", "kith-bench")];
 
 /// Folders in which a file may name more than one plane core.
-const COMPOSERS: &[&str] = &["node/core/", "node/runtime/", "node/kith/", "tests/"];
+const COMPOSERS: &[&str] = &["node/core/", "node/runtime/", "node/web/", "node/kith/", "tests/"];
 
 #[test]
 fn crates_depend_only_along_the_arrows() {

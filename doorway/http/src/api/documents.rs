@@ -2,8 +2,8 @@ use axum::{Json, extract::State, http::StatusCode};
 use node_core::{
     Request,
     request::{
-        DocumentView, Durability, Meta, PatchOp, SpaceInfo, Summary, WriteDocument,
-        content_document, path_document,
+        Durability, Meta, PatchOp, SpaceInfo, Summary, WriteDocument, content_document,
+        path_document,
     },
 };
 use node_model::{DocumentId, SpaceId, random_bytes};
@@ -233,7 +233,7 @@ pub(crate) async fn read(
         None => ask::read_by_name(&app.handle, &space, &doc).await?.1,
         Some(at) => past::value(&app, (&space, &doc), at).await?,
     };
-    let title = title(&view);
+    let title = view.title().to_owned();
     let validation = check(&view.meta.kind, &view.value);
     let value = match part.path.as_deref() {
         None | Some("") => view.value,
@@ -254,13 +254,6 @@ pub(crate) async fn read(
         validation,
         durability: view.durability.unwrap_or(Durability::Local).word(),
     }))
-}
-
-/// What people call a document, as lists have it.
-pub(crate) fn title(view: &DocumentView) -> String {
-    let root = |key: &str| view.value.get(key).and_then(Value::as_str).filter(|it| !it.is_empty());
-    let file_name = || view.meta.path.as_deref().and_then(|path| path.rsplit('/').next());
-    root("title").or_else(|| root("name")).or_else(file_name).unwrap_or("Untitled").to_owned()
 }
 
 fn at(value: &Value, path: &str) -> Option<Value> {

@@ -218,7 +218,7 @@ async fn undo_form(
         Err(failure) => return Err(failure),
     };
     let Some(view) = found else { return Ok(None) };
-    let title = crate::api::documents::title(&view);
+    let title = view.title().to_owned();
     Ok(Some(html! {
         p { a href=(links::document(space.space, view.document)) { (title) } }
         @if view.heads == [change] {

@@ -3,7 +3,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::{Page, conflicts, content, home, layout, path, shelf::Shelf, words};
-use crate::{api::documents, ask, check::check, config::App, extract::Params, links};
+use crate::{ask, check::check, config::App, extract::Params, links};
 
 /// The type of learning paths.
 pub(crate) const LEARNING_PATH: &str = "learning-path";
@@ -16,7 +16,7 @@ pub(crate) async fn show(
 ) -> Page {
     let (space, view) = ask::read_by_name(&app.handle, &space, &doc).await?;
     let shelf = Shelf::of(&app, space.space).await?;
-    let title = documents::title(&view);
+    let title = view.title().to_owned();
     let is_path = view.meta.kind == LEARNING_PATH;
     let body = if is_path {
         path::overview(&app, &shelf, &view).await?

@@ -19,6 +19,7 @@ pub(crate) mod settle;
 pub(crate) mod shelf;
 pub(crate) mod space;
 pub(crate) mod step;
+pub(crate) mod web;
 pub(crate) mod words;
 
 use axum::{

@@ -16,7 +16,6 @@ use super::{
     shelf::Shelf,
 };
 use crate::{
-    api::documents,
     ask,
     config::App,
     extract::{FormBody, Params},
@@ -62,7 +61,7 @@ pub(crate) async fn show(
         (mark_form(&step.id, progress.has(&step.id)))
         (neighbours((&space, &view), &around, &gates, number))
     };
-    let path_title = documents::title(&view);
+    let path_title = view.title().to_owned();
     let (space_at, path_at) =
         (links::space(space.space), links::document(space.space, view.document));
     let trail = [(home::name(&space.name), &*space_at), (&*path_title, &*path_at)];
@@ -92,7 +91,7 @@ async fn resource(app: &App, shelf: &Shelf, step: &Step) -> Result<Markup, Failu
     let address = links::document(shelf.space, view.document);
     match step.kind {
         StepKind::Path => Ok(html! {
-            p { a.button href=(address) { "Open the path: " (documents::title(&view)) } }
+            p { a.button href=(address) { "Open the path: " (view.title()) } }
         }),
         StepKind::Content | StepKind::Checkpoint | StepKind::Reflection | StepKind::External => {
             let shown = content::render(app, shelf, &view).await?;

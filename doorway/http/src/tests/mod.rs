@@ -20,6 +20,7 @@ mod query;
 mod search;
 mod serve;
 mod visit;
+mod web;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -87,6 +88,7 @@ impl House {
             session: SESSION.to_owned(),
             hosts: vec![HOST.to_owned(), "localhost:8420".to_owned()],
             keys: ProgramKeys::at(node.folder.path().join("program-keys.json")),
+            web: Some(node.folder.path().join("web")),
         });
         let tcp = router(node.handle.clone(), Access::Loopback, Arc::clone(&config));
         let socket = router(node.handle.clone(), Access::LocalSocket, Arc::clone(&config));

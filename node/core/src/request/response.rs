@@ -158,3 +158,14 @@ pub struct DocumentView {
     /// How well all of it is kept, where that was asked.
     pub durability: Option<Durability>,
 }
+
+impl DocumentView {
+    /// What people call it, as lists have it.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        let root =
+            |key: &str| self.value.get(key).and_then(Value::as_str).filter(|it| !it.is_empty());
+        let file_name = || self.meta.path.as_deref().and_then(|path| path.rsplit('/').next());
+        root("title").or_else(|| root("name")).or_else(file_name).unwrap_or("Untitled")
+    }
+}

@@ -170,7 +170,7 @@ async fn play(
         "6. Both hold the same, document by document and file by file.",
         &json!({"step": "equal"}),
     );
-    let doorway = Doorway::open(ben.handle(), listener, secret(), &ben.home, None)?;
+    let doorway = Doorway::open(ben.handle(), listener, secret(), &ben.home, None, None)?;
     Ok((ada, ben, doorway))
 }
 

@@ -13,7 +13,7 @@ use tokio::{
 use crate::{
     args::{Global, Up},
     client::{default_names, key_seal},
-    doorway::{Doorway, bind, bind_socket, local_token},
+    doorway::{Doorway, bind, bind_socket, local_token, web_app},
     error::CliError,
     home::{Home, Taken, load_or_create, take},
     show::line,
@@ -41,6 +41,8 @@ pub(super) async fn run(args: Up, global: &Global) -> Result<(), CliError> {
             return Err(node_core::Failure::new(kind, message, "kith status").into());
         }
     };
+    let web = args.web.map(web_app).transpose()?;
+    let has_web = web.is_some();
     let doorway_port = match args.doorway {
         Some(address) => bind(address).await?,
         None => bind_default().await?,
@@ -66,10 +68,10 @@ pub(super) async fn run(args: Up, global: &Global) -> Result<(), CliError> {
     let socket = bind_socket(&home, &path)?;
     lock.announce(&path).map_err(|error| home.unusable(&error))?;
     let token = local_token(&home)?;
-    let doorway = Doorway::open(&started.handle, doorway_port, token, &home, Some(socket))?;
+    let doorway = Doorway::open(&started.handle, doorway_port, token, &home, Some(socket), web)?;
     // Whoever reads that it is ready may end it at once.
     let end = End::awaited();
-    announce(&started, &doorway, global.json, is_new).await?;
+    announce(&started, &doorway, has_web, (global.json, is_new)).await?;
 
     let warming = tokio::spawn(warm(started.handle.clone()));
     let events = tokio::spawn(show_events(started.handle.clone(), global.json));
@@ -90,8 +92,8 @@ pub(super) async fn run(args: Up, global: &Global) -> Result<(), CliError> {
 async fn announce(
     started: &Started,
     doorway: &Doorway,
-    is_json: bool,
-    is_new: bool,
+    has_web: bool,
+    (is_json, is_new): (bool, bool),
 ) -> Result<(), CliError> {
     let Response::Identity(identity) = started.handle.request(Request::Identity).await? else {
         return Err(CliError::machine("the node does not know who it is", "kith up -v"));
@@ -115,6 +117,9 @@ async fn announce(
     }
     line(&format!("doorway  {}", doorway.url));
     line(&format!("enter    {}", doorway.entry));
+    if has_web {
+        line(&format!("web app  {}/app/", doorway.url));
+    }
     line("ready");
     Ok(())
 }

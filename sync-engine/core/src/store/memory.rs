@@ -1,5 +1,7 @@
 //! A store without a disk: for tests, and whoever needs no more.
 
+mod saved;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{BlobId, DeviceId, DocumentId, EntryId};
@@ -319,6 +321,15 @@ mod tests {
     #[test]
     fn memory_conforms() {
         let store = MemoryStore::new(StoreEpoch([1; 16]));
-        conformance::check(store, Ok).expect("memory does not fail");
+        let reopen = |store: MemoryStore| MemoryStore::restore(&store.save());
+        conformance::check(store, reopen).expect("memory does not fail");
+    }
+
+    #[test]
+    fn what_was_not_saved_here_is_damaged() {
+        for bytes in [&b""[..], b"garbage", &[0xa0]] {
+            let restored = MemoryStore::restore(bytes).map(|_| ());
+            assert!(matches!(restored, Err(StoreError::Damaged(_))), "{bytes:?}");
+        }
     }
 }
