@@ -28,15 +28,26 @@ export class Chromium {
   #waiting = new Map();
   #rest = "";
 
-  static async start() {
+  static async start(profile = undefined) {
     const chromium = new Chromium();
-    chromium.#profile = await mkdtemp(join(tmpdir(), "kith-chromium-"));
+    chromium.#profile = profile ?? (await mkdtemp(join(tmpdir(), "kith-chromium-")));
     const program = process.env.CHROMIUM ?? "chromium";
     chromium.#child = spawn(program, [...OPTIONS, `--user-data-dir=${chromium.#profile}`], {
       stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"],
     });
     chromium.#child.stdio[4].setEncoding("utf8").on("data", (text) => chromium.#read(text));
     return chromium;
+  }
+
+  /** Ends it without a warning, and starts another one with what it left on the disk. */
+  async killed() {
+    const gone = once(this.#child, "exit");
+    this.#child.kill("SIGKILL");
+    await gone;
+    for (const lock of ["SingletonLock", "SingletonCookie", "SingletonSocket"]) {
+      await rm(join(this.#profile, lock), { force: true });
+    }
+    return Chromium.start(this.#profile);
   }
 
   async close() {

@@ -1,6 +1,6 @@
 /**
  * The app in a real browser, used by what it says: a first visit, an invitation, notes both ways,
- * a reload without any network, and a second tab. `KITH_PICTURES` is a folder for pictures.
+ * a reload without any network, a browser that is killed, and a second tab. `KITH_PICTURES` is a folder for pictures.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -111,6 +111,23 @@ test("without any network the page opens again, and what is written goes out lat
   await page.says("Saved in this browser.");
   await rack.begin();
   await until("it is there", async () => (await note())?.value.content === "Milk, bread and tea");
+});
+
+test("what the page said was saved is there after the browser was killed", async () => {
+  await page.press("Edit text");
+  await page.type("Text", "Milk, bread, tea and salt");
+  await page.press("Save");
+  await page.says("Saved in this browser.");
+  await page.until(text("Milk, bread, tea and salt"));
+  const address = await page.evaluate("location.href");
+  await rack.end("SIGKILL");
+  chromium = await chromium.killed();
+  page = await chromium.page(DESK);
+  await page.open(address);
+  await page.until(text("Milk, bread, tea and salt"));
+  await rack.begin();
+  const expected = "Milk, bread, tea and salt";
+  await until("it is there", async () => (await note())?.value.content === expected);
 });
 
 test("a second tab waits for the first one", async () => {

@@ -166,8 +166,9 @@ export class Kith {
 
   async #open({ store, introduce, doorway, host, pauseMs }: KithOptions): Promise<void> {
     const { keys, records } = await store.load();
-    // The names of somebody who was here before are among the records.
-    const who = keys === null ? await introduce() : { agentName: "", deviceName: "" };
+    // The names of somebody who was here before are among the records. Keys alone are there
+    // when the first opening ended before it kept them.
+    const who = records.length === 0 ? await introduce() : { agentName: "", deviceName: "" };
     const random = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
     const pieces = [random, ...(keys === null ? [] : [keys]), ...records.flat()];
     const names = { agent_name: who.agentName, device_name: who.deviceName };

@@ -58,6 +58,16 @@ test("opening for the first time introduces and keeps the keys", async () => {
   await kith.close();
 });
 
+test("an opening that ended before anything was kept but the keys begins anew with them", async () => {
+  const store = new MemoryStore();
+  await store.keepKeys(bytes(9));
+  const core = new FakeCore();
+  const kith = await open(core, { store });
+  const { now: _, ...call } = core.calls[0] ?? assert.fail();
+  assert.deepEqual(call, { do: "open", agent_name: "Ada", device_name: "Test", has_keys: true });
+  await kith.close();
+});
+
 test("opening again brings everything and asks nobody", async () => {
   const store = new MemoryStore();
   await store.keepKeys(bytes(9));

@@ -23,7 +23,8 @@ impl Outbox {
     }
 
     /// The message: what has to be kept before anything else, then all effects, and when the
-    /// node wants to be woken.
+    /// node wants to be woken. New keys come even before: records without the keys that open
+    /// them would be worth nothing, keys without records begin anew.
     pub(crate) fn finish(mut self, changes: Vec<Change>, wake_ms: Option<u64>) -> Message {
         if !changes.is_empty() {
             let (mut puts, mut deletes) = (Vec::new(), Vec::new());
@@ -34,7 +35,8 @@ impl Outbox {
                 }
             }
             let keep = json!({"do": "keep", "puts": puts, "deletes": deletes});
-            self.effects.insert(0, keep);
+            let after_keys = self.effects.first().is_some_and(|first| first["do"] == "keys");
+            self.effects.insert(usize::from(after_keys), keep);
         }
         let json = json!({"effects": self.effects, "wake_ms": wake_ms});
         Message { json, pieces: self.pieces }

@@ -203,6 +203,7 @@ impl Page {
         for effect in json["effects"].as_array().expect("a list") {
             match text(effect, "do") {
                 "keep" => {
+                    assert!(self.keys.is_some(), "records without keys are worth nothing");
                     for put in effect["puts"].as_array().expect("a list") {
                         self.records.insert(piece(&put[0]), piece(&put[1]));
                     }
