@@ -25,9 +25,11 @@ pub struct MemoryStore {
     arrivals: BTreeMap<u64, Sourced>,
     last_place: u64,
     places: BTreeMap<EntryId, u64>,
+    /// Places of each document that has some.
+    documents: BTreeMap<DocumentId, BTreeSet<u64>>,
     superseded: BTreeMap<EntryId, Sourced>,
-    /// Those that are here, superseded or not.
-    bundles: BTreeMap<EntryId, VerifiedEntry>,
+    /// Of each document those that are here, superseded or not.
+    bundles: BTreeMap<DocumentId, BTreeMap<EntryId, VerifiedEntry>>,
     tips: BTreeMap<DeviceId, Tip>,
     cursors: BTreeMap<DeviceId, Cursor>,
     aside: BTreeMap<EntryId, VerifiedEntry>,
@@ -43,6 +45,7 @@ impl MemoryStore {
             arrivals: BTreeMap::new(),
             last_place: 0,
             places: BTreeMap::new(),
+            documents: BTreeMap::new(),
             superseded: BTreeMap::new(),
             bundles: BTreeMap::new(),
             tips: BTreeMap::new(),
@@ -56,8 +59,15 @@ impl MemoryStore {
         self.arrivals.range(place.saturating_add(1)..).map(|(place, sourced)| (*place, sourced))
     }
 
+    /// The entries of a document in the set, in order of arrival.
+    fn of(&self, document: DocumentId) -> impl Iterator<Item = &VerifiedEntry> {
+        let places = self.documents.get(&document).into_iter().flatten();
+        places.filter_map(|place| self.arrivals.get(place)).map(|(entry, _)| entry)
+    }
+
     fn is_superseded(&self, entry: &VerifiedEntry) -> bool {
-        self.bundles.values().any(|bundle| bundle.covers(entry.header()))
+        let bundles = self.bundles.get(&entry.header().document).into_iter().flatten();
+        bundles.into_iter().any(|(_, bundle)| bundle.covers(entry.header()))
     }
 
     /// Says whether it is new in the set.
@@ -68,7 +78,7 @@ impl MemoryStore {
         }
         self.aside.remove(&id);
         if entry.header().kind == EntryKind::Bundle {
-            self.bundles.insert(id, entry.clone());
+            self.bundles.entry(entry.header().document).or_default().insert(id, entry.clone());
             self.supersede(entry);
         }
         let is_new = !self.is_superseded(entry);
@@ -81,22 +91,42 @@ impl MemoryStore {
     }
 
     fn supersede(&mut self, bundle: &VerifiedEntry) {
-        let all = self.arrivals.iter();
-        let covered = all.filter(|(_, (other, _))| bundle.covers(other.header()));
-        for place in covered.map(|(place, _)| *place).collect::<Vec<_>>() {
-            let Some(sourced) = self.arrivals.remove(&place) else { continue };
-            self.places.remove(&sourced.0.id());
-            self.digest.remove(sourced.0.id());
-            self.superseded.insert(sourced.0.id(), sourced);
+        let own = self.of(bundle.header().document);
+        let covered = own.filter(|other| bundle.covers(other.header())).map(VerifiedEntry::id);
+        for id in covered.collect::<Vec<_>>() {
+            if let Some(sourced) = self.take_out(id) {
+                self.superseded.insert(id, sourced);
+            }
         }
+    }
+
+    /// Takes an entry out of the set.
+    fn take_out(&mut self, id: EntryId) -> Option<Sourced> {
+        let place = self.places.remove(&id)?;
+        let sourced = self.arrivals.remove(&place)?;
+        self.digest.remove(id);
+        let document = sourced.0.header().document;
+        if let Some(places) = self.documents.get_mut(&document) {
+            places.remove(&place);
+            if places.is_empty() {
+                self.documents.remove(&document);
+            }
+        }
+        Some(sourced)
+    }
+
+    /// Puts an entry into the set, at a place.
+    fn place(&mut self, place: u64, sourced: Sourced) {
+        self.places.insert(sourced.0.id(), place);
+        self.documents.entry(sourced.0.header().document).or_default().insert(place);
+        self.arrivals.insert(place, sourced);
     }
 
     fn put(&mut self, entry: VerifiedEntry, source: Option<DeviceId>) {
         self.last_place += 1;
-        self.places.insert(entry.id(), self.last_place);
         self.digest.add(entry.id());
         raise_tip(&mut self.tips, &entry);
-        self.arrivals.insert(self.last_place, (entry, source));
+        self.place(self.last_place, (entry, source));
     }
 
     fn everything(&self) -> impl Iterator<Item = &VerifiedEntry> {
@@ -187,8 +217,7 @@ impl EntryStore for MemoryStore {
     }
 
     fn document(&self, document: DocumentId) -> Result<Vec<Vec<u8>>, StoreError> {
-        let own = self.arrivals.values().filter(|(entry, _)| entry.header().document == document);
-        Ok(own.map(|(entry, _)| entry.bytes().to_vec()).collect())
+        Ok(self.of(document).map(|entry| entry.bytes().to_vec()).collect())
     }
 
     fn superseded(&self, document: DocumentId) -> Result<Vec<Vec<u8>>, StoreError> {
@@ -227,12 +256,13 @@ impl EntryStore for MemoryStore {
         if purged.entries == 0 {
             return Ok(purged);
         }
-        for (_, (entry, _)) in self.arrivals.extract_if(.., |_, (entry, _)| is_meant(entry)) {
-            self.places.remove(&entry.id());
-            self.digest.remove(entry.id());
+        for document in documents {
+            for id in self.of(*document).map(VerifiedEntry::id).collect::<Vec<_>>() {
+                self.take_out(id);
+            }
         }
         self.superseded.retain(|_, (entry, _)| !is_meant(entry));
-        self.bundles.retain(|_, entry| !is_meant(entry));
+        self.bundles.retain(|document, _| !documents.contains(document));
         self.aside.retain(|_, entry| !is_meant(entry));
         let kept: BTreeSet<BlobId> =
             self.everything().flat_map(|entry| entry.header().blobs.iter().copied()).collect();
@@ -242,8 +272,7 @@ impl EntryStore for MemoryStore {
     }
 
     fn documents(&self) -> Result<Vec<DocumentId>, StoreError> {
-        let all = self.arrivals.values().map(|(entry, _)| entry.header().document);
-        Ok(all.collect::<BTreeSet<_>>().into_iter().collect())
+        Ok(self.documents.keys().copied().collect())
     }
 
     fn document_count(&self) -> Result<u64, StoreError> {
@@ -266,10 +295,10 @@ impl EntryStore for MemoryStore {
         epoch: StoreEpoch,
     ) -> Result<(), StoreError> {
         for entry in entries {
-            if let Some(place) = self.places.remove(&entry.id()) {
-                self.arrivals.remove(&place);
-                self.digest.remove(entry.id());
-                self.bundles.remove(&entry.id());
+            if self.take_out(entry.id()).is_some() {
+                if let Some(bundles) = self.bundles.get_mut(&entry.header().document) {
+                    bundles.remove(&entry.id());
+                }
                 self.aside.insert(entry.id(), entry.clone());
             }
         }
@@ -281,10 +310,9 @@ impl EntryStore for MemoryStore {
             }
         }
         let kept = std::mem::take(&mut self.arrivals).into_values();
-        self.arrivals = (1..).zip(kept).collect();
-        self.last_place = self.arrivals.len() as u64;
-        self.places =
-            self.arrivals.iter().map(|(place, (entry, _))| (entry.id(), *place)).collect();
+        (self.places, self.documents) = (BTreeMap::new(), BTreeMap::new());
+        self.last_place = kept.len() as u64;
+        (1..).zip(kept).for_each(|(place, sourced)| self.place(place, sourced));
         self.tips.clear();
         self.arrivals.values().for_each(|(entry, _)| raise_tip(&mut self.tips, entry));
         self.epoch = epoch;

@@ -37,7 +37,7 @@ impl MemoryStore {
                 .map(|(place, (entry, from))| (*place, bytes(entry), *from))
                 .collect(),
             superseded: superseded.map(|(entry, from)| (bytes(entry), *from)).collect(),
-            bundles: self.bundles.values().map(bytes).collect(),
+            bundles: self.bundles.values().flat_map(BTreeMap::values).map(bytes).collect(),
             tips: self.tips.iter().map(|(author, tip)| (*author, tip.sequence, tip.id)).collect(),
             cursors: self.cursors.iter().map(|(peer, cursor)| (*peer, *cursor)).collect(),
             aside: self.aside.values().map(bytes).collect(),
@@ -56,16 +56,22 @@ impl MemoryStore {
         store.last_place = saved.last_place;
         for (place, bytes, from) in saved.arrivals {
             let entry = stored(bytes)?;
-            store.places.insert(entry.id(), place);
             store.digest.add(entry.id());
-            store.arrivals.insert(place, (entry, from));
+            store.place(place, (entry, from));
         }
         for (bytes, from) in saved.superseded {
             let entry = stored(bytes)?;
             store.superseded.insert(entry.id(), (entry, from));
         }
-        store.bundles = by_id(saved.bundles)?;
-        store.aside = by_id(saved.aside)?;
+        for bytes in saved.bundles {
+            let bundle = stored(bytes)?;
+            let document = bundle.header().document;
+            store.bundles.entry(document).or_default().insert(bundle.id(), bundle);
+        }
+        for bytes in saved.aside {
+            let entry = stored(bytes)?;
+            store.aside.insert(entry.id(), entry);
+        }
         let tips = saved.tips.into_iter();
         store.tips = tips.map(|(author, sequence, id)| (author, Tip { sequence, id })).collect();
         store.cursors = saved.cursors.into_iter().collect();
@@ -75,8 +81,4 @@ impl MemoryStore {
 
 fn stored(bytes: ByteBuf) -> Result<VerifiedEntry, StoreError> {
     crate::store::stored(bytes.into_vec())
-}
-
-fn by_id(entries: Vec<ByteBuf>) -> Result<BTreeMap<EntryId, VerifiedEntry>, StoreError> {
-    entries.into_iter().map(|bytes| stored(bytes).map(|entry| (entry.id(), entry))).collect()
 }
