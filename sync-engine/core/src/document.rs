@@ -8,6 +8,7 @@ mod budget;
 pub mod bundle;
 pub mod conflicts;
 mod counter;
+pub mod crafted;
 mod difference;
 mod edit;
 mod graph;

@@ -3,14 +3,10 @@
 //! Each is applied within its limits, or refused and named; afterwards the
 //! document takes a good change, and so does another one.
 
-pub(super) mod columns;
-pub(super) mod crafted;
-pub(super) mod forge;
-
 use node_model::{DeviceId, DocumentId, EntryId, SpaceId, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Document, Meta, Refusal, weigh::OPERATIONS_MAX};
+use super::{Document, Meta, Refusal, crafted, weigh::OPERATIONS_MAX};
 use crate::json::Pointer;
 
 fn empty(device: u8) -> Document {

@@ -1,7 +1,7 @@
 use automerge::{ROOT, ReadDoc, transaction::Transactable};
 
 use super::super::{
-    hostile::{
+    crafted::{
         columns,
         forge::{Column, Forged, action, column},
     },

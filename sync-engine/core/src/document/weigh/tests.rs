@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use automerge::{ActorId, AutoCommit, ObjType, ROOT, ScalarValue, transaction::Transactable};
 
-use super::super::hostile::{
-    columns, crafted,
+use super::super::crafted::{
+    self, columns,
     forge::{self, Column, Forged, action, column},
 };
 use super::*;

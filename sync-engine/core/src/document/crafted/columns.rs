@@ -2,7 +2,7 @@
 //! actors, nesting, counters, marks.
 
 use super::{
-    crafted::Crafted,
+    Crafted,
     forge::{Column, Forged, action, chunk, column, signed, unsigned},
 };
 

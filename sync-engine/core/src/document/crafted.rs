@@ -1,22 +1,25 @@
-//! Five hundred crafted documents, always the same.
+//! Five hundred crafted documents, always the same: for tests, and to measure what they cost a
+//! node. No node writes what is here.
+
+pub(in crate::document) mod columns;
+pub(in crate::document) mod forge;
 
 use automerge::{ActorId, AutoCommit, ObjType, ROOT, ScalarValue, transaction::Transactable};
 use flate2::{Compression, write::DeflateEncoder};
 
 use std::io::Write;
 
-use super::{
-    columns,
-    forge::{Column, Forged, chunk, column, unsigned},
-};
+use self::forge::{Column, Forged, chunk, column, unsigned};
 
 /// How many there are.
-pub(in crate::document) const CRAFTED: usize = 500;
+pub const CRAFTED: usize = 500;
 
 /// A document that means harm: the changes that it consists of.
-pub(in crate::document) struct Crafted {
-    pub(in crate::document) name: String,
-    pub(in crate::document) changes: Vec<Vec<u8>>,
+pub struct Crafted {
+    /// What is wrong with it.
+    pub name: String,
+    /// Automerge's change chunks, or what pretends to be some.
+    pub changes: Vec<Vec<u8>>,
 }
 
 impl Crafted {
@@ -29,7 +32,8 @@ impl Crafted {
 }
 
 /// All of them; mutations of real changes make the number full.
-pub(in crate::document) fn all() -> Vec<Crafted> {
+#[must_use]
+pub fn all() -> Vec<Crafted> {
     let mut crafted = Vec::with_capacity(CRAFTED);
     columns::runs(&mut crafted);
     columns::operations(&mut crafted);
