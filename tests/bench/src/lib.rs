@@ -6,6 +6,8 @@ use std::io::Write as _;
 use serde_json::Value;
 
 pub mod ask;
+pub mod author;
+pub mod beside;
 pub mod calm;
 pub mod circuit;
 pub mod community;
@@ -14,6 +16,7 @@ pub mod doctor;
 pub mod edits;
 pub mod examine;
 pub mod growth;
+pub mod hostile;
 pub mod kill;
 pub mod open;
 pub mod options;

@@ -32,7 +32,7 @@ mod trial;
 
 const SEED: u64 = 1;
 
-const USAGE: &str = "usage: kith-bench [community | blob-large | blobs-small | documents | edits | edits-many | live | write | trust | ask | examine | sets | pending | resident | open | growth | circuit]…\n\
+const USAGE: &str = "usage: kith-bench [community | blob-large | blobs-small | documents | edits | edits-many | live | write | trust | ask | examine | sets | pending | resident | open | hostile | growth | circuit]…\n\
 without a name: all of them, each in a process of its own\n\
 kith-bench pending [--operations 10000] writes while nobody listens\n\
 kith-bench resident [--documents 10000] looks at the memory of a node that was started again\n\
@@ -42,7 +42,7 @@ kith-bench generate FOLDER writes the reference community\n\
 kith-bench kill [--loops 200] [--seed 1] [--kith PATH] kills real nodes while they write and synchronise\n\
 kith-bench doctor [--repeat 20] [--cause NAME] [--kith PATH] asks the doctor of real nodes about each cause";
 
-const ALL: [&str; 17] = [
+const ALL: [&str; 18] = [
     "community",
     "blob-large",
     "blobs-small",
@@ -58,6 +58,7 @@ const ALL: [&str; 17] = [
     "pending",
     "resident",
     "open",
+    "hostile",
     "growth",
     "circuit",
 ];

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use kith_bench::{circuit, growth, open, options::Options, pending, resident, start};
+use kith_bench::{circuit, growth, hostile, open, options::Options, pending, resident, start};
 
 use crate::report_all;
 
@@ -14,6 +14,7 @@ pub(crate) enum Measurement {
     Growth { documents_max: u64, svg: Option<PathBuf> },
     Start { entries: u64, prepare: Option<PathBuf> },
     Circuit,
+    Hostile { prepare: Option<PathBuf> },
 }
 
 impl Measurement {
@@ -28,6 +29,7 @@ impl Measurement {
             "resident" => &["--documents", "--prepare"],
             "growth" => &["--documents-max", "--svg"],
             "start" => &["--entries", "--prepare"],
+            "hostile" => &["--prepare"],
             "open" | "circuit" => &[],
             _ => return None,
         };
@@ -55,6 +57,7 @@ impl Measurement {
                 Self::Start { entries, prepare: path("--prepare") }
             }
             "open" => Self::Open,
+            "hostile" => Self::Hostile { prepare: path("--prepare") },
             _ => Self::Circuit,
         })
     }
@@ -82,6 +85,8 @@ impl Measurement {
             }
             Self::Start { entries, prepare: None } => report_all(start::start(entries).await),
             Self::Circuit => report_all(circuit::circuit().await),
+            Self::Hostile { prepare: Some(folder) } => hostile::prepare(&folder).await,
+            Self::Hostile { prepare: None } => report_all(hostile::hostile().await),
         }
         ExitCode::SUCCESS
     }

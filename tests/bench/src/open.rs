@@ -1,7 +1,6 @@
 //! How long the first look at a large document takes, and whether others wait for it.
 
-use futures::future::{Either, select};
-use node_core::{Request, Response, request::content_document};
+use node_core::{Request, request::content_document};
 use node_model::{DocumentId, SpaceId};
 use node_runtime::Started;
 use rand_chacha::ChaCha8Rng;
@@ -9,9 +8,10 @@ use rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
 use crate::{
+    beside::{beside, read, summary},
     calm::status,
     community::WORDS,
-    cost::{Meter, quantiles, rounded},
+    cost::{Meter, rounded},
     edits::{self, Line},
     pair::{self, BenchNode, Secrets},
 };
@@ -67,52 +67,22 @@ async fn one(written: Written) -> Line {
     for _ in 0..REPEATS {
         ada.started.stop().await;
         ada.started = pair::node("ada", ada.folder.path(), &secrets).await;
-        let (milliseconds, value) = look(&ada.started, space, ids, &mut others).await;
+        let [large, small] = ids.map(|id| (space, id));
+        let meter = Meter::start_clock();
+        let look = async {
+            let value = read(&ada.started, large).await;
+            (meter.seconds() * 1_000.0, value)
+        };
+        let (milliseconds, value) = beside(&ada.started, small, &mut others, look).await;
         json_bytes = value.to_string().len();
         first.push(milliseconds);
     }
     ada.started.stop().await;
     first.sort_by(f64::total_cmp);
-    let slowest = others.iter().copied().fold(0.0, f64::max);
-    let mut beside = quantiles(others);
-    beside["max_ms"] = rounded(slowest).into();
     let more = json!({"first_read_ms": first.iter().map(|ms| rounded(*ms)).collect::<Vec<_>>(),
         "first_read_ms_median": rounded(first[first.len() / 2]), "json_bytes": json_bytes,
-        "small_document_meanwhile": beside});
+        "small_document_meanwhile": summary(others)});
     (written.name().to_owned(), json!({}), more)
-}
-
-/// Reads the large document, and the small one again and again until that is done.
-/// Returns how long the large one took, in milliseconds, and its value.
-async fn look(
-    node: &Started,
-    space: SpaceId,
-    [large, small]: [DocumentId; 2],
-    others: &mut Vec<f64>,
-) -> (f64, Value) {
-    let meter = Meter::start_clock();
-    let mut first = Box::pin(read(node, space, large));
-    loop {
-        let other = Meter::start_clock();
-        match select(first, Box::pin(read(node, space, small))).await {
-            Either::Left((value, pending)) => {
-                let milliseconds = meter.seconds() * 1_000.0;
-                pending.await;
-                others.push(other.seconds() * 1_000.0);
-                return (milliseconds, value);
-            }
-            Either::Right((_, waits)) => {
-                others.push(other.seconds() * 1_000.0);
-                first = waits;
-            }
-        }
-    }
-}
-
-async fn read(node: &Started, space: SpaceId, document: DocumentId) -> Value {
-    let read = node.handle.request(Request::ReadDocument { space, document }).await;
-    let Ok(Response::Document(view)) = read else { panic!("it is not read") };
-    view.value
 }
 
 async fn write(node: &Started, space: SpaceId, [large, small]: [DocumentId; 2], written: Written) {

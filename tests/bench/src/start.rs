@@ -8,24 +8,17 @@
 use std::{path::Path, thread, time::Duration};
 
 use node_core::{Request, Response, request::content_document};
-use node_model::{
-    DeviceId, DocumentId, EntryId, Epoch, SpaceId, Timestamp, seal::SealKey, sign::Signer,
-};
-use node_runtime::{OsEntropy, Started};
-use rand_chacha::ChaCha8Rng;
-use rand_core::SeedableRng;
+use node_model::{DeviceId, DocumentId, EntryId, Epoch, SpaceId, seal::SealKey};
+use node_runtime::Started;
 use serde_json::json;
 use sync_engine_core::{
-    entry::{
-        Draft, EntryKind, VerifiedEntry,
-        covers::{Covers, Run},
-    },
-    store::{Batch, EntryStore, StoreEpoch},
+    entry::VerifiedEntry,
+    store::{Batch, EntryStore},
 };
-use sync_engine_sqlite::{OpenOptions, SqliteStore};
-use trust_core::Trust;
+use sync_engine_sqlite::SqliteStore;
 
 use crate::{
+    author::{Author, key_of, store_of},
     calm::{Prepared, data_dir, folder_bytes},
     cost::{Meter, memory_mb, rounded},
     edits::{self, Line},
@@ -94,25 +87,23 @@ pub async fn prepare(entries: u64, folder: &Path) {
     let template = write_template(&ada, space).await;
     ada.stop().await;
     let key = key_of(&data_dir, &secrets[0], space);
-    let file = data_dir.join("spaces").join(space.to_string()).join("entries.db");
-    let options = OpenOptions { vfs: None, epoch_if_new: StoreEpoch([0; 16]) };
-    let mut store = SqliteStore::open(&file, options).expect("a node made it");
+    let mut store = store_of(&data_dir, space);
     let stored = store.document(template).expect("it was written");
     let bodies: Vec<Vec<u8>> = stored.into_iter().map(|bytes| opened(bytes, &key.1)).collect();
     assert_eq!(bodies.len(), CHANGES, "nothing is bundled yet");
     let count = usize::try_from(entries).expect("it fits into memory");
-    let mut authors: Vec<Author> = (0..AUTHORS)
+    let mut shares: Vec<Share> = (0..AUTHORS)
         .map(|number| {
             // The entries that are there count.
             let share = count / AUTHORS + usize::from(number < count % AUTHORS);
-            Author::new(number, space, &secrets[number], share, &store)
+            Share::new(number, space, &secrets[number], share, &store)
         })
         .collect();
-    while authors.iter().any(|author| author.written < author.share) {
+    while shares.iter().any(|share| share.written < share.entries) {
         let batches = thread::scope(|scope| {
-            let writing: Vec<_> = authors
+            let writing: Vec<_> = shares
                 .iter_mut()
-                .map(|author| scope.spawn(|| author.write(space, &key, &bodies)))
+                .map(|share| scope.spawn(|| share.write(space, &key, &bodies)))
                 .collect();
             let written = writing.into_iter().map(|it| it.join().expect("entries are small"));
             written.collect::<Vec<Batch>>()
@@ -144,16 +135,6 @@ async fn write_template(ada: &Started, space: SpaceId) -> DocumentId {
     id
 }
 
-fn key_of(data_dir: &Path, secrets: &Secrets, space: SpaceId) -> (Epoch, SealKey) {
-    let ledger = trust_embedded::EmbeddedLedger::open(&data_dir.join("trust.db"), None);
-    let ledger = Box::new(ledger.expect("a node made it"));
-    let now = Timestamp(2_000);
-    let trust = Trust::open(secrets.keys(), ledger, &mut OsEntropy, now, "ada", "ada");
-    let trust = trust.expect("a node made it");
-    let epoch = trust.keyring().epochs(space).last().expect("the founder has a key");
-    (epoch.0, epoch.2.entries.clone())
-}
-
 fn opened(bytes: Vec<u8>, key: &SealKey) -> Vec<u8> {
     let entry = VerifiedEntry::from_storage(bytes).expect("a node stored it");
     entry.open(key).expect("it is the space's key")
@@ -163,69 +144,43 @@ fn document_of(space: SpaceId, author: usize, number: usize) -> DocumentId {
     content_document(space, &format!("doc-{author}-{number}"))
 }
 
-/// Somebody who writes into documents of their own.
-struct Author {
-    signer: Signer,
+/// What one of them writes, into documents of their own.
+struct Share {
+    author: Author,
     source: Option<DeviceId>,
-    entropy: ChaCha8Rng,
-    run: Run,
-    sequence: u64,
-    prev: Option<EntryId>,
     /// Each with its last entry.
     documents: Vec<(DocumentId, Option<EntryId>)>,
     written: usize,
-    share: usize,
+    entries: usize,
 }
 
-impl Author {
+impl Share {
     fn new(
         number: usize,
         space: SpaceId,
         secrets: &Secrets,
-        share: usize,
+        entries: usize,
         store: &SqliteStore,
     ) -> Self {
-        let signer = Signer::from_secret(secrets.keys().device.secret());
-        let tip = store.tip(signer.device()).expect("the store is good");
-        let documents = (0..share.div_ceil(CHANGES))
+        let author = Author::new(number as u8, secrets, store);
+        let documents = (0..entries.div_ceil(CHANGES))
             .map(|document| (document_of(space, number, document), None))
             .collect();
-        Self {
-            source: (number > 0).then(|| signer.device()),
-            entropy: ChaCha8Rng::seed_from_u64(number as u64),
-            run: Run([number as u8; 8]),
-            sequence: tip.map_or(0, |tip| tip.sequence + 1),
-            prev: tip.map(|tip| tip.id),
-            signer,
-            documents,
-            written: 0,
-            share,
-        }
+        let source = (number > 0).then(|| author.device());
+        Self { author, source, documents, written: 0, entries }
     }
 
     /// The next entries: the first change of each document, then the second of each.
     fn write(&mut self, space: SpaceId, key: &(Epoch, SealKey), bodies: &[Vec<u8>]) -> Batch {
-        let until = self.share.min(self.written + AT_ONCE);
+        let until = self.entries.min(self.written + AT_ONCE);
         let mut entries = Vec::with_capacity(until - self.written);
         for at in self.written..until {
             let count = self.documents.len();
             let (document, head) = &mut self.documents[at % count];
-            let draft = Draft {
-                space,
-                document: *document,
-                kind: EntryKind::Change,
-                run: self.run,
-                sequence: self.sequence,
-                prev: self.prev,
-                deps: head.iter().copied().collect(),
-                covers: Covers::default(),
-                blobs: vec![],
-            };
-            let sealed =
-                draft.seal(&mut self.entropy, &self.signer, (key.0, &key.1), &bodies[at / count]);
+            let deps = head.iter().copied().collect();
+            let sealed = self.author.seal((space, *document), key, deps, &bodies[at / count]);
             let entry = sealed.expect("a small entry is within all limits");
             *head = Some(entry.id());
-            (self.prev, self.sequence) = (Some(entry.id()), self.sequence + 1);
             entries.push(entry);
         }
         self.written = until;
