@@ -19,8 +19,9 @@ const BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Loaded documents, and which of them were used last.
 #[derive(Default)]
 pub(super) struct Loaded {
-    /// With the memory that each took when it came.
-    documents: BTreeMap<DocumentId, (Document, u64)>,
+    /// With the memory that each took when it came. Boxed: each write takes one out and puts it
+    /// back, and a map moves what it holds by the kilobytes then.
+    documents: BTreeMap<DocumentId, Box<(Document, u64)>>,
     /// The sum of these.
     bytes: u64,
     /// Oldest first.
@@ -29,16 +30,16 @@ pub(super) struct Loaded {
 
 impl Loaded {
     pub(super) fn get(&self, id: DocumentId) -> Option<&Document> {
-        self.documents.get(&id).map(|(document, _)| document)
+        self.documents.get(&id).map(|held| &held.0)
     }
 
     pub(super) fn get_mut(&mut self, id: DocumentId) -> Option<&mut Document> {
-        self.documents.get_mut(&id).map(|(document, _)| document)
+        self.documents.get_mut(&id).map(|held| &mut held.0)
     }
 
     /// Takes a document out, or forgets it.
     pub(super) fn take(&mut self, id: DocumentId) -> Option<Document> {
-        let (document, bytes) = self.documents.remove(&id)?;
+        let (document, bytes) = *self.documents.remove(&id)?;
         self.recent.retain(|recent| *recent != id);
         self.bytes -= bytes;
         Some(document)
@@ -68,7 +69,7 @@ impl Loaded {
         }
         self.bytes += bytes;
         self.recent.push(id);
-        self.documents.insert(id, (document, bytes));
+        self.documents.insert(id, Box::new((document, bytes)));
     }
 
     fn is_full(&self, more: u64) -> bool {
