@@ -24,8 +24,8 @@ use crate::{
     request::Request,
 };
 
-/// Documents loaded by workers at a time: together they stay below what a node may use.
-const LOADS_AT_ONCE: usize = 2;
+/// Documents loaded by workers at a time: one that means harm may take what a node may use.
+const LOADS_AT_ONCE: usize = 1;
 
 /// Documents listed in one go: some milliseconds.
 const LISTED_AT_ONCE: usize = 32;

@@ -22,6 +22,7 @@ use crate::{
     audit::AuditLog,
     clock::Clock,
     handle::NodeEvent,
+    loader::Loader,
     search::{Inbox, PeerQuestion},
     visit::{Stay, Stays},
 };
@@ -94,6 +95,7 @@ pub(crate) async fn run(mut node: Node, clock: Clock, channels: Channels) {
     let (verdicts, verified) = mpsc::channel(VERDICTS_MAX);
     let mut driver = Driver {
         clock,
+        loader: Loader::new(verdicts.clone()),
         verdicts,
         events: channels.events,
         search: channels.search,
@@ -212,6 +214,7 @@ impl Inboxes {
 
 struct Driver {
     clock: Clock,
+    loader: Loader,
     verdicts: mpsc::Sender<Input>,
     events: broadcast::Sender<NodeEvent>,
     search: Inbox,
@@ -326,9 +329,7 @@ impl Driver {
                 Effect::Verify { job, entries } => {
                     self.work(move || Input::Verified { job, results: entry::read_batch(entries) });
                 }
-                Effect::Load(order) => {
-                    self.work(move || Input::Loaded(Box::new(order.load())));
-                }
+                Effect::Load(order) => self.loader.load(order),
                 Effect::Bundle(order) => {
                     self.work(move || Input::Bundled(Box::new(order.make())));
                 }

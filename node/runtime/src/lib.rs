@@ -15,6 +15,7 @@ mod folder;
 mod handle;
 mod import;
 mod import_file;
+mod loader;
 mod pack;
 mod private_file;
 pub mod query;

@@ -13,6 +13,7 @@ mod difference;
 mod edit;
 mod graph;
 mod intake;
+pub(crate) mod light;
 mod past;
 mod refusal;
 mod restore;

@@ -56,6 +56,12 @@ pub fn all() -> Vec<Crafted> {
     crafted
 }
 
+/// A change that makes a list of so many items, as a run: in as many bytes as one of few.
+#[cfg(test)]
+pub(crate) fn list(items: u64) -> Vec<u8> {
+    columns::sequence(Forged::by(1), items, forge::action::MAKE_LIST).bytes()
+}
+
 /// Sequences, operation numbers and times that nobody would write.
 fn numbers(to: &mut Vec<Crafted>) {
     let small = || columns::one_key(Forged::by(1), 2, b"x");

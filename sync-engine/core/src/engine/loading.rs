@@ -81,7 +81,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        engine::testing::{DOCUMENT, Node, SPACE},
+        document::crafted,
+        engine::testing::{DOCUMENT, Node, SPACE, forged},
         store::StoreEpoch,
     };
 
@@ -111,6 +112,24 @@ mod tests {
         ben.engine.take_loaded(loaded).expect("memory");
         assert!(!is_large(&ben), "it is here");
         assert_eq!(ben.value(), ada.value());
+    }
+
+    /// Else one entry of some hundred bytes would keep everybody waiting for half a second.
+    #[test]
+    fn a_few_bytes_that_are_many_operations_are_for_a_worker() {
+        let list = crafted::list(1 << 15);
+        let entry = forged(&list);
+        assert!(entry.bytes().len() < 1_000);
+        let mut ben = Node::new(2, &[entry]);
+        assert!(is_large(&ben));
+        let unlisted = ben.engine.list_some(SPACE, 2).expect("memory");
+        assert_eq!(unlisted.large, BTreeSet::from([DOCUMENT]));
+        let loaded = order(&ben).load();
+        ben.engine.take_loaded(loaded).expect("memory");
+        assert_eq!(ben.value()["items"].as_array().map(Vec::len), Some(1 << 15));
+
+        let little = crafted::list(100);
+        assert!(!is_large(&Node::new(2, &[forged(&little)])));
     }
 
     /// Else they would stand in the way of the others, and of knowing when these are done.

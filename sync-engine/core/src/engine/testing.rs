@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use super::{Compacted, SyncEngine, Writer};
 use crate::{
     document::Meta,
-    entry::{Draft, EntryKind, VerifiedEntry, covers::Covers},
+    entry::{
+        Draft, EntryKind, VerifiedEntry,
+        covers::{Covers, Run},
+    },
     json::Pointer,
     store::{Batch, EntryStore, MemoryStore, StoreEpoch},
 };
@@ -108,6 +111,24 @@ pub(super) fn key_of(epoch: Epoch) -> SealKey {
 }
 
 /// A bundle by node 1 that stands for all of its `singles`, and holds the first `count`.
+/// The first entry of somebody whose change is whatever they want.
+pub(super) fn forged(change: &[u8]) -> VerifiedEntry {
+    let mut mallory = Node::new(9, &[]);
+    let draft = Draft {
+        space: SPACE,
+        document: DOCUMENT,
+        kind: EntryKind::Change,
+        run: Run([9; 8]),
+        sequence: 0,
+        prev: None,
+        deps: vec![],
+        covers: Covers::default(),
+        blobs: vec![],
+    };
+    let key = (Epoch::FIRST, &key_of(Epoch::FIRST));
+    draft.seal(&mut mallory.entropy, &mallory.signer, key, change).expect("it fits into an entry")
+}
+
 pub(super) fn lying_bundle(singles: &[VerifiedEntry], count: usize) -> VerifiedEntry {
     let numbers = singles.iter().map(|entry| (entry.header().run, entry.header().sequence));
     let covers = Covers::of(&numbers.collect()).expect("few");

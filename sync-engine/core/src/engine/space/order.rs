@@ -9,7 +9,16 @@ use std::{collections::BTreeSet, fmt};
 use node_model::{DeviceId, DocumentId, EntryId, SpaceId};
 
 use super::{Space, all_stored, keys::Keys};
-use crate::{document::Document, engine::EngineError, entry::VerifiedEntry, store::StoreError};
+use crate::{
+    document::{Document, light::is_light},
+    engine::{EngineError, LARGE_FROM_BYTES},
+    entry::VerifiedEntry,
+    store::StoreError,
+};
+
+/// Bytes that small entries may unpack to: prose packs to a third, and what says the same again
+/// and again to much less.
+const PLAIN_BYTES_MAX: u64 = 8 * LARGE_FROM_BYTES;
 
 /// A large document to be loaded by a worker.
 pub struct LoadOrder {
@@ -95,8 +104,16 @@ impl Space {
 
     /// Whether loading a document would keep others waiting.
     pub(in crate::engine) fn is_large(&self, id: DocumentId) -> Result<bool, EngineError> {
-        let is_unloaded = self.loaded.get(id).is_none() && self.is_readable();
-        Ok(is_unloaded && self.store.document_bytes(id)? >= self.large_from)
+        if self.loaded.get(id).is_some() || !self.is_readable() {
+            return Ok(false);
+        }
+        if self.store.document_bytes(id)? >= self.large_from {
+            return Ok(true);
+        }
+        let entries = all_stored(self.store.document(id)?)?;
+        let plain_bytes = entries.iter().map(|entry| u64::from(entry.header().plain_bytes));
+        let is_dense = plain_bytes.sum::<u64>() > PLAIN_BYTES_MAX;
+        Ok(is_dense || !is_light(self.keys.opened(&entries).map(|(_, body)| body)))
     }
 
     /// Takes in what a worker loaded.
