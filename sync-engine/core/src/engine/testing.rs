@@ -110,7 +110,6 @@ pub(super) fn key_of(epoch: Epoch) -> SealKey {
     SealKey::from_bytes([epoch.0.to_le_bytes()[0]; 32])
 }
 
-/// A bundle by node 1 that stands for all of its `singles`, and holds the first `count`.
 /// The first entry of somebody whose change is whatever they want.
 pub(super) fn forged(change: &[u8]) -> VerifiedEntry {
     let mut mallory = Node::new(9, &[]);
@@ -129,6 +128,7 @@ pub(super) fn forged(change: &[u8]) -> VerifiedEntry {
     draft.seal(&mut mallory.entropy, &mallory.signer, key, change).expect("it fits into an entry")
 }
 
+/// A bundle by node 1 that stands for all of its `singles`, and holds the first `count`.
 pub(super) fn lying_bundle(singles: &[VerifiedEntry], count: usize) -> VerifiedEntry {
     let numbers = singles.iter().map(|entry| (entry.header().run, entry.header().sequence));
     let covers = Covers::of(&numbers.collect()).expect("few");
