@@ -27,16 +27,7 @@ export function spaceState(state: SpaceState): string {
 
 /** How far somebody's device is. */
 export function peerState(state: PeerState): string {
-  switch (state) {
-    case "synced":
-      return "synced";
-    case "syncing":
-      return "syncing now";
-    case "behind":
-      return "waiting to sync";
-    case "unreachable":
-      return "not reachable now";
-  }
+  return state === "unreachable" ? "not reachable now" : spaceState(state);
 }
 
 /** What one may do in a space. */

@@ -4,7 +4,8 @@ use axum::{
 };
 use maud::{DOCTYPE, Markup, html};
 
-const STYLESHEET: &str = include_str!("../../assets/kith.css");
+const STYLESHEET: &str =
+    concat!(include_str!("../../assets/palette.css"), include_str!("../../assets/kith.css"));
 const ICON: &str = include_str!("../../assets/kith.svg");
 
 /// Both change only with the program.
