@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::mpsc::SyncSender,
     time::Duration,
 };
 
@@ -15,14 +16,13 @@ use node_core::{
     Effect, Failure, Input, Node, Request, RequestId, Response, request::SearchRequest,
 };
 use node_model::{BlobId, DeviceId};
-use sync_engine_core::entry;
+use sync_engine_core::{LoadOrder, entry};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
     audit::AuditLog,
     clock::Clock,
     handle::NodeEvent,
-    loader::Loader,
     search::{Inbox, PeerQuestion},
     visit::{Stay, Stays},
 };
@@ -41,7 +41,7 @@ const OUTBOX_MAX: usize = 1_024;
 
 /// Verdicts that may wait: more batches than this are never under way, since
 /// each session verifies a few at a time.
-const VERDICTS_MAX: usize = 1_024;
+pub(crate) const VERDICTS_MAX: usize = 1_024;
 
 /// A call from a [`crate::Handle`].
 pub(crate) enum Call {
@@ -86,17 +86,19 @@ pub(crate) struct Channels {
     pub(crate) audit: AuditLog,
     /// Of visitors, to the node.
     pub(crate) questions: Questions,
-    /// Where work is done beside the loop.
+    /// Where work is done beside the loop, and what came of it.
     pub(crate) workers: tokio::runtime::Handle,
+    pub(crate) loader: SyncSender<LoadOrder>,
+    pub(crate) verdicts: mpsc::Sender<Input>,
+    pub(crate) verified: mpsc::Receiver<Input>,
 }
 
 /// Runs a node until it is told to stop.
 pub(crate) async fn run(mut node: Node, clock: Clock, channels: Channels) {
-    let (verdicts, verified) = mpsc::channel(VERDICTS_MAX);
     let mut driver = Driver {
         clock,
-        loader: Loader::new(verdicts.clone()),
-        verdicts,
+        loader: channels.loader,
+        verdicts: channels.verdicts,
         events: channels.events,
         search: channels.search,
         librarian: channels.librarian,
@@ -112,7 +114,7 @@ pub(crate) async fn run(mut node: Node, clock: Clock, channels: Channels) {
     };
     let mut inboxes = Inboxes {
         calls: channels.calls,
-        verified,
+        verified: channels.verified,
         arrivals: channels.arrivals,
         commands: channels.commands,
     };
@@ -214,7 +216,7 @@ impl Inboxes {
 
 struct Driver {
     clock: Clock,
-    loader: Loader,
+    loader: SyncSender<LoadOrder>,
     verdicts: mpsc::Sender<Input>,
     events: broadcast::Sender<NodeEvent>,
     search: Inbox,
@@ -329,7 +331,8 @@ impl Driver {
                 Effect::Verify { job, entries } => {
                     self.work(move || Input::Verified { job, results: entry::read_batch(entries) });
                 }
-                Effect::Load(order) => self.loader.load(order),
+                // A panic, which was logged, took the thread along: nothing large is loaded.
+                Effect::Load(order) => drop(self.loader.send(order)),
                 Effect::Bundle(order) => {
                     self.work(move || Input::Bundled(Box::new(order.make())));
                 }

@@ -12,10 +12,11 @@ use zeroize::Zeroizing;
 use crate::{
     audit,
     clock::Clock,
-    driver::{self, Call, Channels, STOP_MAX},
+    driver::{self, Call, Channels, STOP_MAX, VERDICTS_MAX},
     entropy::OsEntropy,
     folder::Folders,
     handle::{Handle, Shared},
+    loader,
     search::{self, Indexing, PEER_QUESTIONS_MAX, SearchConfig},
     storage::{SPACES, SpacesFolder},
     visit::{Turnstile, VisitBlobs},
@@ -213,6 +214,7 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
     let questions = Questions::apart(links.arriving.clone());
     let visit_blobs = VisitBlobs::new(links.arriving, questions.clone());
     let (librarian, asked) = mpsc::channel(PEER_QUESTIONS_MAX);
+    let (verdicts, verified) = mpsc::channel(VERDICTS_MAX);
     let channels = Channels {
         librarian,
         questions,
@@ -223,6 +225,9 @@ pub async fn start(config: StartConfig) -> Result<Started, StartError> {
         search: search.inbox.clone(),
         audit: log.clone(),
         workers: tokio::runtime::Handle::current(),
+        loader: loader::start(verdicts.clone())?,
+        verdicts,
+        verified,
     };
     let runtime = tokio::runtime::Handle::current();
     let driver = std::thread::Builder::new()

@@ -367,7 +367,11 @@ pub trait EntryStore: Send {
     }
 }
 
-fn stored(bytes: Vec<u8>) -> Result<VerifiedEntry, StoreError> {
+/// An entry that a store kept.
+///
+/// # Errors
+/// [`StoreError::Damaged`]: it is not as it was kept.
+pub fn stored(bytes: Vec<u8>) -> Result<VerifiedEntry, StoreError> {
     VerifiedEntry::from_storage(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 

@@ -11,7 +11,7 @@ use sync_engine_core::{
     sketch::{ShortId, Sketch},
     store::{
         Arrival, Batch, Cursor, EntryStore, MemoryStore, Purged, StoreEpoch, StoreError, StoreHead,
-        Tip,
+        Tip, stored,
     },
 };
 
@@ -139,10 +139,6 @@ fn take_again(memory: &mut MemoryStore, step: Kept) -> Result<(), StoreError> {
         }
     }
     Ok(())
-}
-
-fn stored(bytes: Vec<u8>) -> Result<VerifiedEntry, StoreError> {
-    VerifiedEntry::from_storage(bytes).map_err(|error| damaged(&error.to_string()))
 }
 
 impl Appended {

@@ -26,7 +26,7 @@ pub use self::{
 use self::{
     keys::Keys,
     loaded::Loaded,
-    parts::{named_heads, named_run, stored},
+    parts::{named_heads, named_run},
     replaced::Replaced,
 };
 use super::{EngineError, Writer, findings::Health};
@@ -37,7 +37,7 @@ use crate::{
         covers::{Covers, Run},
     },
     part::Part,
-    store::{Batch, EntryStore, StoreError, Tip},
+    store::{Batch, EntryStore, StoreError, Tip, stored},
 };
 
 /// A state of what is staged.

@@ -3,6 +3,7 @@
 use node_model::{EntryId, limit::ENTRY_DEPS_MAX};
 
 use super::{Document, Run, StoreError, VerifiedEntry};
+use crate::store::stored;
 
 pub(in crate::engine) fn all_stored(all: Vec<Vec<u8>>) -> Result<Vec<VerifiedEntry>, StoreError> {
     all.into_iter().map(stored).collect()
@@ -12,10 +13,6 @@ pub(in crate::engine) fn all_stored(all: Vec<Vec<u8>>) -> Result<Vec<VerifiedEnt
 pub(super) fn named_run(run: [u8; 16]) -> Run {
     let [a, b, c, d, e, f, g, h, ..] = run;
     Run([a, b, c, d, e, f, g, h])
-}
-
-pub(super) fn stored(bytes: Vec<u8>) -> Result<VerifiedEntry, StoreError> {
-    VerifiedEntry::from_storage(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
 /// The heads that an entry names: as many as it may. The change inside names all.
