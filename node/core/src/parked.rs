@@ -73,7 +73,6 @@ impl Node {
     /// A worker has loaded a document, or could not.
     pub(crate) fn loaded(&mut self, now: Now, loaded: LoadedDocument) {
         let place = loaded.place();
-        self.parked.loading.remove(&place);
         if let Err(error) = self.sync.take_loaded(loaded) {
             tracing::warn!(space = %place.0, document = %place.1, %error, "could not be loaded");
         }
@@ -83,6 +82,9 @@ impl Node {
         for tried in self.parked.choices.values_mut() {
             tried.insert(place);
         }
+        // Who waited for this one comes first: the next order may make the node forget it.
+        self.try_parked(now);
+        self.parked.loading.remove(&place);
         self.try_parked(now);
     }
 
@@ -162,15 +164,12 @@ impl Node {
         if self.parked.loading.contains(&place) {
             return Ok(false);
         }
-        if !self.sync.is_large(space, document)? {
-            return Ok(true);
+        if self.parked.loading.len() >= LOADS_AT_ONCE {
+            return Ok(!self.sync.is_large(space, document)?);
         }
-        if self.parked.loading.len() < LOADS_AT_ONCE
-            && let Some(order) = self.sync.order(space, document)?
-        {
-            self.parked.loading.insert(place);
-            self.effects.push_back(Effect::Load(order));
-        }
+        let Some(order) = self.sync.order(space, document)? else { return Ok(true) };
+        self.parked.loading.insert(place);
+        self.effects.push_back(Effect::Load(order));
         Ok(false)
     }
 

@@ -132,6 +132,32 @@ fn a_space_is_listed_a_little_at_a_time() {
     assert_eq!(listed.len(), 42);
 }
 
+/// Else the loop would load it again: the order for who was there first makes room.
+#[test]
+fn who_waits_for_what_was_loaded_is_served_before_the_next_is_ordered() {
+    let mut company = Company::new(2);
+    let space = company.space(0);
+    for id in ["one", "two"] {
+        let value = json!({"id": id, "zeros": vec![0; 90_000]});
+        company.ask(0, note(space, id, value)).expect("writes");
+    }
+    let ticket = company.ticket(0, Some(space));
+    company.accept(1, ticket).expect("joins the space");
+    let (_, mut loads) = company.tell(1, Input::Request(LARGE, Request::Documents { space }));
+    for (number, id) in [(0, "one"), (1, "two")] {
+        let (answered, more) = company.tell(1, Input::Request(RequestId(number), read(space, id)));
+        assert_eq!(answered, []);
+        loads.extend(more);
+    }
+    let order = loads.pop().expect("both are large");
+    let (answered, next) = company.tell(1, Input::Loaded(Box::new(order.load())));
+    let [RequestId(first)] = answered.as_slice() else { panic!("the list waits for the other") };
+    assert_eq!(next.len(), 1);
+    let id = if *first == 0 { "one" } else { "two" };
+    let (answered, _) = company.tell(1, Input::Request(SMALL, read(space, id)));
+    assert_eq!(answered, [], "it was served from what was loaded, which is not here any more");
+}
+
 #[test]
 fn who_writes_while_a_large_document_is_bundled_is_not_kept_waiting() {
     let mut company = Company::new(1);

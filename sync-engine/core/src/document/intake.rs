@@ -40,7 +40,7 @@ const BATCH_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// How much a document in use takes in: operations that may land apart from each
 /// other, 20 µs each (measured). All at once they cost 3 µs.
-const CATCH_UP_MAX: u64 = 1 << 15;
+const CATCH_UP_MAX: u64 = 1 << 13;
 
 /// Operations in the document for which an actor that is new to it costs as much
 /// as one that lands apart: all numbers of actors behind it change.

@@ -6,7 +6,7 @@ use node_model::{DocumentId, SpaceId};
 
 use super::{
     EngineError, SyncEngine,
-    space::{LoadOrder, LoadedDocument},
+    space::{LoadOrder, LoadedDocument, Space},
 };
 
 /// Sealed bytes of a document that takes some ten milliseconds to load.
@@ -23,16 +23,20 @@ pub struct Unlisted {
 
 impl SyncEngine {
     /// The order to load a document by a worker; `None` when it is loaded, small, not here or
-    /// cannot be read.
+    /// cannot be read. What takes much memory by itself is not kept meanwhile.
     ///
     /// # Errors
     /// [`EngineError`].
     pub fn order(
-        &self,
+        &mut self,
         space: SpaceId,
         document: DocumentId,
     ) -> Result<Option<LoadOrder>, EngineError> {
-        self.spaces.get(&space).map_or(Ok(None), |space| space.order(document))
+        let order = self.spaces.get(&space).map_or(Ok(None), |space| space.order(document))?;
+        if order.is_some() {
+            self.spaces.values_mut().for_each(Space::make_room);
+        }
+        Ok(order)
     }
 
     /// Whether there is a [`SyncEngine::order`] to give for a document.
@@ -93,7 +97,7 @@ mod tests {
         reader
     }
 
-    fn order(node: &Node) -> LoadOrder {
+    fn order(node: &mut Node) -> LoadOrder {
         node.engine.order(SPACE, DOCUMENT).expect("memory").expect("it is large")
     }
 
@@ -107,7 +111,7 @@ mod tests {
         ada.fill(&json!({"list": [], "n": 1}));
         ada.add(3);
         let mut ben = reader(&ada);
-        let loaded = order(&ben).load();
+        let loaded = order(&mut ben).load();
         assert_eq!(loaded.place(), (SPACE, DOCUMENT));
         ben.engine.take_loaded(loaded).expect("memory");
         assert!(!is_large(&ben), "it is here");
@@ -124,12 +128,37 @@ mod tests {
         assert!(is_large(&ben));
         let unlisted = ben.engine.list_some(SPACE, 2).expect("memory");
         assert_eq!(unlisted.large, BTreeSet::from([DOCUMENT]));
-        let loaded = order(&ben).load();
+        let loaded = order(&mut ben).load();
         ben.engine.take_loaded(loaded).expect("memory");
         assert_eq!(ben.value()["items"].as_array().map(Vec::len), Some(1 << 15));
 
         let little = crafted::list(100);
         assert!(!is_large(&Node::new(2, &[forged(&little)])));
+    }
+
+    /// Else one that waits to be read again would come on top of what loading the next one takes.
+    #[test]
+    fn what_takes_much_memory_is_not_kept_while_another_one_is_loaded() {
+        let heavy = forged(&crafted::list(1 << 17));
+        let mut ada = Node::new(1, &[heavy]);
+        let light = DocumentId([101; 16]);
+        let meta =
+            crate::document::Meta { kind: "note".into(), app: None, path: None, source: None };
+        ada.write(|engine, writer| {
+            engine.write_document(writer, SPACE, light, &meta, &json!({})).map(drop)
+        })
+        .expect("it is small");
+        let mut ben = reader(&ada);
+        let mut load = |document| {
+            let order = ben.engine.order(SPACE, document).expect("memory");
+            let loaded = order.map(LoadOrder::load);
+            let is_ordered = loaded.is_some();
+            loaded.into_iter().for_each(|it| ben.engine.take_loaded(it).expect("memory"));
+            is_ordered
+        };
+        assert!(load(DOCUMENT) && !load(DOCUMENT), "it is kept");
+        assert!(load(light) && load(DOCUMENT), "it was not");
+        assert!(!load(light), "this one was");
     }
 
     /// Else they would stand in the way of the others, and of knowing when these are done.
@@ -152,7 +181,7 @@ mod tests {
         assert_eq!(large(found(&mut ben)), (5, 2));
         assert_eq!(large(found(&mut ben)), (5, 4));
         assert_eq!(large(found(&mut ben)), (5, 5), "nothing is left but what a worker has to load");
-        let loaded = order(&ben).load();
+        let loaded = order(&mut ben).load();
         ben.engine.take_loaded(loaded).expect("memory");
         assert_eq!(large(found(&mut ben)), (4, 4));
     }
@@ -162,7 +191,7 @@ mod tests {
         let mut ada = Node::new(1, &[]);
         ada.begin();
         let mut ben = reader(&ada);
-        let loaded = order(&ben).load();
+        let loaded = order(&mut ben).load();
         ada.add(2);
         ben.take(ada.stored());
         ben.engine.take_loaded(loaded).expect("memory");
@@ -170,7 +199,7 @@ mod tests {
         assert_eq!(ben.value()["list"], json!([0, 1]));
         // Also a removal.
         let mut cyd = reader(&ada);
-        let loaded = order(&cyd).load();
+        let loaded = order(&mut cyd).load();
         ada.write(|engine, writer| engine.remove_document(writer, SPACE, DOCUMENT))
             .expect("is there");
         cyd.take(ada.stored());
@@ -186,7 +215,7 @@ mod tests {
         ada.use_epoch(Epoch(2));
         ada.add(1);
         let mut ben = reader(&ada);
-        let loaded = order(&ben).load();
+        let loaded = order(&mut ben).load();
         ben.use_epoch(Epoch(2));
         ben.engine.take_loaded(loaded).expect("memory");
         assert!(is_large(&ben), "it was read without the new key");
@@ -194,7 +223,7 @@ mod tests {
 
         let mut cyd = reader(&ada);
         cyd.use_epoch(Epoch(2));
-        let loaded = order(&cyd).load();
+        let loaded = order(&mut cyd).load();
         cyd.set("/own", &json!(true));
         cyd.engine.take_loaded(loaded).expect("memory");
         assert_eq!(cyd.value()["own"], true, "what is here has more");
@@ -205,7 +234,7 @@ mod tests {
         let mut ada = Node::new(1, &[]);
         ada.begin();
         let mut ben = reader(&ada);
-        let loaded = order(&ben).load();
+        let loaded = order(&mut ben).load();
         let purged = ben.engine.purge(SPACE, &[DOCUMENT].into(), StoreEpoch([9; 16]));
         assert_eq!(purged.expect("memory").entries, 1);
         ben.engine.take_loaded(loaded).expect("memory");
@@ -219,7 +248,7 @@ mod tests {
         let mut ben = reader(&ada);
         let unlisted = ben.engine.list_some(SPACE, 9).expect("memory");
         assert_eq!(unlisted, Unlisted { waiting: 1, large: [DOCUMENT].into() });
-        let loaded = order(&ben).load();
+        let loaded = order(&mut ben).load();
         ben.engine.take_loaded(loaded).expect("memory");
         assert_eq!(ben.engine.list_some(SPACE, 9).expect("memory"), Unlisted::default());
         assert_eq!(ben.engine.documents(SPACE).expect("memory").len(), 1);

@@ -191,6 +191,10 @@ impl Space {
         self.loaded.remember(id, document, &self.touched);
     }
 
+    pub(super) fn make_room(&mut self) {
+        self.loaded.make_room(&self.touched);
+    }
+
     /// Makes a new document, or changes one that exists.
     pub(super) fn write(
         &mut self,

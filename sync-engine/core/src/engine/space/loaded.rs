@@ -16,6 +16,10 @@ const DOCUMENTS_MAX: usize = 128;
 /// take more by itself, and a member may make many of those.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+/// Memory of a document that is not kept while a worker loads another one: for a moment, that
+/// may take twice what all of these together may.
+const KEPT_BYTES_MAX: u64 = BYTES_MAX / 4;
+
 /// Loaded documents, and which of them were used last.
 #[derive(Default)]
 pub(super) struct Loaded {
@@ -70,6 +74,15 @@ impl Loaded {
         self.bytes += bytes;
         self.recent.push(id);
         self.documents.insert(id, Box::new((document, bytes)));
+    }
+
+    /// Forgets the documents that take much by themselves, but for the `staged` ones.
+    pub(super) fn make_room(&mut self, staged: &BTreeSet<DocumentId>) {
+        let large = self.documents.iter().filter(|(_, held)| held.1 > KEPT_BYTES_MAX);
+        let settled = large.map(|(id, _)| *id).filter(|id| !staged.contains(id));
+        for id in settled.collect::<Vec<_>>() {
+            self.take(id);
+        }
     }
 
     fn is_full(&self, more: u64) -> bool {
