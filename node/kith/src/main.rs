@@ -9,6 +9,11 @@ use kith::{args::Cli, commands, error::CliError, show};
 /// must not keep the process.
 const LEAVE_MAX: Duration = Duration::from_secs(1);
 
+/// Gives memory back to the system soon after it was needed: docs/decisions/0033.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

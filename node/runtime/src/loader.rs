@@ -1,7 +1,7 @@
 //! The thread on which large documents are loaded, one after another.
 //!
-//! Always the same one: what a thread has given back, the system's allocator keeps for that
-//! thread. Loads on many threads would take the most that a load takes many times over
+//! Always the same one: what a thread has given back, many allocators keep for that thread.
+//! Loads on many threads would take the most that a load takes many times over
 //! (`kith-bench hostile`).
 
 use std::{

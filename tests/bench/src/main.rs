@@ -30,6 +30,11 @@ use crate::{measurement::Measurement, trial::Trial};
 mod measurement;
 mod trial;
 
+/// The allocator of `kith`: docs/decisions/0033.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const SEED: u64 = 1;
 
 const USAGE: &str = "usage: kith-bench [community | blob-large | blobs-small | documents | edits | edits-many | live | write | trust | ask | examine | sets | pending | resident | open | hostile | growth | circuit]…\n\
