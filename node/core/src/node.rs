@@ -265,6 +265,7 @@ impl Node {
         self.plan_journal(now);
         self.note_synced(now);
         self.check_sync_waits(now);
+        self.sync.forget_some();
     }
 
     /// The next thing to do.

@@ -1,12 +1,12 @@
 //! Getting documents ready to be read, a little at a time.
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use node_model::{DocumentId, SpaceId};
 
 use super::{
     EngineError, SyncEngine,
-    space::{LoadOrder, LoadedDocument, Space},
+    space::{BYTES_MAX, LoadOrder, LoadedDocument, Space},
 };
 
 /// Sealed bytes of a document that takes some ten milliseconds to load.
@@ -56,6 +56,18 @@ impl SyncEngine {
         self.spaces.get_mut(&space).map_or(Ok(()), |space| space.take_loaded(loaded))
     }
 
+    /// Forgets loaded documents of the spaces that have the most of them, until those of all
+    /// spaces take no more memory than those of one may. The last one used of each space stays.
+    pub fn forget_some(&mut self) {
+        while self.spaces.values().map(Space::loaded_bytes).sum::<u64>() > BYTES_MAX {
+            let mut spaces: Vec<_> = self.spaces.values_mut().collect();
+            spaces.sort_by_key(|space| Reverse(space.loaded_bytes()));
+            if !spaces.into_iter().any(Space::forget_oldest) {
+                return;
+            }
+        }
+    }
+
     /// Looks at some of the documents that changed since they were listed, but not at large
     /// ones, and says what is left. Afterwards [`SyncEngine::documents`] has less to do.
     ///
@@ -85,9 +97,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        document::crafted,
-        engine::testing::{DOCUMENT, Node, SPACE, forged},
-        store::StoreEpoch,
+        document::{Meta, crafted},
+        engine::testing::{DOCUMENT, Node, SPACE, forged, key_of},
+        store::{MemoryStore, StoreEpoch},
     };
 
     /// A node that has what another one wrote, did not load it, and calls it large.
@@ -95,6 +107,10 @@ mod tests {
         let mut reader = Node::new(2, &writer.stored());
         reader.engine.space_mut(SPACE).expect("is open").large_from = 1;
         reader
+    }
+
+    fn note() -> Meta {
+        Meta { kind: "note".into(), app: None, path: None, source: None }
     }
 
     fn order(node: &mut Node) -> LoadOrder {
@@ -142,10 +158,8 @@ mod tests {
         let heavy = forged(&crafted::list(1 << 17));
         let mut ada = Node::new(1, &[heavy]);
         let light = DocumentId([101; 16]);
-        let meta =
-            crate::document::Meta { kind: "note".into(), app: None, path: None, source: None };
         ada.write(|engine, writer| {
-            engine.write_document(writer, SPACE, light, &meta, &json!({})).map(drop)
+            engine.write_document(writer, SPACE, light, &note(), &json!({})).map(drop)
         })
         .expect("it is small");
         let mut ben = reader(&ada);
@@ -161,17 +175,43 @@ mod tests {
         assert!(!load(light), "this one was");
     }
 
+    /// Else everybody who shares a space with somebody would take so much memory of theirs.
+    #[test]
+    fn the_documents_of_all_spaces_share_the_memory_that_one_space_may_use() {
+        let other = SpaceId([5; 32]);
+        let mut ada = Node::new(1, &[]);
+        let store = MemoryStore::new(StoreEpoch([5; 16]));
+        ada.engine.open_space(other, Box::new(store)).expect("memory");
+        let key = (Epoch::FIRST, key_of(Epoch::FIRST));
+        ada.engine.use_epoch(other, key.0, key.1.clone());
+        ada.engine.write_with(other, Some(key));
+        let places = [(SPACE, 101), (SPACE, 102), (other, 101), (other, 102)]
+            .map(|(space, number)| (space, DocumentId([number; 16])));
+        for (space, document) in places {
+            ada.write(|engine, writer| {
+                let value = json!({"zeros": vec![0; 90_000]});
+                engine.write_document(writer, space, document, &note(), &value).map(drop)
+            })
+            .expect("there is room");
+        }
+        ada.engine.space_mut(SPACE).expect("is open").large_from = 1;
+        ada.engine.space_mut(other).expect("is open").large_from = 1;
+        ada.engine.forget_some();
+        let is_kept = |(space, document)| !ada.engine.is_large(space, document).expect("memory");
+        let kept = places.map(is_kept);
+        assert_eq!(kept.into_iter().filter(|it| *it).count(), 3, "each takes more than 16 MiB");
+        assert!(kept[1] && kept[3], "the last one of each space: {kept:?}");
+    }
+
     /// Else they would stand in the way of the others, and of knowing when these are done.
     #[test]
     fn large_documents_are_passed_over_when_a_space_is_listed() {
         let mut ada = Node::new(1, &[]);
         ada.begin();
         for number in 101..=104 {
-            let meta =
-                crate::document::Meta { kind: "note".into(), app: None, path: None, source: None };
             let id = DocumentId([number; 16]);
             ada.write(|engine, writer| {
-                engine.write_document(writer, SPACE, id, &meta, &json!({})).map(drop)
+                engine.write_document(writer, SPACE, id, &note(), &json!({})).map(drop)
             })
             .expect("it is small");
         }

@@ -16,12 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use node_model::{BlobId, DeviceId, DocumentId, EntryId, Epoch, SpaceId, seal::SealKey};
 
-pub(super) use self::parts::all_stored;
 pub use self::{
     collect::Collected,
     compact::{BundleOrder, Compacted, MadeBundle},
     order::{LoadOrder, LoadedDocument},
 };
+pub(super) use self::{loaded::BYTES_MAX, parts::all_stored};
 
 use self::{
     keys::Keys,
@@ -193,6 +193,14 @@ impl Space {
 
     pub(super) fn make_room(&mut self) {
         self.loaded.make_room(&self.touched);
+    }
+
+    pub(super) fn loaded_bytes(&self) -> u64 {
+        self.loaded.bytes()
+    }
+
+    pub(super) fn forget_oldest(&mut self) -> bool {
+        self.loaded.forget_oldest(&self.touched)
     }
 
     /// Makes a new document, or changes one that exists.

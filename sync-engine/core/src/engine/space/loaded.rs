@@ -12,9 +12,9 @@ use crate::document::Document;
 /// megabytes at the usual size.
 const DOCUMENTS_MAX: usize = 128;
 
-/// Memory that they may take together, but for the last one used: a document may
-/// take more by itself, and a member may make many of those.
-const BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Memory that they may take together, in one space and in all of them, but for the last one
+/// used: a document may take more by itself, and a member may make many of those.
+pub(in crate::engine) const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Memory of a document that is not kept while a worker loads another one: for a moment, that
 /// may take twice what all of these together may.
@@ -74,6 +74,18 @@ impl Loaded {
         self.bytes += bytes;
         self.recent.push(id);
         self.documents.insert(id, Box::new((document, bytes)));
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Forgets the oldest document but for the `staged` ones and the last one used. Says
+    /// whether there was one.
+    pub(super) fn forget_oldest(&mut self, staged: &BTreeSet<DocumentId>) -> bool {
+        let before_last = self.recent.len().saturating_sub(1);
+        let oldest = self.recent[..before_last].iter().find(|id| !staged.contains(id)).copied();
+        oldest.is_some_and(|id| self.take(id).is_some())
     }
 
     /// Forgets the documents that take much by themselves, but for the `staged` ones.
