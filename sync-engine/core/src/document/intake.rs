@@ -10,6 +10,7 @@
 //! Invariants: whatever comes, in whatever order, everybody's good changes count,
 //! as long as the document has room; and each change that does not is named.
 
+mod read;
 mod turn;
 mod whole;
 
@@ -18,7 +19,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use automerge::{ActorId, AutoCommit, Change, ChangeHash};
 use node_model::EntryId;
 
-use self::turn::{Ahead, Step, Turn};
+use self::{
+    read::{read, share_of},
+    turn::{Ahead, Step, Turn},
+};
 use super::{
     budget::{Budget, Share},
     bundle::{self, Body},
@@ -27,7 +31,6 @@ use super::{
     refusal::Refusal,
     search::{Search, middle},
     waiting::Waiting,
-    weigh::{self, ChunkKind, Flaw},
 };
 
 /// Changes applied at once. Each takes 2 KB beside its operations until then; one
@@ -387,30 +390,6 @@ impl Intake {
         }
         self.applied.extend(ahead.changes);
         self.actors.extend(ahead.actors);
-    }
-}
-
-/// Weighs a change and reads it.
-fn read(bytes: Vec<u8>) -> Result<(Change, Share), Refusal> {
-    let weight = weighed(&bytes)?;
-    let change = guarded(|| Change::from_bytes(bytes).ok()).flatten().ok_or(Refusal::Malformed)?;
-    let new_actors = u64::from(change.seq() == 1);
-    Ok((change, Share { weight, new_actors }))
-}
-
-fn share_of(bytes: &[u8], change: &Change) -> Result<Share, Refusal> {
-    Ok(Share { weight: weighed(bytes)?, new_actors: u64::from(change.seq() == 1) })
-}
-
-fn weighed(bytes: &[u8]) -> Result<weigh::Weight, Refusal> {
-    weighed_as(ChunkKind::Change, bytes)
-}
-
-fn weighed_as(kind: ChunkKind, bytes: &[u8]) -> Result<weigh::Weight, Refusal> {
-    match weigh::weigh(bytes) {
-        Ok(weight) if weight.kind == kind => Ok(weight),
-        Ok(_) | Err(Flaw::Malformed) => Err(Refusal::Malformed),
-        Err(Flaw::TooHeavy(reason)) => Err(Refusal::TooHeavy(reason)),
     }
 }
 

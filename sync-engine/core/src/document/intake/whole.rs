@@ -7,10 +7,10 @@ use automerge::{AutoCommit, ChangeMetadata};
 use node_model::EntryId;
 
 use super::{
-    super::{bundle::Bundle, guarded},
-    Brought, ChunkKind, Intake, Refusal, Share, share_of,
+    super::{bundle::Bundle, guarded, weigh::ChunkKind},
+    Brought, Intake, Refusal, Share,
+    read::{share_of, weighed_as},
     turn::{Ahead, Step},
-    weighed_as,
 };
 
 impl Intake {
