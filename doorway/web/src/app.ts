@@ -10,7 +10,7 @@ import { documentScreen } from "./screens/document.js";
 import { home } from "./screens/home.js";
 import { invitation } from "./screens/invitation.js";
 import { space } from "./screens/space.js";
-import { closed, otherTab, stopped, welcome } from "./screens/welcome.js";
+import { closed, hasWriting, otherTab, stopped, welcome } from "./screens/welcome.js";
 import { statusLine } from "./status-line.js";
 import { IndexedDbStore } from "./store.js";
 
@@ -50,6 +50,7 @@ async function run(): Promise<never> {
   for (;;) {
     const reason = await openOnce().catch((error: unknown) => error);
     footer.replaceChildren();
+    if (reason instanceof Stopped && reason.reason === "document" && !hasWriting(main)) continue;
     await stopped(main, reason);
   }
 }

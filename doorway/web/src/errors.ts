@@ -28,6 +28,8 @@ export type StopReason =
   | "storage"
   /** The core broke. */
   | "core"
+  /** The core broke at a document, which is left alone from the next opening on. */
+  | "document"
   /** What is stored cannot be opened. */
   | "unopened";
 

@@ -15,15 +15,17 @@ export type Call =
   | { readonly do: "returned" }
   | { readonly do: "lost"; readonly why: string }
   | { readonly do: "unreachable"; readonly device: string; readonly why: string }
+  | { readonly do: "load" }
   | { readonly do: "tick" };
 
 /** A call at its time. */
 export type TimedCall = Call & { readonly now: Now };
 
-/** Something that the core wants done. Numbers in `keep`, `keys` and `exchange` are pieces. */
+/** Something that the core wants done. Numbers in `keep`, `keys`, `load` and `exchange` are pieces. */
 export type Effect =
   | { readonly do: "keep"; readonly puts: readonly (readonly [number, number])[]; readonly deletes: readonly number[] }
   | { readonly do: "keys"; readonly piece: number }
+  | { readonly do: "load"; readonly mark: readonly [number, number] }
   | ({ readonly do: "opened" } & Identity)
   | { readonly do: "failed"; readonly why: string }
   | { readonly do: "dial"; readonly device: string }

@@ -9,14 +9,14 @@ import type { Bytes } from "./bytes.js";
 import { CoreBroken, type Callable, type Output } from "./core.js";
 import { reasonOf, Stopped, type StopReason } from "./errors.js";
 import type { Call, Effect } from "./protocol.js";
-import type { Store } from "./store.js";
+import type { Entry, Store } from "./store.js";
 
 /** Timers know no longer time. */
 const TIMER_MS_MAX = 0x7fff_ffff;
 
 /** An effect that is not for the store, with its bytes. */
 export type OtherEffect =
-  | Exclude<Effect, { do: "keep" | "keys" | "failed" | "exchange" }>
+  | Exclude<Effect, { do: "keep" | "keys" | "load" | "failed" | "exchange" }>
   | { readonly do: "exchange"; readonly body: Bytes };
 
 /** What a runner hands on. */
@@ -35,6 +35,8 @@ export class Runner {
   #queue: Promise<unknown> = Promise.resolve();
   #stopped: Stopped | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Of each document that is still to be loaded: what to keep if that breaks the core. */
+  readonly #marks: Entry[] = [];
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -67,7 +69,7 @@ export class Runner {
   async #turn(call: Call, pieces: readonly Bytes[], signal?: AbortSignal): Promise<Output> {
     if (this.#stopped !== null) throw this.#stopped;
     signal?.throwIfAborted();
-    const output = this.#callCore(call, pieces);
+    const output = await this.#callCore(call, pieces);
     for (const effect of output.effects) {
       await this.#apply(effect, output.pieces);
       if (this.#stopped !== null) throw this.#stopped;
@@ -76,12 +78,15 @@ export class Runner {
     return output;
   }
 
-  #callCore(call: Call, pieces: readonly Bytes[]): Output {
+  async #callCore(call: Call, pieces: readonly Bytes[]): Promise<Output> {
+    const mark = call.do === "load" ? this.#marks.shift() : undefined;
     try {
       return this.#options.core.call({ ...call, now: { wall_ms: Date.now(), ms: nowMs() } }, pieces);
     } catch (error) {
-      if (error instanceof CoreBroken) throw this.stop("core", error.message, error);
-      throw error;
+      if (!(error instanceof CoreBroken)) throw error;
+      if (mark === undefined) throw this.stop("core", error.message, error);
+      await this.#keep(this.#options.store.keep([mark], []));
+      throw this.stop("document", "a document could not be read and is left alone from now on", error);
     }
   }
 
@@ -95,6 +100,11 @@ export class Runner {
       }
       case "keys":
         return this.#keep(store.keepKeys(pick(effect.piece)));
+      case "load":
+        this.#marks.push([pick(effect.mark[0]), pick(effect.mark[1])]);
+        // Not waited for: it has its turn after this one.
+        void this.call({ do: "load" }).catch(() => undefined);
+        return;
       case "failed":
         throw this.stop("unopened", effect.why);
       case "exchange":

@@ -138,6 +138,31 @@ test("a trap stops it, with everything that waits for a reply", async () => {
   assert.equal((await stopped).reason, "core");
 });
 
+test("documents are loaded in calls of their own; one that breaks the core is marked", async () => {
+  let isBroken = false;
+  const core = new FakeCore((call) => {
+    if (call.do === "load" && isBroken) return trap();
+    if (call.do !== "ask" || call.ask.ask !== "docs") return undefined;
+    return { effects: [{ do: "load", mark: [0, 1] }, { do: "load", mark: [2, 1] }] };
+  });
+  const store = new MemoryStore();
+  const kith = await open(core, { store });
+  const stopped = new Promise<Stopped>((resolve) => kith.on("stopped", resolve));
+  const loaded = core.next("load");
+  const first = assert.rejects(kith.docs("s"), Stopped);
+  await loaded;
+  await kith.identity();
+  assert.deepEqual(core.said, ["open", "ask", "load", "load", "ask"]);
+  assert.deepEqual((await store.load()).records, [], "nothing is wrong with these");
+
+  isBroken = true;
+  await assert.rejects(kith.docs("s"), (error: unknown) => error instanceof Stopped && error.reason === "document");
+  await first;
+  assert.equal((await stopped).reason, "document");
+  assert.deepEqual((await store.load()).records, [[new Uint8Array([1]), new Uint8Array([2])]]);
+  assert.equal(core.said.filter((said) => said === "load").length, 3, "the core is not called again");
+});
+
 test("a core that speaks of unknown bytes or effects is stopped", async () => {
   for (const effect of [{ do: "keep", puts: [[7, 8]], deletes: [] }, { do: "dance" }]) {
     const core = new FakeCore((call) => (call.do === "ask" && call.ask.ask === "identity" ? { effects: [effect as Effect] } : undefined));

@@ -64,6 +64,12 @@ struct Looks {
 }
 
 impl Node {
+    /// Reads nothing of a document any more, and says why to whoever asks the doctor. For a
+    /// node that reading it stopped; said as it is opened.
+    pub fn leave_alone(&mut self, space: SpaceId, document: DocumentId) {
+        self.sync.leave_alone(space, document);
+    }
+
     /// Serves a request now, or when what it looks at is loaded.
     pub(crate) fn ask(&mut self, now: Now, id: RequestId, request: Request) {
         let waiting = Waiting { id, request, tried: BTreeSet::new() };

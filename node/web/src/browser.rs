@@ -15,7 +15,7 @@ use node_core::{
 use node_model::{DeviceId, DocumentId, Now, random_bytes};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use serde_json::json;
-use sync_engine_core::{LARGE_FROM_BYTES, entry};
+use sync_engine_core::{LoadOrder, entry};
 use trust_core::{keyring::DeviceKeys, ledger::Record};
 
 use self::doorway::{Knock, Visit};
@@ -25,7 +25,7 @@ use crate::{
     keys,
     message::{BadMessage, Message},
     outbox::Outbox,
-    records::{Loaded, Shelf},
+    records::{self, Loaded, Shelf},
 };
 
 /// How often to compare even if nothing was heard; the same as elsewhere.
@@ -33,6 +33,10 @@ const SYNC_INTERVAL: Duration = Duration::from_secs(30 * 60);
 
 /// Inputs handled between two commits, as in the loop of other nodes.
 const INPUTS_A_FLUSH_MAX: usize = 256;
+
+/// Every document is loaded in a call of its own: nothing catches a panic here, and if one stops
+/// the instance, the script knows at which document.
+const LOADED_APART_FROM_BYTES: u64 = 1;
 
 /// Bytes of a seed.
 const SEED_BYTES: usize = 32;
@@ -69,6 +73,8 @@ struct Running {
     /// What the driver asked was answered with.
     answered: Option<Result<Response, Failure>>,
     inputs: VecDeque<Input>,
+    /// Documents that the script is to have loaded.
+    orders: VecDeque<LoadOrder>,
     outbox: Outbox,
 }
 
@@ -142,18 +148,20 @@ impl Running {
         };
         let loaded = Loaded::sort(pairs(pieces)).ok_or("what this browser keeps cannot be read")?;
         let shelf = Shelf::default();
+        let left_alone = loaded.left_alone.clone();
         let (ledger, spaces) = loaded.stores(&shelf);
         let config = Config {
             agent_name,
             device_name,
             sync_interval: SYNC_INTERVAL,
             bundle_from_changes: BUNDLE_FROM_CHANGES,
-            large_from_bytes: LARGE_FROM_BYTES,
+            large_from_bytes: LOADED_APART_FROM_BYTES,
         };
         let device = keys.device.device();
         let (ledger, spaces, chance) = (Box::new(ledger), Box::new(spaces), Box::new(part(1)));
-        let node = Node::open(config, keys, ledger, spaces, chance, now)
+        let mut node = Node::open(config, keys, ledger, spaces, chance, now)
             .map_err(|error| error.to_string())?;
+        left_alone.into_iter().for_each(|(space, document)| node.leave_alone(space, document));
         let mut running = Self {
             node,
             shelf,
@@ -167,6 +175,7 @@ impl Running {
             asked: BTreeMap::new(),
             answered: None,
             inputs: VecDeque::new(),
+            orders: VecDeque::new(),
             outbox,
         };
         // A browser fetches files by its doorway when a person wants to see one.
@@ -192,6 +201,13 @@ impl Running {
             Call::Unreachable { device, why: reason } => {
                 if self.dialled.remove(&device) {
                     self.inputs.push_back(Input::Net(NetEvent::DialFailed { device, reason }));
+                }
+            }
+            Call::Load => {
+                if let Some(order) = self.orders.pop_front() {
+                    let mut loaded = order.load();
+                    loaded.read_through();
+                    self.inputs.push_back(Input::Loaded(Box::new(loaded)));
                 }
             }
             Call::Tick => self.inputs.push_back(Input::Timeout),
@@ -245,7 +261,12 @@ impl Running {
                 let results = entry::read_batch(entries);
                 self.inputs.push_back(Input::Verified { job, results });
             }
-            Effect::Load(order) => self.inputs.push_back(Input::Loaded(Box::new(order.load()))),
+            Effect::Load(order) => {
+                let (key, value) = records::left_alone(order.place());
+                let mark = [self.outbox.piece(key), self.outbox.piece(value)];
+                self.outbox.push(json!({"do": "load", "mark": mark}));
+                self.orders.push_back(order);
+            }
             Effect::Bundle(order) => {
                 self.inputs.push_back(Input::Bundled(Box::new(order.make())));
             }

@@ -73,6 +73,8 @@ pub enum Call {
         /// Why.
         why: String,
     },
+    /// Loads the document of the first `load` effect that was not called for.
+    Load,
     /// Time went by.
     Tick,
 }

@@ -7,12 +7,12 @@
 mod entries;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use node_core::SpaceStorage;
-use node_model::SpaceId;
+use node_model::{DocumentId, SpaceId};
 use sync_engine_core::store::{EntryStore, StoreEpoch, StoreError};
 use trust_core::ledger::{Ledger, LedgerError, Record};
 
@@ -26,6 +26,17 @@ const SPACE: u8 = b's';
 
 /// Bytes of a key of a space: its beginning, the space, and a number, largest byte first.
 const SPACE_KEY_BYTES: usize = 1 + 32 + 8;
+
+/// How keys of documents begin that are left alone.
+const LEFT_ALONE: u8 = b'x';
+
+/// The version that the document stopped: the next one tries again.
+const VERSION: &[u8] = env!("CARGO_PKG_VERSION").as_bytes();
+
+/// The record that has a document be left alone from the next opening on.
+pub(crate) fn left_alone((space, document): (SpaceId, DocumentId)) -> Record {
+    ([&[LEFT_ALONE][..], &space.0, &document.0].concat(), VERSION.to_vec())
+}
 
 /// A change of the records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +77,8 @@ impl Shelf {
 pub(crate) struct Loaded {
     ledger: BTreeMap<Vec<u8>, Vec<u8>>,
     spaces: BTreeMap<SpaceId, BTreeMap<u64, Vec<u8>>>,
+    /// Documents that stopped this version.
+    pub(crate) left_alone: BTreeSet<(SpaceId, DocumentId)>,
 }
 
 impl Loaded {
@@ -82,6 +95,13 @@ impl Loaded {
                     let (space, number) = rest.split_first_chunk::<32>()?;
                     let number = u64::from_be_bytes(number.try_into().ok()?);
                     loaded.spaces.entry(SpaceId(*space)).or_default().insert(number, value);
+                }
+                LEFT_ALONE => {
+                    let (space, document) = rest.split_first_chunk::<32>()?;
+                    if value == VERSION {
+                        let document = DocumentId(document.try_into().ok()?);
+                        loaded.left_alone.insert((SpaceId(*space), document));
+                    }
                 }
                 _ => return None,
             }
@@ -189,8 +209,17 @@ mod tests {
 
     #[test]
     fn records_of_others_are_not_taken_for_ours() {
-        for key in [&b""[..], b"x1", b"s", &[b's'; 42]] {
-            assert!(Loaded::sort([(key.to_vec(), vec![])]).is_none(), "{key:?}");
+        for key in [&b""[..], b"q1", b"s", &[b's'; 42], b"x1"] {
+            assert!(Loaded::sort([(key.to_vec(), VERSION.to_vec())]).is_none(), "{key:?}");
         }
+    }
+
+    #[test]
+    fn a_document_is_left_alone_by_the_version_that_it_stopped() {
+        let place = (SpaceId([1; 32]), DocumentId([2; 16]));
+        let (key, version) = left_alone(place);
+        let loaded = |value| Loaded::sort([(key.clone(), value)]).expect("ours").left_alone;
+        assert_eq!(loaded(version), BTreeSet::from([place]));
+        assert_eq!(loaded(b"another".to_vec()), BTreeSet::new());
     }
 }

@@ -174,6 +174,11 @@ impl Document {
         }
     }
 
+    /// Reads nothing of what it is given from now on, and refuses each.
+    pub fn leave_alone(&mut self) {
+        self.intake.leave_alone();
+    }
+
     /// Takes in changes and bundles, all in one call (one by one costs 500 times as much).
     /// Those that came too early wait; those that are malformed or too heavy, or
     /// for which the document has no room, are left out and named by

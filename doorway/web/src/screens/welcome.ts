@@ -49,9 +49,18 @@ export function otherTab(main: HTMLElement, isFree: Promise<void>): Promise<void
   }));
 }
 
+/** Whether somebody was writing something. */
+export function hasWriting(main: HTMLElement): boolean {
+  return writtenIn(main).length > 0;
+}
+
+function writtenIn(main: HTMLElement): string[] {
+  return [...main.querySelectorAll("textarea")].map((each) => each.value).filter((text) => text !== "");
+}
+
 /** Tells why it stopped. Resolves when it should be opened again. */
 export function stopped(main: HTMLElement, error: unknown): Promise<void> {
-  const written = [...main.querySelectorAll("textarea")].map((each) => each.value).filter((text) => text !== "");
+  const written = writtenIn(main);
   return new Promise((resolve) => {
     closed(main, "Kith has stopped", explain(error));
     for (const text of written) {
@@ -72,6 +81,8 @@ function explain(error: unknown): string {
   switch (error instanceof Stopped ? error.reason : "unopened") {
     case "storage":
       return "This browser could not save something. Its space may be full: make some room, then open it again. What you wrote last may be missing.";
+    case "document":
+      return "A document could not be read in this browser. It is left alone from now on; everything else is as it was.";
     case "core":
       return "Something in this page broke. What you wrote last may be missing.";
     case "unopened":

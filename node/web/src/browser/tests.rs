@@ -100,6 +100,34 @@ fn what_is_written_without_a_doorway_is_there_after_a_reload_and_goes_out_later(
 }
 
 #[test]
+fn a_document_that_stopped_the_page_is_left_alone_and_the_others_are_not() {
+    let mut page = Page::open(1);
+    let space = page.asks(2, json!({"ask": "found", "name": "Notes"}))["space"].clone();
+    let create = |n: u64| json!({"ask": "create", "space": space, "value": {"n": n}});
+    let [bad, good] = [1, 2].map(|n| page.asks(3, create(n))["doc"].clone());
+    let value = |page: &mut Page, doc: &Value| {
+        page.asks(4, json!({"ask": "read", "space": space, "doc": doc}))["value"].clone()
+    };
+    page.open_again(4);
+    page.marks.clear();
+    assert_eq!(value(&mut page, &bad), json!({"n": 1}));
+    let [(mark, version)] = page.marks.as_slice() else { panic!("a call of its own loads it") };
+    let (mark, version) = (mark.clone(), version.clone());
+    // As the script does when that call breaks the instance.
+    page.records.insert(mark.clone(), version);
+    page.open_again(5);
+    assert_eq!((value(&mut page, &bad), value(&mut page, &good)), (json!({}), json!({"n": 2})));
+    let write = json!({"ask": "set", "space": space, "doc": bad, "path": "/n", "value": 3});
+    let question = page.ask(6, write);
+    let refused = page.reply(question)["error"]["message"].clone();
+    assert!(refused.as_str().is_some_and(|why| why.contains("left alone")), "{refused}");
+    // Another version tries again.
+    page.records.insert(mark, b"older".to_vec());
+    page.open_again(7);
+    assert_eq!(value(&mut page, &bad), json!({"n": 1}));
+}
+
+#[test]
 fn a_doorway_of_strangers_or_an_impostor_is_not_visited() {
     let (mut page, mut rack, _) = joined();
     page.call(5, "lost", json!({"why": "no network"}), vec![]);

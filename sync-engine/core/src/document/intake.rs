@@ -89,11 +89,17 @@ pub(super) struct Intake {
     search: Search,
     /// Operations of all changes that are applied.
     operations: u64,
+    /// Whether nothing is read.
+    is_left_alone: bool,
 }
 
 impl Intake {
     pub(super) fn refused(&self) -> &BTreeMap<EntryId, Refusal> {
         &self.refused
+    }
+
+    pub(super) fn leave_alone(&mut self) {
+        self.is_left_alone = true;
     }
 
     pub(super) fn changes_count(&self) -> u64 {
@@ -148,6 +154,9 @@ impl Intake {
     /// # Errors
     /// The [`Refusal`] that it would meet elsewhere.
     pub(super) fn note_own(&mut self, change: &Change) -> Result<(), Refusal> {
+        if self.is_left_alone {
+            return Err(Refusal::LeftAlone);
+        }
         let share = share_of(change.raw_bytes(), change)?;
         self.budget.take(&share).map_err(Refusal::DocumentFull)?;
         let mut ahead = Ahead::default();
@@ -178,7 +187,8 @@ impl Intake {
     }
 
     fn read_change(&mut self, entry: EntryId, bytes: Vec<u8>) {
-        match read(bytes) {
+        let read = if self.is_left_alone { Err(Refusal::LeftAlone) } else { read(bytes) };
+        match read {
             Ok((change, share)) => self.place(Brought { entry, change, share }),
             Err(refusal) => {
                 self.refused.insert(entry, refusal);

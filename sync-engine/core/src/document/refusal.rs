@@ -110,4 +110,7 @@ pub enum Refusal {
     /// So many others of this document were bad that nobody looked at it.
     #[error("too many bad changes of this document came along with it")]
     NotTried,
+    /// Nothing of the document is read.
+    #[error("reading this document stopped Kith here once, so it is left alone on this device")]
+    LeftAlone,
 }

@@ -56,6 +56,15 @@ impl SyncEngine {
         self.spaces.get_mut(&space).map_or(Ok(()), |space| space.take_loaded(loaded))
     }
 
+    /// Reads nothing of a document any more: its entries stay and are passed on, and each is
+    /// refused ([`LeftAlone`](crate::document::Refusal::LeftAlone)). For whom reading it
+    /// stopped; said before anything is read.
+    pub fn leave_alone(&mut self, space: SpaceId, document: DocumentId) {
+        if let Some(space) = self.spaces.get_mut(&space) {
+            space.leave_alone(document);
+        }
+    }
+
     /// Forgets loaded documents of the spaces that have the most of them, until those of all
     /// spaces take no more memory than those of one may. The last one used of each space stays.
     pub fn forget_some(&mut self) {
@@ -97,8 +106,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        document::{Meta, crafted},
+        document::{Meta, Refusal, crafted},
         engine::testing::{DOCUMENT, Node, SPACE, forged, key_of},
+        json::Pointer,
         store::{MemoryStore, StoreEpoch},
     };
 
@@ -279,6 +289,33 @@ mod tests {
         assert_eq!(purged.expect("memory").entries, 1);
         ben.engine.take_loaded(loaded).expect("memory");
         assert!(ben.engine.document(SPACE, DOCUMENT).is_err());
+    }
+
+    #[test]
+    fn a_document_that_is_left_alone_is_refused_and_the_rest_goes_on() {
+        let mut ada = Node::new(1, &[]);
+        ada.fill(&json!({"list": [], "n": 1}));
+        ada.add(3);
+        ada.compact(false).expect("worth a bundle");
+        ada.set("/n", &json!(2));
+        let mut ben = reader(&ada);
+        ben.engine.leave_alone(SPACE, DOCUMENT);
+        assert!(!is_large(&ben), "nothing of it takes time");
+        assert_eq!(ben.value(), json!({}));
+        let refused = |ben: &mut Node| {
+            let document = ben.engine.document(SPACE, DOCUMENT).expect("is here");
+            document.refused().values().copied().collect::<Vec<_>>()
+        };
+        assert_eq!(refused(&mut ben), [Refusal::LeftAlone; 2]);
+        ada.set("/n", &json!(3));
+        ben.take(ada.stored());
+        assert_eq!(refused(&mut ben), [Refusal::LeftAlone; 3], "what arrives, too");
+        let written = ben.write(|engine, writer| {
+            let path = Pointer::parse("/n").expect("a path");
+            engine.set(writer, SPACE, DOCUMENT, (&path, &json!(4)))
+        });
+        assert!(written.is_err(), "what nobody sees is not written over");
+        assert_eq!(ben.stored().len(), ada.stored().len(), "it is passed on");
     }
 
     #[test]

@@ -76,6 +76,8 @@ pub(super) struct Space {
     pub(super) health: Health,
     /// Documents that were purged: nothing is written in them.
     purged: BTreeSet<DocumentId>,
+    /// Documents of which nothing is read.
+    left_alone: BTreeSet<DocumentId>,
     replaced: Replaced,
 }
 
@@ -109,6 +111,7 @@ impl Space {
             unlisted_large: BTreeSet::new(),
             health: Health::default(),
             purged: BTreeSet::new(),
+            left_alone: BTreeSet::new(),
             replaced: Replaced::default(),
         })
     }
@@ -181,6 +184,9 @@ impl Space {
             return Err(EngineError::NoKey);
         }
         let mut document = Document::new((self.device, self.run), self.id, id);
+        if self.left_alone.contains(&id) {
+            document.leave_alone();
+        }
         self.keys.fill(&mut document, all_stored(bytes)?);
         self.apply_superseded(&mut document, id)?;
         Ok(Some(document))
@@ -189,6 +195,10 @@ impl Space {
     fn remember(&mut self, id: DocumentId, document: Document) {
         // What is staged is in no store yet.
         self.loaded.remember(id, document, &self.touched);
+    }
+
+    pub(super) fn leave_alone(&mut self, id: DocumentId) {
+        self.left_alone.insert(id);
     }
 
     pub(super) fn make_room(&mut self) {

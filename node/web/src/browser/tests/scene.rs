@@ -17,7 +17,10 @@ use node_model::{
     sign::Signature,
 };
 use serde_json::Value;
-use sync_engine_core::store::{EntryStore, MemoryStore, StoreEpoch, StoreError};
+use sync_engine_core::{
+    LARGE_FROM_BYTES,
+    store::{EntryStore, MemoryStore, StoreEpoch, StoreError},
+};
 use trust_core::ledger::MemoryLedger;
 
 use super::super::*;
@@ -143,6 +146,8 @@ pub(super) struct Page {
     pub(super) records: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(super) keys: Option<Vec<u8>>,
     pub(super) device: Option<DeviceId>,
+    /// What to keep if a load breaks the core, of each load.
+    pub(super) marks: Vec<(Vec<u8>, Vec<u8>)>,
     /// Effects that nobody looked at, with their pieces.
     pub(super) effects: Vec<(Value, Vec<u8>)>,
     questions: u64,
@@ -166,7 +171,8 @@ impl Page {
     pub(super) fn new() -> Self {
         let browser = Browser::default();
         let (records, effects) = (BTreeMap::new(), vec![]);
-        Self { browser, records, keys: None, device: None, effects, questions: 0 }
+        let (keys, device) = (None, None);
+        Self { browser, records, keys, device, marks: vec![], effects, questions: 0 }
     }
 
     pub(super) fn open(seconds: u64) -> Self {
@@ -200,6 +206,7 @@ impl Page {
             let number = number.as_u64().and_then(|number| usize::try_from(number).ok());
             pieces[number.expect("a number")].clone()
         };
+        let mut loads = 0;
         for effect in json["effects"].as_array().expect("a list") {
             match text(effect, "do") {
                 "keep" => {
@@ -211,11 +218,16 @@ impl Page {
                         self.records.remove(&piece(key));
                     }
                 }
+                "load" => {
+                    self.marks.push((piece(&effect["mark"][0]), piece(&effect["mark"][1])));
+                    loads += 1;
+                }
                 "keys" => self.keys = Some(piece(&effect["piece"])),
                 "exchange" => self.effects.push((effect.clone(), piece(&effect["piece"]))),
                 _ => self.effects.push((effect.clone(), vec![])),
             }
         }
+        (0..loads).for_each(|_| self.call(seconds, "load", json!({}), vec![]));
     }
 
     /// The first effect of a kind, once.

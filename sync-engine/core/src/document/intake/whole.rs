@@ -16,9 +16,17 @@ use super::{
 impl Intake {
     /// Takes in the changes of a bundle; those that do not count are named by it.
     pub(super) fn read_bundle(&mut self, auto: &mut AutoCommit, entry: EntryId, bytes: &[u8]) {
-        let Ok(Bundle { history, changes }) = Bundle::decode(bytes) else {
-            self.refused.insert(entry, Refusal::Malformed);
-            return;
+        let bundle = if self.is_left_alone {
+            Err(Refusal::LeftAlone)
+        } else {
+            Bundle::decode(bytes).map_err(|_| Refusal::Malformed)
+        };
+        let Bundle { history, changes } = match bundle {
+            Ok(bundle) => bundle,
+            Err(refusal) => {
+                self.refused.insert(entry, refusal);
+                return;
+            }
         };
         if let Some(history) = history
             && let Err(refusal) = self.read_history(auto, entry, &history)

@@ -37,6 +37,12 @@ impl fmt::Debug for LoadOrder {
 }
 
 impl LoadOrder {
+    /// Which document.
+    #[must_use]
+    pub fn place(&self) -> (SpaceId, DocumentId) {
+        (self.space, self.id)
+    }
+
     /// Bytes of its entries.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -71,6 +77,13 @@ impl LoadedDocument {
     pub fn place(&self) -> (SpaceId, DocumentId) {
         (self.space, self.id)
     }
+
+    /// Reads all of it once: if that stops whoever reads it, it does so now.
+    pub fn read_through(&mut self) {
+        if let Ok((document, _)) = &mut self.loaded {
+            std::hint::black_box((document.summary(self.id), document.value()));
+        }
+    }
 }
 
 impl fmt::Debug for LoadedDocument {
@@ -104,7 +117,7 @@ impl Space {
 
     /// Whether loading a document would keep others waiting.
     pub(in crate::engine) fn is_large(&self, id: DocumentId) -> Result<bool, EngineError> {
-        if self.loaded.get(id).is_some() || !self.is_readable() {
+        if self.loaded.get(id).is_some() || !self.is_readable() || self.left_alone.contains(&id) {
             return Ok(false);
         }
         if self.store.document_bytes(id)? >= self.large_from {
