@@ -31,7 +31,7 @@ use self::{
 };
 use super::{EngineError, Writer, findings::Health};
 use crate::{
-    document::{Body, Document, DocumentError, Summary},
+    document::{Body, Document, DocumentError, Summary, guarded},
     entry::{
         Draft, EntryError, EntryKind, VerifiedEntry,
         covers::{Covers, Run},
@@ -183,11 +183,14 @@ impl Space {
         if self.keys.is_empty() {
             return Err(EngineError::NoKey);
         }
-        let mut document = Document::new((self.device, self.run), self.id, id);
-        if self.left_alone.contains(&id) {
-            document.leave_alone();
-        }
-        self.keys.fill(&mut document, all_stored(bytes)?);
+        let new = || {
+            let mut document = Document::new((self.device, self.run), self.id, id);
+            if self.left_alone.contains(&id) {
+                document.leave_alone();
+            }
+            document
+        };
+        let mut document = self.keys.document(new, all_stored(bytes)?);
         self.apply_superseded(&mut document, id)?;
         Ok(Some(document))
     }
@@ -361,7 +364,7 @@ impl Space {
                     continue;
                 }
                 self.keys.bury_if_told(&mut document, &entries);
-                if document.catch_up(self.keys.opened(&entries)) {
+                if guarded(|| document.catch_up(self.keys.opened(&entries))) == Some(true) {
                     self.remember(id, document);
                 }
             }

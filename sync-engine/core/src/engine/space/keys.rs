@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use node_model::{EntryId, Epoch, seal::SealKey};
 
 use crate::{
-    document::{Body, Document},
+    document::{Body, Document, guarded},
     entry::{EntryKind, VerifiedEntry},
 };
 
@@ -55,12 +55,25 @@ impl Keys {
         entries.iter().filter_map(|entry| Some((entry.id(), self.body(entry)?)))
     }
 
-    /// Applies all entries that are stored of a document.
-    pub(super) fn fill(&self, document: &mut Document, mut entries: Vec<VerifiedEntry>) {
+    /// The document of all entries that are stored of it: `new` makes an empty one. What stops
+    /// its reader, against all that is expected, is left alone; nobody else is stopped by it.
+    pub(super) fn document(
+        &self,
+        new: impl Fn() -> Document,
+        mut entries: Vec<VerifiedEntry>,
+    ) -> Document {
         // An empty document takes over a bundle as it is.
         entries.sort_by_key(|entry| entry.header().kind != EntryKind::Bundle);
-        self.bury_if_told(document, &entries);
-        document.apply(self.opened(&entries));
+        let fill = |mut document: Document| {
+            self.bury_if_told(&mut document, &entries);
+            document.apply(self.opened(&entries));
+            document
+        };
+        guarded(|| fill(new())).unwrap_or_else(|| {
+            let mut document = new();
+            document.leave_alone();
+            fill(document)
+        })
     }
 
     pub(super) fn bury_if_told(&self, document: &mut Document, entries: &[VerifiedEntry]) {
@@ -77,5 +90,31 @@ impl Keys {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::{
+        document::Refusal,
+        engine::testing::{DOCUMENT, Node, SPACE, forged, key_of},
+    };
+
+    #[test]
+    fn what_stops_its_reader_is_left_alone() {
+        let mut keys = Keys::default();
+        keys.add(Epoch::FIRST, key_of(Epoch::FIRST));
+        let device = Node::new(1, &[]).signer.device();
+        let is_first = Cell::new(true);
+        let new = || {
+            assert!(!is_first.replace(false), "nobody expects this");
+            Document::new((device, [1; 16]), SPACE, DOCUMENT)
+        };
+        let entry = forged(b"no change");
+        let document = keys.document(new, vec![entry.clone()]);
+        assert_eq!(document.refused().get(&entry.id()), Some(&Refusal::LeftAlone));
     }
 }

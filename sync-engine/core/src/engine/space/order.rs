@@ -10,7 +10,7 @@ use node_model::{DeviceId, DocumentId, EntryId, SpaceId};
 
 use super::{Space, all_stored, keys::Keys};
 use crate::{
-    document::{Document, light::is_light},
+    document::{Document, guarded, light::is_light},
     engine::{EngineError, LARGE_FROM_BYTES},
     entry::VerifiedEntry,
     store::StoreError,
@@ -55,9 +55,7 @@ impl LoadOrder {
         let Self { space, id, writer, generation, keys, stored } = self;
         let loaded = all_stored(stored).map(|entries| {
             let ids = entries.iter().map(VerifiedEntry::id).collect();
-            let mut document = Document::new(writer, space, id);
-            keys.fill(&mut document, entries);
-            (document, ids)
+            (keys.document(|| Document::new(writer, space, id), entries), ids)
         });
         LoadedDocument { space, id, generation, loaded }
     }
@@ -151,7 +149,9 @@ impl Space {
         }
         let late = all_stored(late)?;
         self.keys.bury_if_told(&mut document, &late);
-        document.apply(self.keys.opened(&late));
+        if guarded(|| document.apply(self.keys.opened(&late))).is_none() {
+            return Ok(());
+        }
         self.apply_superseded(&mut document, id)?;
         self.remember(id, document);
         if self.stale.contains(&id) {
