@@ -164,6 +164,8 @@ export interface Document extends DocumentInfo {
   readonly value: Json;
   /** "safe" when others have it too. */
   readonly durability: "local" | "safe";
+  /** How many entries of it cannot be read here: what they say is missing. */
+  readonly refused: number;
 }
 
 /** A document after it was written. */

@@ -121,7 +121,7 @@ impl Node {
     ) -> Result<DocumentView, Failure> {
         self.need_role(space, Role::Reader)?;
         let (PastValue { heads, value }, meta) = self.sync.value_at(space, document, at)?;
-        Ok(DocumentView { document, heads, meta, value, durability: None })
+        Ok(DocumentView { document, heads, meta, value, durability: None, refused: 0 })
     }
 }
 

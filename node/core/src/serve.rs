@@ -312,6 +312,7 @@ impl Node {
             heads: loaded.heads(),
             meta: loaded.meta(),
             value: loaded.value(),
+            refused: loaded.refused().len(),
         }))
     }
 

@@ -89,6 +89,7 @@ impl Node {
                 meta: it.meta(),
                 value: it.value(),
                 durability: None,
+                refused: it.refused().len(),
             };
             Box::new((it.summary(document), view))
         });

@@ -212,7 +212,7 @@ fn document(view: DocumentView) -> Value {
     json!({
         "doc": view.document, "heads": view.heads, "type": view.meta.kind,
         "title": view.title(), "path": view.meta.path,
-        "value": view.value, "durability": durability,
+        "value": view.value, "durability": durability, "refused": view.refused,
     })
 }
 

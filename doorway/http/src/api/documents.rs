@@ -217,6 +217,10 @@ pub(crate) struct Document {
     /// Absent where all of it is. It is kept and passed on as it is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     validation: Vec<String>,
+    /// How many entries of it could not be read here, so that something is missing; absent where
+    /// none. The doctor says why.
+    #[serde(skip_serializing_if = "is_none")]
+    refused: usize,
     /// `local`: on this device's disk. `safe`: others signed that they hold it, too, in two
     /// places at least.
     durability: &'static str,
@@ -252,8 +256,14 @@ pub(crate) async fn read(
         path: meta.path,
         value,
         validation,
+        refused: view.refused,
         durability: view.durability.unwrap_or(Durability::Local).word(),
     }))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 fn at(value: &Value, path: &str) -> Option<Value> {

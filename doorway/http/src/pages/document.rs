@@ -34,6 +34,7 @@ pub(crate) async fn show(
             p.quiet { "About " (words::minutes(minutes)) }
         }
         (notice)
+        (missing(view.refused))
         article.content { (body) }
         (odd(&check(&view.meta.kind, &view.value)))
         @if let Some(path) = &view.meta.path { p.quiet { "From the file " code { (path) } } }
@@ -41,6 +42,16 @@ pub(crate) async fn show(
     let space_at = links::space(space.space);
     let trail = [(home::name(&space.name), &*space_at)];
     Ok(layout::page(&title, &trail, &main))
+}
+
+/// That something of it cannot be read here.
+fn missing(refused: usize) -> Markup {
+    html! {
+        @if refused > 0 {
+            p { "Something of this document cannot be read on this device, and is not shown. "
+                a href="/doctor" { "Why?" } }
+        }
+    }
 }
 
 /// What whoever wrote it may want to mend.
@@ -53,5 +64,18 @@ fn odd(sentences: &[String]) -> Markup {
                 ul { @for sentence in sentences { li { (sentence) } } }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_says_that_something_of_it_is_missing() {
+        assert_eq!(missing(0).into_string(), "");
+        let said = missing(1).into_string();
+        assert!(said.contains("cannot be read on this device"), "{said}");
+        assert!(said.contains(r#"href="/doctor""#), "{said}");
     }
 }

@@ -100,7 +100,12 @@ async function read({ kith }: Context, space: string, doc: string): Promise<Docu
 
 function about(found: Document): HTMLElement[] {
   const where = found.durability === "safe" ? "Saved here, and others keep it too." : "Saved in this browser.";
-  return [element("h1", {}, documentName(found)), element("p", { class: "quiet" }, where)];
+  const missing = "Something of this document cannot be read in this browser, and is not shown. Nothing of it is lost: it is kept, and others get it.";
+  return [
+    element("h1", {}, documentName(found)),
+    element("p", { class: "quiet" }, where),
+    ...(found.refused === 0 ? [] : [element("p", {}, missing)]),
+  ];
 }
 
 function contentOf({ value }: Document): string | null {

@@ -157,6 +157,9 @@ pub struct DocumentView {
     pub value: Value,
     /// How well all of it is kept, where that was asked.
     pub durability: Option<Durability>,
+    /// How many entries of it were refused: what they say is missing here. Zero for earlier
+    /// states.
+    pub refused: usize,
 }
 
 impl DocumentView {

@@ -158,6 +158,9 @@ fn an_entry_that_is_no_change_is_named_with_its_document() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].subject.document, Some(document));
     assert!(found[0].sentence.contains("it is not a change of a document"), "{found:?}");
+    let read = couple.company.ask(0, Request::ReadDocument { space, document }).expect("reads");
+    let Response::Document(view) = read else { panic!("{read:?}") };
+    assert_eq!(view.refused, 1, "something of it is missing");
     assert_eq!(couple.company.doctor(0, DoctorOf::Document(space, document)), found);
     let other = content_document(space, "other");
     assert_eq!(couple.company.doctor(0, DoctorOf::Document(space, other)), []);

@@ -105,9 +105,10 @@ fn a_document_that_stopped_the_page_is_left_alone_and_the_others_are_not() {
     let space = page.asks(2, json!({"ask": "found", "name": "Notes"}))["space"].clone();
     let create = |n: u64| json!({"ask": "create", "space": space, "value": {"n": n}});
     let [bad, good] = [1, 2].map(|n| page.asks(3, create(n))["doc"].clone());
-    let value = |page: &mut Page, doc: &Value| {
-        page.asks(4, json!({"ask": "read", "space": space, "doc": doc}))["value"].clone()
+    let read = |page: &mut Page, doc: &Value| {
+        page.asks(4, json!({"ask": "read", "space": space, "doc": doc}))
     };
+    let value = |page: &mut Page, doc: &Value| read(page, doc)["value"].clone();
     page.open_again(4);
     page.marks.clear();
     assert_eq!(value(&mut page, &bad), json!({"n": 1}));
@@ -117,6 +118,7 @@ fn a_document_that_stopped_the_page_is_left_alone_and_the_others_are_not() {
     page.records.insert(mark.clone(), version);
     page.open_again(5);
     assert_eq!((value(&mut page, &bad), value(&mut page, &good)), (json!({}), json!({"n": 2})));
+    assert_eq!([&bad, &good].map(|doc| read(&mut page, doc)["refused"].clone()), [1, 0]);
     let write = json!({"ask": "set", "space": space, "doc": bad, "path": "/n", "value": 3});
     let question = page.ask(6, write);
     let refused = page.reply(question)["error"]["message"].clone();
